@@ -1,0 +1,1 @@
+"""What a student opens: the fifteen lessons and the toolkit they are given."""

@@ -1,0 +1,1 @@
+"""The reference solutions: the only hand-written code of an exercise."""
