@@ -1,0 +1,211 @@
+"""Lesson 2: look inside a forward pass with hooks, and change what passes through.
+
+A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
+handle is a context manager: after its ``with`` block the hook is gone, even if an exception ended it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+
+def capture_activations(
+    model: nn.Module, layers: Sequence[str], images: Tensor
+) -> dict[str, Tensor]:
+    """What each named layer gives for these images.
+
+    Args:
+        model: any network.
+        layers: dotted module names, such as ``["conv1", "blocks.3.relu"]``.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        Each layer's output by name, in the order of `layers`, detached. It is what the layer gave,
+        even if a later layer overwrites it in place. If a layer runs twice, its last output counts.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        KeyError: the layer exists but the forward pass does not run it.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(inplace=True))
+    >>> capture_activations(model, ["1"], torch.zeros(2, 3, 2, 2))["1"].shape
+    torch.Size([2, 5])
+    """
+    ### BEGIN SOLUTION
+    captured: dict[str, Tensor] = {}
+
+    def record(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
+        # A copy: an in-place ReLU after this layer overwrites the memory of `output`.
+        captured[name] = output.detach().clone()
+
+    with ExitStack() as hooks, torch.no_grad():
+        for name in layers:
+            # `partial` fixes the name now. A closure over the loop's variable sees only the last.
+            hook = partial(record, name)
+            hooks.enter_context(model.get_submodule(name).register_forward_hook(hook))
+        model(images)
+    return {name: captured[name] for name in layers}
+    ### END SOLUTION
+
+
+class ActivationRecorder:
+    """Keep what the named layers give, for as long as a ``with`` block lasts.
+
+    Each forward pass inside the block overwrites the one before. The record can be read after the
+    block, and each new block starts with an empty one.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> with ActivationRecorder(model, ["1"]) as recorder:
+    ...     logits = model(torch.ones(2, 3, 2, 2))
+    >>> torch.equal(recorder.activations["1"], logits)
+    True
+    """
+
+    activations: dict[str, Tensor]
+
+    def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        """Find the layers; the model is not touched before the block begins.
+
+        Args:
+            model: any network.
+            layers: dotted module names.
+
+        Raises:
+            AttributeError: the model has no layer of that name.
+        """
+        ### BEGIN SOLUTION
+        self.activations = {}
+        self.modules = {name: model.get_submodule(name) for name in layers}
+        self.handles: list[RemovableHandle] = []
+        ### END SOLUTION
+
+    def __enter__(self) -> ActivationRecorder:
+        """Begin to record: `activations` fills with detached copies, by layer name."""
+        ### BEGIN SOLUTION
+        self.activations = {}
+
+        def record(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
+            self.activations[name] = output.detach().clone()
+
+        for name, module in self.modules.items():
+            self.handles.append(module.register_forward_hook(partial(record, name)))
+        return self
+        ### END SOLUTION
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop recording and leave no hook behind. An exception goes on to the caller."""
+        ### BEGIN SOLUTION
+        while self.handles:
+            self.handles.pop().remove()
+        ### END SOLUTION
+
+
+def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """The gradient of each image's target logit with respect to one layer's output.
+
+    Args:
+        model: a classifier, logits (N, K). Its parameters may be frozen.
+        layer: dotted module name.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        The gradient, of the shape of the layer's output. Detached. No ``.grad`` is filled.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> capture_gradients(model, "1", torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
+    tensor([[1., 0., 0., 0., 0.],
+            [0., 0., 0., 0., 1.]])
+    """
+    ### BEGIN SOLUTION
+    captured: list[Tensor] = []
+
+    def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        # The graph begins anew at this leaf, so the backward pass ends here and not at the image.
+        leaf = output.detach().clone().requires_grad_()
+        captured.append(leaf)
+        # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
+        return leaf.clone()
+
+    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
+        target_logits = model(images).gather(1, target.unsqueeze(1))
+        # No image has a part in another's logit: the gradient of the sum holds each one's own.
+        (gradient,) = torch.autograd.grad(target_logits.sum(), captured[-1])
+    return gradient
+    ### END SOLUTION
+
+
+def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
+    """The logits when one channel of one layer is silent.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted module name.
+        channel: which channel of the layer's output becomes zero, for every image.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        Logits (N, K), detached.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        IndexError: the layer has no such channel.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    >>> ablate_channel(model, "1", 2, torch.ones(1, 3, 2, 2))[0, 2].item()
+    0.0
+    """
+    ### BEGIN SOLUTION
+
+    def silence(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        # What a forward hook returns takes the place of the layer's output.
+        silenced = output.clone()
+        silenced[:, channel] = 0
+        return silenced
+
+    with torch.no_grad(), model.get_submodule(layer).register_forward_hook(silence):
+        return model(images)
+    ### END SOLUTION
+
+
+def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
+    """All channels of one image's activation as one grey picture.
+
+    Args:
+        activation: float (C, H, W), one layer's output for one image.
+        columns: channels in a row of the picture, at least 1.
+
+    Returns:
+        Float (rows*H, columns*W) in [0, 1]: channel 0 at the top left, channel 1 to its right. Each
+        channel's own minimum becomes 0 and its maximum 1. A constant channel is all 0, and so are
+        the free places at the end of the last row.
+
+    >>> feature_map_grid(torch.tensor([[[2.0, 4.0]], [[7.0, 7.0]], [[-1.0, 0.0]]]), columns=2)
+    tensor([[0., 1., 0., 0.],
+            [0., 1., 0., 0.]])
+    """
+    ### BEGIN SOLUTION
+    channels, height, width = activation.shape
+    rows = math.ceil(channels / columns)
+
+    low = activation.amin((1, 2), keepdim=True)
+    span = activation.amax((1, 2), keepdim=True) - low
+    # A constant channel is zero above its minimum. Divided by 1 it stays so; 0 / 0 would be NaN.
+    scaled = (activation - low) / span.where(span > 0, 1)
+
+    tiles = activation.new_zeros(rows * columns, height, width)
+    tiles[:channels] = scaled.detach()
+    # (rows, columns, H, W) -> (rows, H, columns, W): a line of the picture runs across its tiles.
+    grid = tiles.view(rows, columns, height, width).transpose(1, 2)
+    return grid.reshape(rows * height, columns * width)
+    ### END SOLUTION

@@ -1,0 +1,173 @@
+"""Lesson 14: Grad-CAM, a class activation map for any network.
+
+A layer's channels say what is where. The gradient of the class says how much each channel matters.
+Their weighted sum says where the class is.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from solutions.l12_guided_backprop import guided_backprop
+
+
+def activation_and_gradient(
+    model: nn.Module, layer: str, images: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A layer's output, and the gradient of each image's target logit there.
+
+    Args:
+        model: a classifier, logits (N, K). Its parameters may be frozen.
+        layer: dotted module name.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        Activation and gradient, detached, both of the shape of the layer's output: (N, C, h, w) for
+        a convolution. The activation is what the layer gave, even if a later layer overwrites it.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    >>> activation, gradient = activation_and_gradient(
+    ...     model, "0", torch.ones(1, 3, 2, 2), torch.tensor([1])
+    ... )
+    >>> torch.equal(activation, torch.ones(1, 12)), torch.equal(gradient[0], model[1].weight[1])
+    (True, True)
+    """
+    ### BEGIN SOLUTION
+    captured: list[Tensor] = []
+
+    def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        # What lies before the layer drops out of the graph: no time is spent going back through it.
+        leaf = output.detach().clone().requires_grad_()
+        captured.append(leaf)
+        # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
+        return leaf.clone()
+
+    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
+        target_logits = model(images).gather(1, target.unsqueeze(1))
+        # No image has a part in another's logit: the gradient of the sum holds each one's own.
+        activation = captured[-1]
+        (gradient,) = torch.autograd.grad(target_logits.sum(), activation)
+    return activation.detach(), gradient
+    ### END SOLUTION
+
+
+def channel_weights(activation_gradients: Tensor) -> Tensor:
+    """How much each channel matters: its gradient, averaged over the places.
+
+    Args:
+        activation_gradients: float (N, C, h, w), the gradient of one logit an image at a layer.
+
+    Returns:
+        Float (N, C), signed.
+
+    Paper: Selvaraju et al. 2017, equation 1.
+
+    >>> channel_weights(torch.tensor([[[[1.0, 3.0]], [[0.0, -2.0]]]]))
+    tensor([[ 2., -1.]])
+    """
+    ### BEGIN SOLUTION
+    return activation_gradients.mean(dim=(2, 3))
+    ### END SOLUTION
+
+
+def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """Where the target class is, at the resolution of a layer.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w): the last one before the pooling.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        Map (N, h, w), at least 0, not scaled, detached; all 0 if nothing speaks for the class.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    Paper: Selvaraju et al. 2017, "Grad-CAM", equation 2.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5))
+    >>> grad_cam(model, "1", torch.ones(2, 3, 6, 8), torch.tensor([0, 4])).shape
+    torch.Size([2, 4, 6])
+    """
+    ### BEGIN SOLUTION
+    activation, gradient = activation_and_gradient(model, layer, images, target)
+    weights = channel_weights(gradient)
+    # Only what speaks for the class is kept, so the ReLU comes after the sum over channels.
+    return F.relu(torch.einsum("nc,nchw->nhw", weights, activation))
+    ### END SOLUTION
+
+
+def guided_grad_cam(
+    model: nn.Module, layer: str, images: Tensor, target: Tensor, guided: Tensor | None = None
+) -> Tensor:
+    """Guided backpropagation, kept where Grad-CAM sees the class: fine lines, for one class.
+
+    Args:
+        model: a classifier with ReLUs, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w).
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+        guided: guided gradients (N, 3, H, W) of the same images and classes; computed by
+            `guided_backprop` of lesson 12 when not given.
+
+    Returns:
+        Guided gradients times the map, (N, 3, H, W), signed, detached. The map is enlarged to
+        (H, W), bilinear with ``align_corners=False``: both grids cover the same area.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        ValueError: `guided` is not given and the network has no ReLU.
+
+    Paper: Selvaraju et al. 2017, section 3.2.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5))
+    >>> guided_grad_cam(model, "1", torch.ones(2, 3, 6, 8), torch.tensor([0, 4])).shape
+    torch.Size([2, 3, 6, 8])
+    """
+    ### BEGIN SOLUTION
+    if guided is None:
+        guided = guided_backprop(model, images, target)
+    cam = grad_cam(model, layer, images, target)
+    # One channel, (N, 1, H, W): it multiplies red, green and blue alike.
+    enlarged = F.interpolate(
+        cam.unsqueeze(1), images.shape[-2:], mode="bilinear", align_corners=False
+    )
+    return guided.detach() * enlarged
+    ### END SOLUTION
+
+
+def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """Where the evidence against the target class is: cover it and the logit rises.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w).
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        Map (N, h, w), at least 0, not scaled, detached: Grad-CAM of the gradient with its sign
+        turned round.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    Paper: Selvaraju et al. 2017, section 3.3.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5))
+    >>> counterfactual(model, "1", torch.ones(2, 3, 6, 8), torch.tensor([0, 4])).shape
+    torch.Size([2, 4, 6])
+    """
+    ### BEGIN SOLUTION
+    activation, gradient = activation_and_gradient(model, layer, images, target)
+    weights = channel_weights(-gradient)
+    return F.relu(torch.einsum("nc,nchw->nhw", weights, activation))
+    ### END SOLUTION
