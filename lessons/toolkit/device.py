@@ -1,0 +1,44 @@
+"""Where the networks run."""
+
+from __future__ import annotations
+
+import torch
+
+from lessons.toolkit.errors import UserError, unknown
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name, or the fastest one there is.
+
+    Args:
+        name: "auto", "cuda", "cuda:1", "mps" or "cpu". "auto" takes the first of cuda, mps and cpu
+            that is there.
+
+    Raises:
+        UserError: there is no such device on this machine.
+
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    present = available_devices()
+    if name == "auto":
+        return torch.device(present[0])
+    kind, _, number = name.partition(":")
+    if kind not in ("cuda", "mps", "cpu") or (number and not number.isdecimal()):
+        raise unknown("device", name, ["auto", "cuda", "mps", "cpu"])
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind not in present or int(number or 0) >= count:
+        raise UserError(
+            f"This machine has no {name} that PyTorch can use.", f"It has: {', '.join(present)}."
+        )
+    return torch.device(name)
+
+
+def available_devices() -> list[str]:
+    """Kinds of device that PyTorch can use here, fastest first; "cpu" is always the last."""
+    devices = ["cpu"]
+    if torch.backends.mps.is_available():
+        devices.insert(0, "mps")
+    if torch.cuda.is_available():
+        devices.insert(0, "cuda")
+    return devices

@@ -1,0 +1,208 @@
+"""Photos: those that come with the course, by name, and the user's own, from any file or folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lessons.toolkit.errors import UserError, unknown
+
+if TYPE_CHECKING:  # PIL is absent where student code is run; only photos need it
+    from PIL.Image import Image
+
+DEFAULT_PHOTO = "cat"
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # none that starts another program
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+MAX_PIXELS = 64_000_000  # a small file can claim to be far more than the memory holds
+
+
+@dataclass(frozen=True)
+class BundledPhoto:
+    """A photo inside the wheel of a library that the course needs, and whom to thank for it."""
+
+    path: str
+    credit: str
+    licence: str
+
+    @property
+    def distribution(self) -> str:
+        """Name under which pip knows the library."""
+        return {"skimage": "scikit-image", "sklearn": "scikit-learn"}[self.path.split("/")[0]]
+
+
+# Left out of the same wheels: pictures whose licence is not stated clearly (coins, ihc, moon, page,
+# motorcycle) and drawings. CC BY asks for the credit wherever the photo is shown.
+PHOTOS = {
+    "cat": BundledPhoto("skimage/data/chelsea.png", "Stefan van der Walt", "CC0"),
+    "coffee": BundledPhoto("skimage/data/coffee.png", "Rachel Michetti", "CC0"),
+    "camera": BundledPhoto("skimage/data/camera.png", "Lav Varshney", "CC0"),
+    "astronaut": BundledPhoto("skimage/data/astronaut.png", "NASA", "public domain"),
+    "rocket": BundledPhoto("skimage/data/rocket.jpg", "SpaceX", "public domain"),
+    "hubble": BundledPhoto("skimage/data/hubble_deep_field.jpg", "NASA", "public domain"),
+    "clock": BundledPhoto("skimage/data/clock_motion.png", "Stefan van der Walt", "public domain"),
+    "retina": BundledPhoto("skimage/data/retina.jpg", "Mikael Häggström", "CC0"),
+    "brick": BundledPhoto("skimage/data/brick.png", "CC0 Textures", "CC0"),
+    "grass": BundledPhoto("skimage/data/grass.png", "linolafett", "CC0"),
+    "gravel": BundledPhoto("skimage/data/gravel.png", "CC0 Textures", "CC0"),
+    "china": BundledPhoto("sklearn/datasets/images/china.jpg", "danielbuechele", "CC BY 2.0"),
+    "flower": BundledPhoto("sklearn/datasets/images/flower.jpg", "vultilion", "CC BY 2.0"),
+}
+
+
+def photo_names() -> list[str]:
+    """Names of the photos that come with the course.
+
+    >>> photo_names()[:2]
+    ['cat', 'coffee']
+    """
+    return list(PHOTOS)
+
+
+def load_photo(name_or_path: str | Path = DEFAULT_PHOTO) -> Image:
+    """A photo by its name, or the user's own by its path, upright and in colour.
+
+    Turned as its EXIF data says; grey, palette, CMYK and 16-bit pictures become RGB; transparency
+    becomes white; of an animation the first frame. A JPEG of more than 64 million pixels is read at
+    half its size.
+
+    Args:
+        name_or_path: one of `photo_names()`, or a JPEG, PNG, WebP, GIF, BMP or TIFF file. A name
+            wins over a file of the same name; write ./cat for the file.
+
+    Returns:
+        A Pillow image of mode "RGB".
+
+    Raises:
+        UserError: there is no such file; it is a folder, damaged, too large, or no photo.
+
+    >>> load_photo("cat").size
+    (451, 300)
+    """
+    if name_or_path in PHOTOS:
+        return _read(_bundled_path(PHOTOS[str(name_or_path)]))
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a photo.", "Name one of the files in it.")
+    if path.exists():
+        return _read(path)
+    if path.suffix or str(name_or_path) != path.name:
+        known = ", ".join(PHOTOS)
+        raise UserError(f"There is no file {path}.", f"Check the path, or take one of: {known}.")
+    raise unknown("photo", path.name, PHOTOS)
+
+
+def load_photos(source: str | Path | Iterable[str | Path]) -> list[tuple[str, Image]]:
+    """Several photos with their names.
+
+    Args:
+        source: a folder (its pictures in alphabetical order, subfolders left out), one name or
+            path, or several of them.
+
+    Returns:
+        Pairs of file name, or name of a bundled photo, and RGB image.
+
+    Raises:
+        UserError: as `load_photo`; or the folder has no picture in it.
+
+    >>> [name for name, photo in load_photos(["cat", "coffee"])]
+    ['cat', 'coffee']
+    """
+    files: list[str | Path] = []
+    for one in [source] if isinstance(source, str | Path) else source:
+        is_folder = one not in PHOTOS and Path(one).expanduser().is_dir()
+        files += _pictures_in(Path(one).expanduser()) if is_folder else [one]
+    if not files:
+        raise UserError("No photo was named.", f"Name a file, a folder, or: {', '.join(PHOTOS)}.")
+    return [(Path(file).name, load_photo(file)) for file in files]
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    try:
+        # "._photo.jpg" is what macOS leaves beside a photo on a memory card: no picture.
+        files = [file for file in folder.iterdir() if not file.name.startswith(".")]
+    except OSError as error:
+        message = f"The folder {folder} cannot be read ({error.strerror})."
+        raise UserError(message, "Check its permissions.") from error
+    pictures = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if not pictures:
+        raise UserError(
+            f"There is no picture in the folder {folder}.",
+            f"Name a folder with files that end in {', '.join(SUFFIXES)}.",
+        )
+    return sorted(pictures)
+
+
+def _bundled_path(photo: BundledPhoto) -> Path:
+    package, file = photo.path.split("/", 1)
+    spec = find_spec(package)
+    path = Path(spec.origin).parent / file if spec and spec.origin else None
+    if path is None or not path.exists():
+        raise UserError(
+            f"The photo {photo.path} is missing from {photo.distribution}.",
+            f"Install it again: pip install --force-reinstall {photo.distribution}",
+        )
+    return path
+
+
+def _read(path: Path) -> Image:
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()  # `formats` knows only the formats whose readers are loaded
+    try:
+        data = path.open("rb")
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror})."
+        raise UserError(message, "Check its permissions.") from error
+    with data, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of large pictures and odd metadata: dealt with below
+        try:
+            with Image.open(data, formats=FORMATS) as image:
+                return _decode(image)
+        except UnidentifiedImageError as error:
+            raise UserError(
+                f"{path} is not a picture that can be read here.",
+                "Save it as JPEG, PNG, WebP, GIF, BMP or TIFF.",
+            ) from error
+        except (Image.DecompressionBombError, MemoryError) as error:
+            raise UserError(
+                f"{path} has more than {MAX_PIXELS // 10**6} million pixels.",
+                "Save it smaller: 2,000 pixels a side is plenty.",
+            ) from error
+        except Exception as error:  # a decoder in broken data raises whatever it runs into
+            raise UserError(
+                f"{path} is damaged or cut short.", "Copy it again, or take another photo."
+            ) from error
+
+
+def _decode(image: Image) -> Image:
+    import numpy
+    from PIL import Image, ImageOps
+
+    _fit_in_memory(image)
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip at 255
+        upper_eight_bits = (numpy.asarray(image) // 256).clip(0, 255).astype(numpy.uint8)
+        return Image.fromarray(upper_eight_bits).convert("RGB")
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        white = Image.new("RGBA", opaque.size, "white")
+        return Image.alpha_composite(white, opaque).convert("RGB")
+    return image.convert("RGB")
+
+
+def _fit_in_memory(image: Image) -> None:
+    """Let a JPEG shrink while it is decoded; refuse another format that is too large.
+
+    The header tells the size before a pixel is decoded.
+    """
+    from PIL.Image import DecompressionBombError
+
+    if image.width * image.height > MAX_PIXELS:
+        image.draft("RGB", (image.width // 2, image.height // 2))
+    if image.width * image.height > MAX_PIXELS:
+        raise DecompressionBombError
