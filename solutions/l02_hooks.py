@@ -1,7 +1,7 @@
 """Lesson 2: look inside a forward pass with hooks, and change what passes through.
 
 A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
-handle is a context manager: after its ``with`` block the hook is gone, even if an exception ended it.
+handle is a context manager: after its ``with`` block the hook is gone, even if the block failed.
 """
 
 from __future__ import annotations
