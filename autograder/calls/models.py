@@ -1,0 +1,142 @@
+"""The small networks that checks run on, by name and seed.
+
+Each is there for one trap: an in-place ReLU that overwrites what a hook saw, a ReLU that is a function
+and not a module, a shortcut, a BatchNorm that train mode would move. They take RGB images of any size
+from about 12 pixels, and give five logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from autograder.wire import ModelSpec
+
+CLASSES = 5
+
+
+class Plain(nn.Module):
+    """Two convolutions with ReLU modules, global average pooling, one linear layer."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
+        self.relu1 = nn.ReLU(inplace)
+        self.pool = nn.AvgPool2d(2)
+        self.conv2 = nn.Conv2d(6, 8, 3, padding=1)
+        self.relu2 = nn.ReLU(inplace)
+        self.classifier = nn.Linear(8, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        features = self.relu1(self.conv1(images))
+        features = self.relu2(self.conv2(self.pool(features)))
+        return self.classifier(features.mean((2, 3)))
+
+
+class Functional(Plain):
+    """The plain network with ReLU as a function: no module to put a hook on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        del self.relu1, self.relu2
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        features = F.relu(self.conv1(images))
+        features = torch.relu(self.conv2(self.pool(features)))
+        return self.classifier(features.mean((2, 3)))
+
+
+class Relu6(Plain):
+    """ReLU6, with a first layer loud enough to reach the ceiling of 6."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu1 = nn.ReLU6()
+        self.relu2 = nn.ReLU6()
+        with torch.no_grad():
+            self.conv1.weight.mul_(6.0)
+
+
+class Residual(nn.Module):
+    """One residual block: the ReLU's input also feeds the shortcut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+        self.conv1 = nn.Conv2d(6, 6, 3, padding=1)
+        self.conv2 = nn.Conv2d(6, 6, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.classifier = nn.Linear(6, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        stem = self.stem(images)
+        branch = self.conv2(self.relu(self.conv1(self.relu(stem))))
+        return self.classifier(self.relu(stem + branch).mean((2, 3)))
+
+
+class Normalised(nn.Module):
+    """BatchNorm and dropout: train mode changes the answer and moves the running statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(8, 8, 3, padding=1)
+        self.relu2 = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(0.5)
+        self.classifier = nn.Linear(8, CLASSES)
+        with torch.no_grad():
+            self.norm.running_mean.normal_(0, 0.3)
+            self.norm.running_var.uniform_(0.5, 2.0)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        features = self.relu1(self.norm(self.conv1(images)))
+        features = self.relu2(self.conv2(features))
+        return self.classifier(self.dropout(features.mean((2, 3))))
+
+
+class Linear(nn.Module):
+    """One convolution over no neighbourhood and a sum: the gradient is the same at every pixel.
+
+    Logit k of image x is ``sum_c w[k, c] * sum_hw x[c, h, w]``, so every answer is known on paper.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(3, CLASSES, 1, bias=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        return self.mix(images).sum((2, 3))
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "plain": Plain,
+    "inplace": lambda: Plain(inplace=True),
+    "functional": Functional,
+    "relu6": Relu6,
+    "residual": Residual,
+    "normalised": Normalised,
+    "linear": Linear,
+}
+
+
+def build(spec: ModelSpec) -> nn.Module:
+    """The network a spec names, in eval mode, seeded without touching the global generator.
+
+    >>> build(ModelSpec("plain", seed=3))(torch.zeros(2, 3, 16, 20)).shape
+    torch.Size([2, 5])
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        network = NETWORKS[spec.name]()
+    dtype = {"float32": torch.float32, "float64": torch.float64}[spec.dtype]
+    return network.to(dtype).eval()

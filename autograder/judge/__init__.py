@@ -1,0 +1,1 @@
+"""The trusted side: expected values, the ladder of rungs, diagnosis by fingerprint, verdicts."""

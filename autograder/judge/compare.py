@@ -1,0 +1,83 @@
+"""Whether two pieces of plain data are alike, in float64 and within a stated tolerance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where two tensors differ most, and over how large a share of their entries."""
+
+    share: float
+    place: tuple[int, ...]
+    actual: float
+    expected: float
+
+
+def close(expected: Any, actual: Any, rtol: float, atol: float) -> bool:
+    """Whether plain data agrees, entry by entry.
+
+    Args:
+        expected, actual: plain data.
+        rtol: relative to each expected entry.
+        atol: relative to the largest finite expected magnitude of the same tensor.
+
+    >>> close((1.0, "a"), (1.0 + 1e-9, "a"), rtol=1e-6, atol=0.0)
+    True
+    """
+    if isinstance(expected, Tensor):
+        if not isinstance(actual, Tensor) or actual.shape != expected.shape:
+            return False
+        return actual.dtype == expected.dtype and not bool(far(expected, actual, rtol, atol).any())
+    if type(expected) is not type(actual) and not _both_numbers(expected, actual):
+        return False
+    if isinstance(expected, float):
+        return close(_scalar(expected), _scalar(actual), rtol, atol)
+    if isinstance(expected, list | tuple):
+        same = len(expected) == len(actual)
+        return same and all(close(e, a, rtol, atol) for e, a in zip(expected, actual, strict=True))
+    if isinstance(expected, dict):
+        same = expected.keys() == actual.keys()
+        return same and all(close(expected[key], actual[key], rtol, atol) for key in expected)
+    return bool(expected == actual)
+
+
+def far(expected: Tensor, actual: Tensor, rtol: float, atol: float) -> Tensor:
+    """Bool tensor: entries outside the tolerance. NaN agrees with NaN, infinity with itself."""
+    if not expected.is_floating_point():
+        return expected != actual
+    wanted, got = expected.double(), actual.double()
+    finite = wanted[torch.isfinite(wanted)].abs()
+    scale = float(finite.max()) if finite.numel() else 0.0
+    near = (got - wanted).abs() <= atol * scale + rtol * wanted.abs()
+    alike = (got == wanted) | (got.isnan() & wanted.isnan())
+    return ~(near & torch.isfinite(wanted) | alike)
+
+
+def worst(expected: Tensor, actual: Tensor, rtol: float, atol: float) -> Difference | None:
+    """The largest difference of two tensors of one shape; None where they agree."""
+    outside = far(expected, actual, rtol, atol)
+    if not bool(outside.any()):
+        return None
+    gap = (actual.double() - expected.double()).abs().nan_to_num(math.inf)
+    gap = torch.where(outside, gap, -1.0)
+    index = int(gap.flatten().argmax())
+    place = tuple(int(i) for i in torch.unravel_index(torch.tensor(index), expected.shape))
+    share = float(outside.double().mean())
+    return Difference(
+        share, place, actual.flatten()[index].item(), expected.flatten()[index].item()
+    )
+
+
+def _both_numbers(expected: Any, actual: Any) -> bool:
+    return type(expected) is float and type(actual) is int
+
+
+def _scalar(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)

@@ -1,0 +1,122 @@
+"""Run trusted code, the reference and the mutants, through the worker's own observer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.checks.common import common_mutants
+from autograder.record import Accepted, Case, Exercise, Mutant
+from autograder.source import LessonSource, read_lesson
+from autograder.wire import decode
+from autograder.worker.serve import answer
+
+Record = dict[str, Any]
+PUBLIC_SEED = 20130
+
+
+def mutant_source(source: LessonSource, exercise: str, mutant: Mutant | Accepted) -> str:
+    """The text of a whole lesson file in which one exercise is a given wrong (or other) version."""
+    if mutant.body:
+        return source.replaced(exercise, mutant.body)
+    if mutant.append:
+        return source.appended(exercise, mutant.append)
+    return source.edited(exercise, mutant.edits)
+
+
+def make_job(
+    stem: str, exercise: Exercise, cases: dict[str, Case], source: str, filename: str
+) -> dict[str, Any]:
+    """The job that asks a worker to run one exercise of a student's file on these cases."""
+    return {
+        "stem": stem,
+        "exercise": exercise.name,
+        "source": source,
+        "filename": filename,
+        "cases": [
+            {"name": name, "call": case.call or exercise.name, "inputs": dict(case.inputs)}
+            for name, case in cases.items()
+        ],
+    }
+
+
+def read_record(data: bytes, device: str = "cpu") -> Record:
+    """One frame of a worker as a record, with the devices its tensors lived on.
+
+    Raises:
+        WireError: when the frame is not one.
+    """
+    frame = decode(data)
+    record = frame.value if isinstance(frame.value, dict) else {}
+    return {**record, "devices": sorted(frame.devices), "device": device}
+
+
+def run_trusted(job: dict[str, Any]) -> list[Record]:
+    """Answer a job in this process: for our own code only, never for a student's."""
+    frames: list[bytes] = []
+    with _restored_globals():
+        answer(job, frames.append)
+    return [read_record(frame) for frame in frames]
+
+
+@contextmanager
+def _restored_globals() -> Iterator[None]:
+    """Put back what a mutant may leave behind: generators, gradient mode, default dtype."""
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        random.setstate(states[1])
+        np.random.set_state(states[2])
+        torch.set_grad_enabled(grad)
+        torch.set_default_dtype(dtype)
+
+
+class Expectation:
+    """One exercise under one seed: its cases, what the reference does, and what each mutant does.
+
+    Made once and shared by every submission. Mutants run on the first failure that asks for them.
+    """
+
+    def __init__(self, stem: str, exercise: Exercise, seed: int = PUBLIC_SEED) -> None:
+        self.stem = stem
+        self.exercise = exercise
+        self.seed = seed
+        self.cases = exercise.inputs(torch.Generator().manual_seed(seed))
+        self._mutants: dict[str, list[Record]] = {}
+
+    @cached_property
+    def records(self) -> dict[str, Record]:
+        """What the reference did, by case.
+
+        Raises:
+            RuntimeError: when the reference itself cannot be loaded: our fault.
+        """
+        loading, *records = run_trusted(self.job(read_lesson(self.stem).bare(), "reference"))
+        if not loading.get("loaded"):
+            raise RuntimeError(f"{self.stem}: the reference does not load: {loading.get('error')}")
+        return {record["case"]: record for record in records}
+
+    @cached_property
+    def mutants(self) -> tuple[Mutant, ...]:
+        """The exercise's own mutants, then the common ones that make sense for it."""
+        return (*self.exercise.mutants, *common_mutants(self.exercise, self.cases, self.records))
+
+    def mutant_records(self, mutant: Mutant) -> list[Record]:
+        """What one mutant did: the loading record, then one for each case."""
+        if mutant.id not in self._mutants:
+            source = mutant_source(read_lesson(self.stem), self.exercise.name, mutant)
+            self._mutants[mutant.id] = run_trusted(self.job(source, f"mutant-{mutant.id}"))
+        return self._mutants[mutant.id]
+
+    def job(self, source: str, filename: str) -> dict[str, Any]:
+        """The job that asks this exercise of a file."""
+        return make_job(self.stem, self.exercise, self.cases, source, filename)

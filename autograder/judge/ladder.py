@@ -1,0 +1,302 @@
+"""The ladder: one case of one exercise, from "did it run" to "did it tidy up", rung by rung.
+
+A climb stops at the first rung that fails and says so in one sentence. No sentence holds a value of
+a tensor, since the same sentences go into graded reports; numbers go into `detail`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograder.judge.compare import close, worst
+from autograder.judge.words import SIDE_EFFECTS, call_text, kind_text
+from autograder.record import Case, Complaint, Exercise
+from autograder.wire import Foreign
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rung found wrong.
+
+    Args:
+        rung: name of the rung.
+        code: id of the generic mistake; "" where the rung has no single cause.
+        message: one or two sentences without hidden values.
+        detail: numbers, for public inputs only.
+        tidy: the value is right and only something left behind is wrong.
+        mutant: a mutant the exercise's own judge has named.
+    """
+
+    rung: str
+    code: str
+    message: str
+    detail: str = ""
+    tidy: bool = False
+    mutant: str | None = None
+
+
+def climb(
+    exercise: Exercise, name: str, case: Case, expected: Record, actual: Record
+) -> Finding | None:
+    """Climb the ladder for one case.
+
+    Args:
+        exercise: the exercise's record.
+        name: the case's name.
+        case: its inputs and call.
+        expected: what `observe` wrote of the reference.
+        actual: what a worker wrote of the student's code.
+
+    Returns:
+        The first finding, or None when every rung holds.
+    """
+    return _Climb(exercise, name, case, expected, actual).first_finding()
+
+
+class _Climb:
+    def __init__(
+        self, exercise: Exercise, name: str, case: Case, expected: Record, actual: Record
+    ) -> None:
+        self.exercise = exercise
+        self.case = case
+        self.expected = expected
+        self.actual = actual
+        self.call = f"{call_text(exercise.name, case)} on “{name}”"
+
+    def first_finding(self) -> Finding | None:
+        for rung in (self.ran, self.structure, self.finite, self.range, self.value, self.effects):
+            if (finding := rung()) is not None:
+                return finding
+            if self.expected["status"] == "raised":
+                return self.effects()
+        return None
+
+    def ran(self) -> Finding | None:
+        status, wanted = self.actual.get("status"), self.expected["status"]
+        if status == "unsendable":
+            note = self.actual.get("note", "")
+            return Finding(
+                "ran", "", f"{self.call} returned something that cannot be read: {note}."
+            )
+        if wanted == "raised":
+            return self._should_raise(status)
+        if status == "raised":
+            return Finding("ran", "", f"{self.call} {error_text(self.actual['error'])}")
+        return None
+
+    def _should_raise(self, status: Any) -> Finding | None:
+        kind = self.expected["error"]["type"]
+        if status != "raised":
+            return Finding("ran", "no_error", f"{self.call} returned; it should raise {kind}.")
+        if self.actual["error"]["type"] != kind:
+            raised = error_text(self.actual["error"])
+            return Finding("ran", "", f"{self.call} {raised} It should raise {kind}.")
+        return None
+
+    def structure(self) -> Finding | None:
+        value = self.actual.get("value")
+        if value is None and self.expected["value"] is not None:
+            return self._returned_nothing()
+        if (problem := structure(self.expected["value"], value)) is None:
+            return None
+        code, sentence = problem
+        message = f"{self.call} returned {sentence}. It returns {self.exercise.returns}."
+        return Finding("shape" if code == "wrong_shape" else "type", code, message)
+
+    def _returned_nothing(self) -> Finding:
+        if self.actual.get("printed"):
+            message = f"{self.call} printed its result and returned None. Return it instead."
+            return Finding("returned", "printed_not_returned", message)
+        message = f"{self.call} returned None. The last line may lack its `return`."
+        return Finding("returned", "returned_none", message)
+
+    def finite(self) -> Finding | None:
+        for wanted, got in zip(
+            _leaves(self.expected["value"]), _leaves(self.actual["value"]), strict=True
+        ):
+            if _count_bad(got) > 0 and _count_bad(wanted) == 0:
+                message = (
+                    f"{self.call} returned NaN or infinity in {_count_bad(got)} of {got.numel()} "
+                    "entries. Look for a division by zero, a logarithm of zero or an overflow."
+                )
+                return Finding("finite", "not_finite", message)
+        return None
+
+    def range(self) -> Finding | None:
+        if self.exercise.bounds is None:
+            return None
+        low, high = self.exercise.bounds
+        for got in _leaves(self.actual["value"]):
+            values = got.double()
+            values = values[values.isfinite()]
+            if values.numel() and not low - 1e-6 <= values.min() <= values.max() <= high + 1e-6:
+                detail = f"Yours spans {values.min():.4g} to {values.max():.4g}."
+                message = f"{self.call} returned values outside [{low:g}, {high:g}]."
+                return Finding("range", "out_of_range", message, detail)
+        return None
+
+    def value(self) -> Finding | None:
+        judge = self.exercise.judge or self._near_reference
+        complaint = judge(self.expected["value"], self.actual["value"], self.case.inputs)
+        if complaint is None:
+            return None
+        message = f"{self.call} {complaint.message}"
+        return Finding("value", "", message, complaint.detail, mutant=complaint.mutant)
+
+    def _near_reference(self, expected: Any, actual: Any, _inputs: Any) -> Complaint | None:
+        rtol, atol = self.exercise.rtol, self.exercise.atol
+        if close(expected, actual, rtol, atol):
+            return None
+        message = "returned the right kind of result with wrong values."
+        for wanted, got in zip(_leaves(expected), _leaves(actual), strict=True):
+            if (most := worst(wanted, got, rtol, atol)) is not None:
+                message = (
+                    "returned the right shape with wrong values: "
+                    f"{_percent(most.share)} of the entries are off."
+                )
+                detail = (
+                    f"Largest difference at {list(most.place)}: "
+                    f"yours {most.actual:.6g}, expected {most.expected:.6g}."
+                )
+                return Complaint(message, detail)
+        return Complaint(message, f"Yours {_short(actual)}, expected {_short(expected)}.")
+
+    def effects(self) -> Finding | None:
+        allowed = self.expected.get("effects", [])
+        for code in self.actual.get("effects", []):
+            if code in SIDE_EFFECTS and code not in allowed:
+                what, next_step = SIDE_EFFECTS[code]
+                return Finding("side effects", code, f"{self.call} {what}. {next_step}", tidy=True)
+        if self.expected["status"] == "raised":
+            return None
+        if any(leaf.requires_grad for leaf in _leaves(self.actual["value"])):
+            message = (
+                f"{self.call} returned a tensor that still holds its graph. "
+                "Detach it, so that its memory can go."
+            )
+            return Finding("side effects", "keeps_graph", message, tidy=True)
+        return self._second_call() or self._plain_model() or self._device()
+
+    def _second_call(self) -> Finding | None:
+        # Mathematics forgives the last bits of a second call; nothing else.
+        again = self.actual.get("again")
+        if not self.exercise.repeatable or close(self.actual["value"], again, 1e-5, 1e-6):
+            return None
+        message = (
+            f"{self.call} gave another result when called again with the same inputs. "
+            "Look for state that survives: accumulated gradients, hooks, a generator, a changed input."
+        )
+        return Finding("side effects", "second_call_differs", message, tidy=True)
+
+    def _plain_model(self) -> Finding | None:
+        if close(self.expected.get("plain"), self.actual.get("plain"), 1e-4, 1e-5):
+            return None
+        message = f"After {self.call} the model itself answers differently. Put it back as it was."
+        return Finding("side effects", "model_changed", message, tidy=True)
+
+    def _device(self) -> Finding | None:
+        extra = set(self.actual.get("devices", ())) - set(self.expected.get("devices", ()))
+        asked = self.actual.get("device", "cpu")
+        if not extra or asked in extra and len(extra) == 1:
+            return None
+        message = f"{self.call} returned a tensor on {', '.join(sorted(extra))}, not on {asked}."
+        return Finding("side effects", "wrong_device", message, tidy=True)
+
+
+def structure(expected: Any, actual: Any) -> tuple[str, str] | None:
+    """Compare types, shapes and dtypes; None, or a code and what came back in words."""
+    if isinstance(expected, Tensor):
+        return _tensor_structure(expected, actual)
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return _dict_structure(expected, actual)
+    if isinstance(expected, list | tuple) and type(actual) is type(expected):
+        if len(actual) != len(expected):
+            return "wrong_length", f"{len(actual)} items, not {len(expected)}"
+        for position, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
+            if (problem := structure(wanted, got)) is not None:
+                return problem[0], f"{problem[1]} at position {position}"
+        return None
+    if type(actual) is type(expected) or (type(expected) is float and type(actual) is int):
+        return None
+    if isinstance(actual, Tensor) and actual.numel() == 1 and isinstance(expected, int | float):
+        return (
+            "tensor_not_number",
+            f"a tensor with one entry, not a plain {type(expected).__name__}",
+        )
+    return _foreign(actual) or ("wrong_type", f"{kind_text(actual)}, not {kind_text(expected)}")
+
+
+def _tensor_structure(expected: Tensor, actual: Any) -> tuple[str, str] | None:
+    if not isinstance(actual, Tensor):
+        return _foreign(actual) or ("wrong_type", f"{kind_text(actual)}, not a tensor")
+    if actual.shape != expected.shape:
+        return "wrong_shape", f"shape {tuple(actual.shape)}, not {tuple(expected.shape)}"
+    if actual.dtype != expected.dtype:
+        return "wrong_dtype", f"dtype {_dtype(actual)}, not {_dtype(expected)}"
+    return None
+
+
+def _dict_structure(expected: dict[Any, Any], actual: dict[Any, Any]) -> tuple[str, str] | None:
+    missing = [key for key in expected if key not in actual]
+    extra = [key for key in actual if key not in expected]
+    if missing or extra:
+        parts = [f"without {missing[0]!r}"] if missing else []
+        parts += [f"with {str(extra[0])[:60]!r} that was not asked for"] if extra else []
+        return "wrong_keys", "a dict " + " and ".join(parts)
+    for key, wanted in expected.items():
+        if (problem := structure(wanted, actual[key])) is not None:
+            return problem[0], f"{problem[1]} under {key!r}"
+    return None
+
+
+def _foreign(actual: Any) -> tuple[str, str] | None:
+    if isinstance(actual, Foreign) and actual.kind.startswith("numpy"):
+        return "numpy_not_tensor", f"{kind_text(actual)}, not a tensor"
+    return None
+
+
+def error_text(error: dict[str, Any]) -> str:
+    """A student's exception in one sentence, with the line of theirs it came from."""
+    message = " ".join(str(error["message"]).split())
+    said = f"raised {error['type']}" + (f": {message[:240]}" if message else "")
+    if error["type"] in ("SystemExit", "KeyboardInterrupt"):
+        said = f"ended the program with {error['type']}"
+    where = ""
+    if error["lines"]:
+        number, text = error["lines"][-1]
+        where = f" (line {number}: `{text}`)" if text else f" (line {number})"
+    return f"{said.rstrip('.')}{where}."
+
+
+def _leaves(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return [leaf for key in sorted(value, key=str) for leaf in _leaves(value[key])]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    if type(value) in (int, float):
+        return [torch.tensor(value, dtype=torch.float64)]
+    return []
+
+
+def _count_bad(tensor: Tensor) -> int:
+    return int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
+
+
+def _percent(share: float) -> str:
+    return "under 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:120]
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,288 @@
+"""From what a worker wrote to a verdict: outcome, points, one sentence, and the mistake by name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from autograder.judge.compare import close
+from autograder.judge.expected import Expectation, Record
+from autograder.judge.ladder import Finding, climb, error_text
+from autograder.record import Mutant
+
+Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
+TIDY_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back from a worker for one exercise.
+
+    Args:
+        status: "ok" when it finished by itself; else "timeout", "died", "memory" or "output".
+        records: the loading record and one for each case that ended.
+        note: a few words on how it ended, when not by itself.
+        seconds: wall time of the whole check.
+    """
+
+    status: str
+    records: tuple[Record, ...]
+    note: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The engine's word on one exercise of one file.
+
+    Args:
+        exercise: ``"l11_saliency.saliency_map"``.
+        outcome: one of the five outcomes.
+        points, max_points: partial credit by cases.
+        diagnosis: id of the mutant or generic mistake recognised, or None.
+        message: the sentence; holds no hidden value.
+        detail: numbers, for the student's own check on public inputs only.
+        case: the first case that failed.
+        passed_cases, case_count: how many cases hold.
+        seconds: wall time of the check.
+    """
+
+    exercise: str
+    outcome: Outcome
+    points: float
+    max_points: float
+    diagnosis: str | None = None
+    message: str = ""
+    detail: str = ""
+    case: str = ""
+    passed_cases: int = 0
+    case_count: int = 0
+    seconds: float = field(default=0.0, compare=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that `check --json` and `results.json` promise."""
+        return {
+            "id": self.exercise,
+            "outcome": self.outcome,
+            "points": self.points,
+            "max_points": self.max_points,
+            "diagnosis": self.diagnosis,
+            "message": self.message,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def judge(expectation: Expectation, answer: Answer) -> Verdict:
+    """Judge one exercise.
+
+    Args:
+        expectation: the exercise under its seed.
+        answer: what the worker sent; may be hostile, so nothing in it is trusted but as a value.
+    """
+    return _Judgement(expectation, answer).verdict()
+
+
+class _Judgement:
+    def __init__(self, expectation: Expectation, answer: Answer) -> None:
+        self.expectation = expectation
+        self.exercise = expectation.exercise
+        self.answer = answer
+        self.loading: Record = answer.records[0] if answer.records else {}
+        self.records = {
+            str(record.get("case")): record for record in answer.records[1:] if "case" in record
+        }
+
+    def verdict(self) -> Verdict:
+        return self._not_run() or self._not_attempted() or self._unfinished() or self._judged()
+
+    def _not_run(self) -> Verdict | None:
+        if not self.loading and self.answer.status != "ok":
+            return None
+        if not self.loading:
+            return self._none("error", "Your file sent no answer. Does it end the program itself?")
+        if "error" in self.loading:
+            error = _checked_error(self.loading["error"])
+            return self._none("error", f"Your file does not load: it {error_text(error)}")
+        if not self.loading.get("has"):
+            name, stem = self.exercise.name, self.expectation.stem
+            message = (
+                f"There is no `{name}` in your file. "
+                f"`convlens reset {stem}.{name}` puts its stub back."
+            )
+            return self._none("not_attempted", message)
+        return None
+
+    def _not_attempted(self) -> Verdict | None:
+        own = f"{self.expectation.stem}.{self.exercise.name}:"
+        for record in self.records.values():
+            error = _checked_error(record.get("error"))
+            if error["type"] != "NotImplementedError":
+                continue
+            if error["message"].startswith(own):
+                return self._none("not_attempted", f"`{self.exercise.name}` is not written yet.")
+            if match := re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"]):
+                other = match[2] if match[1] == f"{self.expectation.stem}." else match[1] + match[2]
+                message = f"`{self.exercise.name}` calls `{other}`, which is not written yet."
+                return self._none("not_attempted", f"{message} Start there.")
+        return None
+
+    def _unfinished(self) -> Verdict | None:
+        if self.answer.status == "ok":
+            return None
+        done, count = len(self.records), len(self.expectation.cases)
+        where = f" while on “{self._next_case()}”" if done < count else ""
+        match self.answer.status:
+            case "timeout":
+                message = (
+                    f"`{self.exercise.name}` was stopped after {self.exercise.deadline:g} s{where}. "
+                    "Look for a loop whose end is never reached."
+                )
+                return self._none("timeout", message)
+            case "memory":
+                message = (
+                    f"`{self.exercise.name}` asked for more memory than a check may use{where}."
+                )
+            case "output":
+                message = f"`{self.exercise.name}` sent more data than a check may send{where}."
+            case _:
+                note = f" ({self.answer.note})" if self.answer.note else ""
+                message = (
+                    f"`{self.exercise.name}` ended its process{where}{note}. "
+                    "Look for an exit, a crash in native code, or runaway recursion."
+                )
+        return self._none("error", message)
+
+    def _next_case(self) -> str:
+        return next((name for name in self.expectation.cases if name not in self.records), "")
+
+    def _judged(self) -> Verdict:
+        findings = {name: self._climb(name) for name in self.expectation.cases}
+        failed = {name: f for name, f in findings.items() if f is not None and not f.tidy}
+        untidy = {name: f for name, f in findings.items() if f is not None and f.tidy}
+        if not failed and not untidy:
+            return self._verdict("passed", self.exercise.points, None, "", "", "", findings)
+        name, finding = next(iter((failed or untidy).items()))
+        mutant = self._diagnose(finding)
+        message = finding.message
+        if mutant is not None and mutant.id != finding.code:
+            message = f"{message} {mutant.says} {mutant.next_step}"
+        known = {m.id for m in self.expectation.mutants}
+        code = finding.code if finding.code in known else None
+        diagnosis = mutant.id if mutant else finding.mutant or code
+        outcome: Outcome = "error" if finding.rung == "ran" and not finding.code else "failed"
+        points = self._points(findings)
+        return self._verdict(outcome, points, diagnosis, message, finding.detail, name, findings)
+
+    def _climb(self, name: str) -> Finding | None:
+        case, expected = self.expectation.cases[name], self.expectation.records[name]
+        if name not in self.records:
+            message = f"`{self.exercise.name}` sent no answer for “{name}”."
+            return Finding("ran", "", message)
+        actual = well_formed(self.records[name])
+        return climb(self.exercise, name, case, expected, actual)
+
+    def _points(self, findings: dict[str, Finding | None]) -> float:
+        """Partial credit by cases, and none before the plainest one holds."""
+        worth = [1.0 if f is None else TIDY_SHARE if f.tidy else 0.0 for f in findings.values()]
+        share = sum(worth) / len(worth) if worth[0] else 0.0
+        return round(self.exercise.points * share, 2)
+
+    def _diagnose(self, finding: Finding) -> Mutant | None:
+        """The mutant that did the same on every case; failing that, with the same values."""
+        recognisable = [mutant for mutant in self.expectation.mutants if mutant.says]
+        for mutant in recognisable:
+            if mutant.id == finding.mutant:
+                return mutant
+        for same in (same_record, same_outcome):
+            if finding.tidy and same is same_outcome:
+                break
+            for mutant in recognisable:
+                _, *theirs = self.expectation.mutant_records(mutant)
+                if len(theirs) == len(self.records) and all(
+                    same(t, well_formed(self.records.get(t["case"], {})), self.exercise)
+                    for t in theirs
+                ):
+                    return mutant
+        return None
+
+    def _none(self, outcome: Outcome, message: str) -> Verdict:
+        return self._verdict(outcome, 0.0, None, message, "", "", {})
+
+    def _verdict(
+        self,
+        outcome: Outcome,
+        points: float,
+        diagnosis: str | None,
+        message: str,
+        detail: str,
+        case: str,
+        findings: dict[str, Finding | None],
+    ) -> Verdict:
+        return Verdict(
+            exercise=f"{self.expectation.stem}.{self.exercise.name}",
+            outcome=outcome,
+            points=points,
+            max_points=self.exercise.points,
+            diagnosis=diagnosis,
+            message=message,
+            detail=detail,
+            case=case,
+            passed_cases=sum(finding is None for finding in findings.values()),
+            case_count=len(self.expectation.cases),
+            seconds=self.answer.seconds,
+        )
+
+
+def same_record(theirs: Record, ours: Record, exercise: Any) -> bool:
+    """Whether two records tell the same story: outcome, second call and side effects."""
+    return (
+        same_outcome(theirs, ours, exercise)
+        and theirs.get("effects", []) == ours.get("effects", [])
+        and bool(theirs.get("printed")) == bool(ours.get("printed"))
+        and _close(theirs.get("again"), ours.get("again"), exercise)
+    )
+
+
+def same_outcome(theirs: Record, ours: Record, exercise: Any) -> bool:
+    """Whether two records hold the same value, or the same error."""
+    if theirs.get("status") != ours.get("status"):
+        return False
+    if theirs["status"] == "raised":
+        return _fingerprint(theirs["error"]) == _fingerprint(ours["error"])
+    return _close(theirs.get("value"), ours.get("value"), exercise)
+
+
+def _close(theirs: Any, ours: Any, exercise: Any) -> bool:
+    return close(theirs, ours, exercise.rtol, exercise.atol)
+
+
+def _fingerprint(error: dict[str, Any]) -> tuple[str, str]:
+    """An error without its numbers: shapes differ from case to case, the mistake does not."""
+    return error["type"], re.sub(r"\d+", "#", error["message"])[:80]
+
+
+def well_formed(record: Record) -> Record:
+    """A record of hostile origin with every part that the ladder reads of the type it expects."""
+    effects = record.get("effects")
+    names = effects if isinstance(effects, list) else []
+    status = record.get("status")
+    return {
+        **record,
+        "status": status if status in ("returned", "raised", "unsendable") else "unsendable",
+        "error": _checked_error(record.get("error")),
+        "effects": [name for name in names if isinstance(name, str)],
+        "printed": record.get("printed") if isinstance(record.get("printed"), str) else "",
+        "note": str(record.get("note", ""))[:200],
+    }
+
+
+def _checked_error(error: Any) -> dict[str, Any]:
+    error = error if isinstance(error, dict) else {}
+    lines = error.get("lines")
+    pairs = lines if isinstance(lines, list) else []
+    return {
+        "type": str(error.get("type", ""))[:100],
+        "message": str(error.get("message", ""))[:400],
+        "lines": [[p[0], str(p[1])] for p in pairs if isinstance(p, list) and len(p) == 2],
+    }

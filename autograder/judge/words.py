@@ -1,0 +1,107 @@
+"""How values and calls are named in a sentence to a student. No value of a tensor is ever named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from autograder.record import Case
+from autograder.wire import Foreign, ModelSpec
+
+SIDE_EFFECTS = {
+    "hooks_left": (
+        "leaves its hooks on the model",
+        "Keep each handle and remove it in a `finally`, or in `__exit__`.",
+    ),
+    "mode_flipped": (
+        "leaves the model in another train/eval mode",
+        "Leave the mode to the caller, or restore it.",
+    ),
+    "modules_replaced": (
+        "leaves other modules in the model than it found",
+        "Put back what you took out, also when an error passes.",
+    ),
+    "weights_changed": (
+        "changes the model's weights or running statistics",
+        "Nothing here should train: look for an optimiser, a train mode or an in-place operation.",
+    ),
+    "grads_left": (
+        "leaves gradients in the parameters' `.grad`",
+        "`.backward()` fills them; `torch.autograd.grad` asks for the one gradient you need.",
+    ),
+    "requires_grad_changed": (
+        "changes `requires_grad` of the model's parameters",
+        "Leave the parameters as they are and ask for the gradient you need.",
+    ),
+    "input_changed": (
+        "changes the caller's tensor",
+        "Work on a copy; look for in-place operations such as `+=` or names ending in `_`.",
+    ),
+    "input_requires_grad_changed": (
+        "turns on `requires_grad` of the caller's tensor",
+        "Call `detach()` first, then `requires_grad_()` on your own tensor.",
+    ),
+    "input_grad_left": (
+        "leaves a `.grad` on the caller's tensor",
+        "Work on a detached tensor of your own.",
+    ),
+    "global_rng": (
+        "draws from or seeds the global random generator",
+        "Make a `torch.Generator` of your own and pass it as `generator=`.",
+    ),
+    "grad_mode": (
+        "leaves gradient mode switched",
+        "Use `torch.no_grad()` or `torch.enable_grad()` as a context manager.",
+    ),
+    "default_dtype": (
+        "changes torch's default dtype",
+        "Give the dtype to the tensors you make instead.",
+    ),
+}
+
+
+def call_text(name: str, case: Case) -> str:
+    """The call as a student would write it: `saliency_map(model, images, target)`."""
+    if case.call:
+        return f"`{name}`"
+    return f"`{name}({', '.join(case.inputs)})`"
+
+
+def shapes_text(inputs: Mapping[str, Any]) -> str:
+    """The inputs of a call in a few words: networks by name, tensors by shape, scalars as they are."""
+    parts = [f"{name} {_input_text(value)}" for name, value in inputs.items()]
+    return ", ".join(parts)
+
+
+def _input_text(value: Any) -> str:
+    if isinstance(value, ModelSpec):
+        return f"'{value.name}'"
+    if isinstance(value, Tensor):
+        return f"{dtype_text(value)} {tuple(value.shape)}"
+    if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
+        return f"{len(value)} tensors"
+    return repr(value)[:60]
+
+
+def dtype_text(value: Tensor) -> str:
+    """`float32`, `int64`, ..."""
+    return str(value.dtype).removeprefix("torch.")
+
+
+def kind_text(value: Any) -> str:
+    """What a value is, with its article: "a float32 tensor of shape (2, 3)"."""
+    if value is None:
+        return "None"
+    if isinstance(value, Tensor):
+        article = "an" if dtype_text(value)[0] in "iu" else "a"
+        return f"{article} {dtype_text(value)} tensor of shape {tuple(value.shape)}"
+    if isinstance(value, Foreign):
+        return f"an object of type {value.kind}" + (f" ({value.note})" if value.note else "")
+    if isinstance(value, dict):
+        return f"a dict with {len(value)} entries"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    article = "an" if type(value).__name__[0] in "aeiou" else "a"
+    return f"{article} {type(value).__name__}"

@@ -1,0 +1,211 @@
+"""Call a student's function on one case and write down what happened, as plain data.
+
+What is written here is evidence, never a verdict: the judge, in another process, reads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autograder.calls import models
+from autograder.wire import Foreign, ModelSpec, is_plain
+from autograder.worker.student import describe_error
+
+KEPT_OUTPUT = 2000
+
+
+class CappedText(io.TextIOBase):
+    """Standard output of student code: the first two thousand characters, and how many came."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.count = 0
+
+    def write(self, text: str) -> int:
+        """Keep what fits."""
+        self.count += len(text)
+        self.text += text[: max(0, KEPT_OUTPUT - len(self.text))]
+        return len(text)
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+
+def observe(
+    student: ModuleType,
+    call: Callable[..., Any],
+    inputs: dict[str, Any],
+    filename: str,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Call once, look around, call again.
+
+    Args:
+        student: the module that holds the student's code.
+        call: ``call(student, **inputs)``, from the lesson's calls.
+        inputs: plain data; models by spec.
+        filename: the student's file, to find their lines in a traceback.
+        device: where tensors and models are put first.
+
+    Returns:
+        ``status`` ("returned" or "raised"), ``value`` or ``error``, ``again`` (the second call's),
+        ``printed``, ``seconds``, and ``effects``: what the call left behind, by name.
+    """
+    ready = {name: _materialise(value, device) for name, value in inputs.items()}
+    scene = _Scene(ready)
+    output = CappedText()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        started = time.perf_counter()
+        record = _attempt(student, call, ready, filename)
+        record["seconds"] = time.perf_counter() - started
+        record["effects"] = scene.effects()
+        if record["status"] == "returned":
+            second = _attempt(student, call, ready, filename)
+            record["again"] = second.get("value", Foreign("error", str(second.get("error"))))
+        record["plain"] = scene.plain_outputs()
+    record["printed"] = output.text
+    return record
+
+
+def _attempt(
+    student: ModuleType, call: Callable[..., Any], ready: dict[str, Any], filename: str
+) -> dict[str, Any]:
+    try:
+        value = call(student, **ready)
+        return {"status": "returned", "value": _plain(value)}
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
+        return {"status": "raised", "error": describe_error(error, filename)}
+
+
+def _materialise(value: Any, device: str) -> Any:
+    if isinstance(value, ModelSpec):
+        return models.build(value).to(device)
+    if isinstance(value, Tensor):
+        return value.detach().to(device, copy=True).requires_grad_(value.requires_grad)
+    if isinstance(value, list | tuple):
+        return type(value)(_materialise(item, device) for item in value)
+    if isinstance(value, dict):
+        return {key: _materialise(item, device) for key, item in value.items()}
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """The value if it can cross the wire, else a note of what it is; containers part by part."""
+    if isinstance(value, np.ndarray):
+        return Foreign("numpy.ndarray", f"shape {tuple(value.shape)}, dtype {value.dtype}")
+    if isinstance(value, np.generic):
+        return Foreign(f"numpy.{type(value).__name__}")
+    if type(value) in (list, tuple):
+        return type(value)(_plain(item) for item in value)
+    if type(value) is dict:
+        return {key: _plain(item) for key, item in value.items() if is_plain(key)}
+    if is_plain(value):
+        return value
+    return Foreign(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+class _Scene:
+    """The surroundings of a call: what they were, so that what changed can be told afterwards."""
+
+    def __init__(self, ready: dict[str, Any]) -> None:
+        self.models = [value for value in ready.values() if isinstance(value, nn.Module)]
+        self.tensors = list(_tensors(ready))
+        self.copies = [tensor.detach().clone() for tensor in self.tensors]
+        self.wants_grad = [tensor.requires_grad for tensor in self.tensors]
+        self.states = [_state(model) for model in self.models]
+        self.globals = _global_state()
+
+    def effects(self) -> list[str]:
+        """Names of what the call left behind, worst first."""
+        found = []
+        for model, before in zip(self.models, self.states, strict=True):
+            after = _state(model)
+            found += [name for name in before if not _same(before[name], after[name])]
+        for tensor, copy, wanted in zip(self.tensors, self.copies, self.wants_grad, strict=True):
+            found += _tensor_effects(tensor, copy, wanted)
+        after_globals = _global_state()
+        found += [name for name in after_globals if after_globals[name] != self.globals[name]]
+        return list(dict.fromkeys(found))
+
+    def plain_outputs(self) -> list[Any]:
+        """Logits of each model on one fixed image, as it now stands: a leaked hook shows here."""
+        outputs = []
+        for model in self.models:
+            like = next(model.parameters())
+            image = torch.linspace(-1, 1, 3 * 16 * 16, dtype=like.dtype, device=like.device)
+            try:
+                with torch.no_grad():
+                    outputs.append(_plain(model(image.reshape(1, 3, 16, 16))))
+            except BaseException as error:  # a leaked hook may raise anything
+                outputs.append(Foreign("error", type(error).__name__))
+        return outputs
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _state(model: nn.Module) -> dict[str, Any]:
+    hooks = [
+        len(registry)
+        for module in model.modules()
+        for name, registry in vars(module).items()
+        if name.endswith("_hooks") and isinstance(registry, dict)
+    ]
+    return {
+        "hooks_left": sum(hooks),
+        "mode_flipped": [module.training for module in model.modules()],
+        "modules_replaced": [type(module).__name__ for module in model.modules()],
+        "weights_changed": [t.detach().clone() for t in model.state_dict().values()],
+        "grads_left": [parameter.grad is not None for parameter in model.parameters()],
+        "requires_grad_changed": [p.requires_grad for p in model.parameters()],
+    }
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, list) and before and isinstance(before[0], Tensor):
+        return len(before) == len(after) and all(map(torch.equal, before, after))
+    return bool(before == after)
+
+
+def _tensor_effects(tensor: Tensor, copy: Tensor, wanted: bool) -> list[str]:
+    found = []
+    same_shape = tensor.shape == copy.shape and tensor.dtype == copy.dtype
+    if not same_shape or not torch.equal(torch.nan_to_num(tensor.detach()), torch.nan_to_num(copy)):
+        found.append("input_changed")
+    if tensor.requires_grad != wanted:
+        found.append("input_requires_grad_changed")
+    # Reading .grad of a tensor that has become a non-leaf only warns: there is none to find.
+    if tensor.is_leaf and tensor.grad is not None:
+        found.append("input_grad_left")
+    return found
+
+
+def _global_state() -> dict[str, Any]:
+    return {
+        "global_rng": (
+            torch.get_rng_state().numpy().tobytes(),
+            random.getstate(),
+            str(np.random.get_state()),
+        ),
+        "grad_mode": torch.is_grad_enabled(),
+        "default_dtype": str(torch.get_default_dtype()),
+    }

@@ -1,0 +1,121 @@
+"""Answer jobs: load the student's file, call it on each case, write what happened as it happens.
+
+A job is ``{"stem", "exercise", "source", "filename", "device", "cases": [{"name", "call",
+"inputs"}, ...]}``. The answer is one frame a case, after one frame that says how loading went.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, BinaryIO
+
+import torch
+
+from autograder.wire import WireError, encode, read_frame
+from autograder.worker.observe import CappedText, observe
+from autograder.worker.student import describe_error, load
+
+
+def answer(job: dict[str, Any], write: Callable[[bytes], Any]) -> None:
+    """Run one job, writing a frame for the loading and one for each case as it ends."""
+    student = _load(job, write)
+    if student is None:
+        return
+    calls = _calls(job["stem"])
+    for case in job["cases"]:
+        call = getattr(calls, case["call"], None) or _by_name(job["exercise"])
+        record = observe(student, call, case["inputs"], job["filename"], job.get("device", "cpu"))
+        record["case"] = case["name"]
+        _send(record, write)
+
+
+def _load(job: dict[str, Any], write: Callable[[bytes], Any]) -> ModuleType | None:
+    output = CappedText()
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            student = load(job["stem"], job["source"], job["filename"])
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
+        _send({"loaded": False, "error": describe_error(error, job["filename"])}, write)
+        return None
+    _send({"loaded": True, "has": hasattr(student, job["exercise"])}, write)
+    return student if hasattr(student, job["exercise"]) else None
+
+
+def _calls(stem: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f"autograder.calls.{stem}")
+    except ModuleNotFoundError:
+        return None
+
+
+def _by_name(exercise: str) -> Callable[..., Any]:
+    return lambda student, **inputs: getattr(student, exercise)(**inputs)
+
+
+def _send(record: dict[str, Any], write: Callable[[bytes], Any]) -> None:
+    try:
+        frame = encode(record)
+    except WireError as error:
+        # Something of the result would not fold; the judge is told what.
+        kept = {key: record[key] for key in ("case", "seconds", "printed") if key in record}
+        frame = encode({**kept, "status": "unsendable", "note": str(error)})
+    write(frame)
+
+
+def run_job(read_fd: int, write_fd: int) -> None:
+    """Answer the one job that waits on a pipe: what a sandboxed child runs."""
+    with os.fdopen(read_fd, "rb") as source:
+        frame = read_frame(source.read)
+    if frame is None:
+        return
+    with os.fdopen(write_fd, "wb", buffering=0) as sink:
+        answer(frame.value, sink.write)
+
+
+def main() -> None:
+    """Answer jobs from standard input until it closes: what a student's own check runs."""
+    source, sink = _private_streams()
+    _limit_memory()
+    while (frame := read_frame(source.read)) is not None:
+
+        def write(data: bytes) -> None:
+            sink.write(data)
+            sink.flush()
+
+        answer(frame.value, write)
+        write(encode({"done": True}))
+
+
+def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the pipes for ourselves; student code that reads or prints meets the null device."""
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    sys.stdin = io.StringIO()
+    return source, sink
+
+
+def _limit_memory() -> None:
+    """Cap data memory where the system can, so that a huge allocation fails and not the machine."""
+    limit = int(os.environ.get("CONVLENS_MEMORY_LIMIT", 0))
+    if not limit:
+        return
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))
+    main()

@@ -1,0 +1,140 @@
+"""Lesson 11, saliency: which pixels would change the answer if they changed a little?
+
+`images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)` gives
+logits (N, K). Leave the model, its parameters' `.grad` and the caller's tensors as you found them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lessons.toolkit.regions import connected_components, graph_segment
+
+
+def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    """Sensitivity of the target logit to each pixel (Simonyan, Vedaldi and Zisserman 2013).
+
+    Args:
+        model: classifier in eval mode.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class asked about for each image.
+
+    Returns:
+        float (N, H, W), at least 0, detached: for each pixel the largest absolute derivative of the
+        target logit over its three channels.
+
+    >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
+    >>> _ = nn.init.constant_(double[1].weight, -2.0)
+    >>> saliency_map(double, torch.zeros(1, 3, 1, 1), torch.tensor([1])).tolist()
+    [[[2.0]]]
+    """
+    ### BEGIN SOLUTION
+    images = images.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = model(images)
+        # Images of a batch do not meet in the network: the gradient of the sum holds each one's own.
+        chosen = logits.gather(1, target[:, None]).sum()
+    (gradient,) = torch.autograd.grad(chosen, images)
+    return gradient.abs().amax(dim=1)
+    ### END SOLUTION
+
+
+def smooth_grad(
+    model: nn.Module,
+    images: Tensor,
+    target: Tensor,
+    samples: int,
+    noise: float,
+    seed: int = 0,
+) -> Tensor:
+    """Saliency of the mean gradient over noisy copies (Smilkov et al. 2017).
+
+    Args:
+        model: classifier in eval mode.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,).
+        samples: how many noisy copies of each image.
+        noise: standard deviation of the noise, as a fraction of each image's own max - min.
+        seed: seeds a generator of your own. Sample after sample, draw `torch.randn` in the shape of
+            `images` from it, so that two right answers agree.
+
+    Returns:
+        float (N, H, W), at least 0, detached: the gradient (with its sign) averaged over the copies,
+        then the largest absolute value over the channels.
+    """
+    ### BEGIN SOLUTION
+    generator = torch.Generator(images.device).manual_seed(seed)
+    images = images.detach()
+    spread = images.amax((1, 2, 3), keepdim=True) - images.amin((1, 2, 3), keepdim=True)
+    total = torch.zeros_like(images)
+    # Around eight images at a time: enough to fill the processor, small enough to stay in cache.
+    for copies in torch.arange(samples).split(max(1, 8 // len(images))):
+        shape = (len(copies), *images.shape)
+        draws = torch.randn(shape, generator=generator, dtype=images.dtype, device=images.device)
+        noisy = (images + noise * spread * draws).flatten(0, 1).requires_grad_()
+        with torch.enable_grad():
+            logits = model(noisy)
+            chosen = logits.gather(1, target.repeat(len(copies))[:, None]).sum()
+        (gradient,) = torch.autograd.grad(chosen, noisy)
+        total += gradient.view(shape).sum(0)
+    # The sign must survive the mean: that is how noise cancels and evidence stays.
+    return (total / samples).abs().amax(dim=1)
+    ### END SOLUTION
+
+
+def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]:
+    """Box around the largest connected region of the most salient pixels.
+
+    Args:
+        saliency: float (H, W).
+        quantile: in [0, 1]; pixels at or above this quantile of the map count as salient.
+
+    Returns:
+        (top, left, bottom, right) in pixels; bottom and right are one past the last row and column.
+
+    >>> box = torch.zeros(6, 8)
+    >>> box[1:3, 2:7] = 1.0
+    >>> saliency_box(box, 0.9)
+    (1, 2, 3, 7)
+    """
+    ### BEGIN SOLUTION
+    salient = saliency >= torch.quantile(saliency, quantile)
+    regions = connected_components(salient)
+    largest = torch.bincount(regions[salient]).argmax()
+    rows, columns = torch.nonzero(regions == largest, as_tuple=True)
+    top, left = int(rows.min()), int(columns.min())
+    return top, left, int(rows.max()) + 1, int(columns.max()) + 1
+    ### END SOLUTION
+
+
+def saliency_segmentation(
+    image: Tensor,
+    saliency: Tensor,
+    foreground: float = 0.95,
+    background: float = 0.30,
+    segment: Callable[[Tensor, Tensor], Tensor] = graph_segment,
+) -> Tensor:
+    """Cut the object out of a picture, with saliency as the only hint (Simonyan et al. 2013).
+
+    Args:
+        image: float (3, H, W) in [0, 1].
+        saliency: float (H, W).
+        foreground: pixels above this quantile of the saliency are surely object.
+        background: pixels below this quantile are surely background.
+        segment: `segment(image, markers)` spreads long (H, W) markers over the picture and returns
+            labels of that shape. Markers: 0 undecided, 1 background, 2 object.
+
+    Returns:
+        bool (H, W), True on the object.
+    """
+    ### BEGIN SOLUTION
+    sure_object = saliency > torch.quantile(saliency, foreground)
+    sure_background = saliency < torch.quantile(saliency, background)
+    markers = torch.zeros(saliency.shape, dtype=torch.long, device=saliency.device)
+    markers[sure_background] = 1
+    markers[sure_object] = 2
+    return segment(image, markers) == 2
+    ### END SOLUTION
