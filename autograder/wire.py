@@ -283,7 +283,10 @@ class _Unfolder:
             raise WireError("the value is nested too deeply or has too many parts")
         if isinstance(node, int) and not isinstance(node, bool) and abs(node) >= 1 << 63:
             raise WireError("an integer of more than 63 bits")
-        if node is None or isinstance(node, bool | int | float | str):
+        if isinstance(node, str):
+            # JSON may smuggle half a surrogate pair, which no report could be written with.
+            return node.encode("utf-8", "replace").decode("utf-8")
+        if node is None or isinstance(node, bool | int | float):
             return node
         if isinstance(node, list):
             return [self.value(item, depth + 1) for item in node]
