@@ -1,0 +1,71 @@
+"""How much of the machine one child may use."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+from dataclasses import dataclass
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one child. The wall clock is not here: `Zygote.run` takes a deadline a job.
+
+    Args:
+        cpu_seconds: processor time; the kernel kills at the next whole second.
+        memory_bytes: address space on top of what the zygote has mapped before the fork.
+        tmp_bytes: size of the private `/tmp` (namespaces only; under Landlock nothing is writable).
+        file_bytes: size of one file.
+        open_files: descriptors open at once.
+        threads: threads at once; more, and the child is killed. Processes: always one.
+        output_bytes: what the target may write to its pipe.
+        log_bytes: what may come out of standard output and error; the last 16 KiB are kept.
+
+    >>> Limits().threads
+    64
+    """
+
+    cpu_seconds: float = 120.0
+    memory_bytes: int = 2048 * MIB
+    tmp_bytes: int = 64 * MIB
+    file_bytes: int = 64 * MIB
+    open_files: int = 128
+    threads: int = 64
+    output_bytes: int = 256 * MIB
+    log_bytes: int = 64 * MIB
+
+
+def address_space(statm: int) -> int:
+    """Bytes this process has mapped, by its open `/proc/self/statm`.
+
+    A descriptor, because a zygote under Landlock cannot open the file any more.
+    """
+    pages = int(os.pread(statm, 64, 0).split()[0])
+    return pages * resource.getpagesize()
+
+
+def apply(limits: Limits, mapped: int) -> None:
+    """Bind this process and its threads to the limits that the kernel keeps by itself.
+
+    Args:
+        limits: of this child.
+        mapped: bytes mapped before any student code ran.
+    """
+    # Address space, not data: shared anonymous memory and stacks count as well.
+    space = mapped + limits.memory_bytes
+    seconds = math.ceil(limits.cpu_seconds)
+    for kind, most in (
+        (resource.RLIMIT_AS, space),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        _, ceiling = resource.getrlimit(kind)
+        allowed = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
+        resource.setrlimit(kind, (allowed, allowed))

@@ -1,0 +1,158 @@
+"""What a worker may read: a Python, a few distributions, a few modules of ours. Nothing else exists for it.
+
+No solution, check, judge or test is on the list, and no scikit-learn, scipy or captum, whose functions
+are answers to some exercises.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from autograder.grading.sandbox import libraries
+
+DISTRIBUTIONS = ("torch", "numpy", "safetensors")
+
+# The last group is what the zygote itself runs on, file by file: `autograder/grading` holds much more.
+PROJECT = (
+    "lessons/__init__.py",
+    "lessons/toolkit",
+    "autograder/__init__.py",
+    "autograder/wire.py",
+    "autograder/calls",
+    "autograder/worker",
+    "autograder/grading/__init__.py",
+    *(
+        f"autograder/grading/sandbox/{name}.py"
+        for name in ("__init__", "kernel", "landlock", "limits", "namespaces", "seccomp", "zygote")
+    ),
+)
+
+# The processor's kind and its caches, and nothing about who runs what.
+_MACHINE = ("/sys/devices/system/cpu", "/etc/ld.so.cache")
+_OUTSIDE = ("site-packages", "dist-packages", "__pycache__", "ensurepip", "idlelib", "test")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something importable: `name` below `root`, where `root` is on `sys.path`."""
+
+    root: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.root / self.name
+
+
+@dataclass(frozen=True)
+class Whitelist:
+    """Everything a worker may read.
+
+    Args:
+        python: the interpreter, links resolved.
+        stdlib: the standard library's directory.
+        stdlib_names: its entries that may be read; third parties install below the same directory.
+        entries: everything else importable.
+        files: libraries and machine files, at the same place inside.
+    """
+
+    python: Path
+    stdlib: Path
+    stdlib_names: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def sys_path(self) -> list[str]:
+        """The worker's import path when files lie where they lie here."""
+        roots = [self.stdlib, self.stdlib / "lib-dynload", *(entry.root for entry in self.entries)]
+        return list(dict.fromkeys(str(root) for root in roots))
+
+
+def build(
+    import_from: Sequence[Path] = (), distributions: tuple[str, ...] = DISTRIBUTIONS
+) -> Whitelist:
+    """The whitelist of a worker on this machine.
+
+    Args:
+        import_from: further directories that a worker may import from, whole.
+        distributions: installed distributions it may import, with all they depend on.
+    """
+    base = _python_and_distributions(distributions)
+    project = Path(__file__).resolve().parents[3]
+    ours = [Entry(project, name) for name in PROJECT if (project / name).exists()]
+    for root in import_from:
+        ours += [Entry(root.resolve(), path.name) for path in sorted(root.iterdir())]
+    return Whitelist(
+        base.python, base.stdlib, base.stdlib_names, (*ours, *base.entries), base.files
+    )
+
+
+@cache
+def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
+    python = Path(sys.executable).resolve()
+    stdlib = Path(sysconfig.get_path("stdlib")).resolve()
+    names = tuple(sorted(p.name for p in stdlib.iterdir() if p.name not in _OUTSIDE))
+    entries: dict[Entry, None] = {}
+    compiled = [python, *(stdlib / "lib-dynload").glob("*.so")]
+    for distribution in _closure(distributions):
+        for name in sorted(_top_level(distribution)):
+            entry = Entry(Path(str(distribution.locate_file(""))).resolve(), name)
+            if entry.path.exists():
+                entries[entry] = None
+        compiled += [
+            Path(str(distribution.locate_file(file)))
+            for file in distribution.files or ()
+            if ".so" in file.name
+        ]
+    beside = Path(sys.base_prefix) / "lib"
+    files = libraries.needed_from_system(compiled, beside)
+    machine = [Path(path) for path in _MACHINE if Path(path).exists()]
+    return Whitelist(python, stdlib, names, tuple(entries), (*files, *machine))
+
+
+def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
+    """Installed distributions and all that they require, each once.
+
+    Markers other than extras are not read: what they exclude is not installed, or does no harm.
+    """
+    found: dict[str, metadata.Distribution] = {}
+    seen: set[tuple[str, str]] = set()
+    todo = [(name, "") for name in names]
+    while todo:
+        name, extra = todo.pop()
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if (key, extra) in seen:
+            continue
+        seen.add((key, extra))
+        try:
+            distribution = found.setdefault(key, metadata.distribution(name))
+        except metadata.PackageNotFoundError:
+            continue
+        for requirement in distribution.requires or ():
+            condition = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
+            if condition and condition[1] != extra:
+                continue
+            wanted = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[([^\]]*)\])?", requirement)
+            if wanted:
+                extras = [part.strip() for part in (wanted[2] or "").split(",")]
+                todo += [(wanted[1], part) for part in {"", *extras}]
+    return list(found.values())
+
+
+def _top_level(distribution: metadata.Distribution) -> set[str]:
+    files = distribution.files
+    if files:
+        tops = {file.parts[0] for file in files}
+    else:  # a system's package manager keeps no list beside the package
+        tops = set((distribution.read_text("top_level.txt") or distribution.name).split())
+    return {top for top in tops if top not in ("..", "__pycache__") and not top.endswith(".pth")}
+

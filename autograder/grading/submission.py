@@ -1,0 +1,23 @@
+"""What intake hands to the grader: one student's lesson files as text, or the reason there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student's work, read and never run.
+
+    Args:
+        student: id, safe in file names and cells.
+        origin: where it came from, relative to the submissions folder.
+        sources: source text by lesson stem.
+        problems: why a lesson's file cannot be graded, by stem; under "" why the whole cannot.
+    """
+
+    student: str
+    origin: str
+    sources: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
