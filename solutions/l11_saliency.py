@@ -1,7 +1,8 @@
 """Lesson 11, saliency: which pixels would change the answer if they changed a little?
 
-`images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)` gives
-logits (N, K). Leave the model, its parameters' `.grad` and the caller's tensors as you found them.
+`images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)`
+gives logits (N, K). Leave the model, its parameters' `.grad` and the caller's tensors as you found
+them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     images = images.detach().requires_grad_()
     with torch.enable_grad():
         logits = model(images)
-        # Images of a batch do not meet in the network: the gradient of the sum holds each one's own.
+        # Images of a batch do not meet in the network: the sum's gradient holds each one's own.
         chosen = logits.gather(1, target[:, None]).sum()
     (gradient,) = torch.autograd.grad(chosen, images)
     return gradient.abs().amax(dim=1)
@@ -57,43 +58,56 @@ def smooth_grad(
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,).
         samples: how many noisy copies of each image.
-        noise: standard deviation of the noise, as a fraction of each image's own max - min.
-        seed: seeds a generator of your own. Sample after sample, draw `torch.randn` in the shape of
-            `images` from it, so that two right answers agree.
+        noise: standard deviation of the noise, as a fraction of each image's range (max - min).
+        seed: seeds a `torch.Generator` of your own, so that two right answers agree. For each noisy
+            copy of the batch in turn, draw `torch.randn` from it: shape and dtype of `images`.
 
     Returns:
-        float (N, H, W), at least 0, detached: the gradient (with its sign) averaged over the copies,
-        then the largest absolute value over the channels.
+        float (N, H, W), at least 0, detached: the gradient of the target logit is averaged over the
+        copies with its sign; then, for each pixel, the largest absolute value over the channels.
+
+    >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
+    >>> _ = nn.init.constant_(double[1].weight, -2.0)
+    >>> smooth_grad(double, torch.zeros(1, 3, 1, 1), torch.tensor([1]), 4, 0.1).tolist()
+    [[[2.0]]]
     """
     ### BEGIN SOLUTION
     generator = torch.Generator(images.device).manual_seed(seed)
     images = images.detach()
     spread = images.amax((1, 2, 3), keepdim=True) - images.amin((1, 2, 3), keepdim=True)
+
+    def noisy_copy() -> Tensor:
+        draw = torch.randn(
+            images.shape, generator=generator, dtype=images.dtype, device=images.device
+        )
+        return images + noise * spread * draw
+
     total = torch.zeros_like(images)
-    # Around eight images at a time: enough to fill the processor, small enough to stay in cache.
-    for copies in torch.arange(samples).split(max(1, 8 // len(images))):
-        shape = (len(copies), *images.shape)
-        draws = torch.randn(shape, generator=generator, dtype=images.dtype, device=images.device)
-        noisy = (images + noise * spread * draws).flatten(0, 1).requires_grad_()
+    batch = max(1, 8 // len(images))  # copies at a time: about eight images keep a processor busy
+    for first in range(0, samples, batch):
+        count = min(batch, samples - first)
+        noisy = torch.cat([noisy_copy() for _ in range(count)]).requires_grad_()
         with torch.enable_grad():
             logits = model(noisy)
-            chosen = logits.gather(1, target.repeat(len(copies))[:, None]).sum()
+            chosen = logits.gather(1, target.repeat(count)[:, None]).sum()
         (gradient,) = torch.autograd.grad(chosen, noisy)
-        total += gradient.view(shape).sum(0)
-    # The sign must survive the mean: that is how noise cancels and evidence stays.
+        total += gradient.unflatten(0, (count, len(images))).sum(0)
+    # The sign must survive the mean: what disagrees between copies cancels, what agrees stays.
     return (total / samples).abs().amax(dim=1)
     ### END SOLUTION
 
 
 def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]:
-    """Box around the largest connected region of the most salient pixels.
+    """Box around the largest connected region of the most salient pixels (Simonyan et al. 2013).
 
     Args:
         saliency: float (H, W).
         quantile: in [0, 1]; pixels at or above this quantile of the map count as salient.
 
     Returns:
-        (top, left, bottom, right) in pixels; bottom and right are one past the last row and column.
+        (top, left, bottom, right), four ints in pixels; bottom and right are one past the last row
+        and column. The largest region has the most pixels; pixels connect where they share an edge,
+        as in the given `connected_components`.
 
     >>> box = torch.zeros(6, 8)
     >>> box[1:3, 2:7] = 1.0
@@ -122,17 +136,22 @@ def saliency_segmentation(
     Args:
         image: float (3, H, W) in [0, 1].
         saliency: float (H, W).
-        foreground: pixels above this quantile of the saliency are surely object.
-        background: pixels below this quantile are surely background.
+        foreground: pixels at or above this quantile of the saliency are surely object.
+        background: pixels at or below this quantile are surely background.
         segment: `segment(image, markers)` spreads long (H, W) markers over the picture and returns
             labels of that shape. Markers: 0 undecided, 1 background, 2 object.
 
     Returns:
         bool (H, W), True on the object.
+
+    >>> picture = torch.tensor([0.9, 0.8, 0.1, 0.2]).expand(3, 4, 4)
+    >>> saliency = torch.tensor([9.0, 1.0, 1.0, 0.0]).expand(4, 4)
+    >>> saliency_segmentation(picture, saliency, 0.8, 0.2)[0].tolist()
+    [True, True, False, False]
     """
     ### BEGIN SOLUTION
-    sure_object = saliency > torch.quantile(saliency, foreground)
-    sure_background = saliency < torch.quantile(saliency, background)
+    sure_object = saliency >= torch.quantile(saliency, foreground)
+    sure_background = saliency <= torch.quantile(saliency, background)
     markers = torch.zeros(saliency.shape, dtype=torch.long, device=saliency.device)
     markers[sure_background] = 1
     markers[sure_object] = 2
