@@ -1,1 +1,1 @@
-"""Grading submissions that nobody has to trust: intake, sandboxed workers, judge, records, reports."""
+"""Grading submissions that nobody has to trust."""

@@ -1,4 +1,4 @@
-"""What intake hands to the grader: one student's lesson files as text, or the reason there is none."""
+"""What intake hands to the grader: a student's lesson files as text, or why there are none."""
 
 from __future__ import annotations
 

@@ -130,6 +130,8 @@ class _Judgement:
     def _unfinished(self) -> Verdict | None:
         if self.answer.status == "ok":
             return None
+        if not self.loading:
+            return self._never_loaded()
         done, count = len(self.records), len(self.expectation.cases)
         where = f" while on “{self._next_case()}”" if done < count else ""
         match self.answer.status:
@@ -151,6 +153,13 @@ class _Judgement:
                     f"`{self.exercise.name}` ended its process{where}{note}. "
                     "Look for an exit, a crash in native code, or runaway recursion."
                 )
+        return self._none("error", message)
+
+    def _never_loaded(self) -> Verdict:
+        if self.answer.status == "timeout":
+            message = "Your file did not finish loading in time. Look at code outside functions."
+            return self._none("timeout", message)
+        message = "Your file ended its process while loading. Look at code outside functions."
         return self._none("error", message)
 
     def _next_case(self) -> str:
@@ -268,6 +277,9 @@ def well_formed(record: Record) -> Record:
     names = effects if isinstance(effects, list) else []
     status = record.get("status")
     return {
+        "value": None,
+        "again": None,
+        "plain": None,
         **record,
         "status": status if status in ("returned", "raised", "unsendable") else "unsendable",
         "error": _checked_error(record.get("error")),

@@ -1,0 +1,227 @@
+"""Grade a class: every exercise of every submission, in sandboxed workers, judged here.
+
+What a worker says is data to be judged. A fault of the student is a verdict of 0 points with a
+reason; a fault of the grader is *ungraded*: it is never a 0, it is never remembered, and the next
+run tries again.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from autograder.checks import lesson
+from autograder.grading.journal import Journal, content_key
+from autograder.grading.submission import Submission
+from autograder.grading.versions import checks_hash
+from autograder.judge.expected import Expectation, read_record
+from autograder.judge.verdict import Answer, judge
+from autograder.wire import PREFIX, WireError, encode, read_prefix
+
+MOST_FRAMES = 512
+
+
+class ChildResult(Protocol):
+    """What a sandbox says about one child that has ended."""
+
+    status: str
+    output: bytes
+    note: str
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+class Room(Protocol):
+    """Where one worker runs jobs, one after the other."""
+
+    def __enter__(self) -> Room: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def run(self, payload: bytes, deadline: float) -> ChildResult:
+        """Run one job in a child of its own; raises `GraderFault` when the fault is ours."""
+        ...
+
+
+class GraderFault(RuntimeError):
+    """Something of ours broke: the check stays ungraded."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check: one exercise of one lesson file."""
+
+    key: str
+    load_key: str
+    stem: str
+    exercise: str
+    source: str
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; handed to the caller after every check."""
+
+    total: int
+    remembered: int
+    done: int = 0
+    ungraded: int = 0
+
+
+class Grader:
+    """Grades tasks with a fixed seed and fixed lessons.
+
+    Args:
+        stems: lessons to grade.
+        seed: of the hidden cases.
+        journal: where verdicts are kept.
+        make_room: makes the sandbox of one worker.
+        workers: how many work at once.
+    """
+
+    def __init__(
+        self,
+        stems: Sequence[str],
+        seed: int,
+        journal: Journal,
+        make_room: Callable[[], Room],
+        workers: int,
+    ) -> None:
+        self.journal = journal
+        self.make_room = make_room
+        self.workers = workers
+        self.salt = str(seed)
+        self.hashes = {stem: checks_hash(stem) for stem in stems}
+        self.expectations = {
+            (stem, exercise.name): Expectation(stem, exercise, seed)
+            for stem in stems
+            for exercise in lesson(stem).exercises
+        }
+        self.faults: dict[str, str] = {}
+        self._never_loads: dict[str, Answer] = {}
+        self._lock = threading.Lock()
+
+    def key(self, stem: str, exercise: str, source: str) -> str:
+        """The cache key of one check: code, checks, seed and versions."""
+        return content_key("check", stem, exercise, source, self.hashes[stem], self.salt)
+
+    def tasks(self, submissions: Iterable[Submission]) -> list[Task]:
+        """Every check these submissions ask for, equal ones once."""
+        found: dict[str, Task] = {}
+        for submission in submissions:
+            for stem, exercise in self.expectations:
+                if (source := submission.sources.get(stem)) is not None:
+                    key = self.key(stem, exercise, source)
+                    load_key = content_key("load", stem, source)
+                    found.setdefault(key, Task(key, load_key, stem, exercise, source))
+        return list(found.values())
+
+    def run(self, submissions: Iterable[Submission], report: Callable[[Progress], None]) -> None:
+        """Grade whatever the journal does not hold yet."""
+        wanted = self.tasks(submissions)
+        waiting = [task for task in wanted if task.key not in self.journal.entries]
+        progress = Progress(len(wanted), len(wanted) - len(waiting))
+        report(progress)
+        if not waiting:
+            return
+        for stem, exercise in sorted({(task.stem, task.exercise) for task in waiting}):
+            _ = self.expectations[stem, exercise].records
+        queue: SimpleQueue[Task] = SimpleQueue()
+        for task in waiting:
+            queue.put(task)
+        workers = max(1, min(self.workers, len(waiting)))
+        with ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(self._work, queue, progress, report) for _ in range(workers)]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                _drain(queue)  # so that the other workers end after the check they are on
+                raise
+
+    def _work(
+        self, queue: SimpleQueue[Task], progress: Progress, report: Callable[[Progress], None]
+    ) -> None:
+        with self.make_room() as room:
+            while (task := _take(queue)) is not None:
+                entry = self._grade(room, task)
+                with self._lock:
+                    if entry is None:
+                        progress.ungraded += 1
+                    else:
+                        self.journal.append(task.key, entry)
+                    progress.done += 1
+                    report(progress)
+
+    def _grade(self, room: Room, task: Task) -> dict[str, Any] | None:
+        """One check from job to journal entry; None when the fault is ours."""
+        expectation = self.expectations[task.stem, task.exercise]
+        try:
+            answer, usage = self._ask(room, task, expectation)
+            with self._lock:
+                verdict = judge(expectation, answer)
+        except Exception as error:  # a fault of the grader must not sink the run
+            self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
+            return None
+        entry = asdict(verdict)
+        del entry["seconds"], entry["detail"]
+        return {"verdict": entry, "usage": usage}
+
+    def _ask(
+        self, room: Room, task: Task, expectation: Expectation
+    ) -> tuple[Answer, dict[str, float]]:
+        if (known := self._never_loads.get(task.load_key)) is not None:
+            return known, {"cpu_seconds": 0.0, "peak_bytes": 0.0, "seconds": 0.0}
+        job = expectation.job(task.source, f"{task.stem}.py")
+        result = room.run(encode(job), expectation.exercise.deadline)
+        answer = read_answer(result)
+        if answer.status == "timeout" and not answer.records:
+            # Loading is the same for every exercise of the file: once is enough.
+            self._never_loads[task.load_key] = answer
+        usage = {
+            "cpu_seconds": round(result.cpu_seconds, 3),
+            "peak_bytes": float(result.peak_bytes),
+            "seconds": round(result.seconds, 3),
+        }
+        return answer, usage
+
+
+def read_answer(result: ChildResult) -> Answer:
+    """Cut a child's output into records; reading ends where it is malformed."""
+    records: list[dict[str, Any]] = []
+    data = memoryview(result.output)
+    status = result.status if result.status in ("ok", "timeout", "memory", "output") else "died"
+    while data and len(records) < MOST_FRAMES:
+        try:
+            size = PREFIX.size + sum(read_prefix(bytes(data[: PREFIX.size])))
+            records.append(read_record(bytes(data[:size])))
+        except WireError:
+            break
+        data = data[size:]
+    return Answer(status, tuple(records), result.note, result.seconds)
+
+
+def class_misconceptions(verdicts: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
+    """How often each mistake was recognised, by (exercise, mutant)."""
+    return Counter(
+        (verdict["exercise"], verdict["diagnosis"]) for verdict in verdicts if verdict["diagnosis"]
+    )
+
+
+def _take(queue: SimpleQueue[Task]) -> Task | None:
+    try:
+        return queue.get_nowait()
+    except Empty:
+        return None
+
+
+def _drain(queue: SimpleQueue[Task]) -> None:
+    while _take(queue) is not None:
+        pass

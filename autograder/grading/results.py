@@ -1,0 +1,131 @@
+"""From journal to results: one row a student, every number from a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.checks import lesson
+from autograder.grading.engine import Grader
+from autograder.grading.submission import Submission
+
+NOT_HANDED_IN = "This lesson is not in the submission."
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """One exercise of one student.
+
+    Args:
+        id: ``"l11_saliency.saliency_map"``.
+        outcome: a verdict's outcome, or "ungraded" when the grader itself failed.
+        points: None when ungraded.
+        max_points: full marks.
+        diagnosis: id of the mistake recognised, or None.
+        message: the sentence; holds no hidden value.
+        case: the first case that failed.
+    """
+
+    id: str
+    outcome: str
+    points: float | None
+    max_points: float
+    diagnosis: str | None = None
+    message: str = ""
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class StudentResult:
+    """One student's row.
+
+    Args:
+        student: id.
+        origin: where the submission came from.
+        status: "graded"; "unusable" when nothing of it could be read; "ungraded" when a check
+            failed through the grader's own fault, so that the score is not final.
+        exercises: every exercise of every lesson graded, in order.
+        reason: why it is not plainly graded.
+        usage: processor seconds and peak bytes; varies by run and stays out of the results.
+    """
+
+    student: str
+    origin: str
+    status: str
+    exercises: tuple[ExerciseResult, ...]
+    reason: str = ""
+    usage: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def score(self) -> float:
+        """Points so far."""
+        return round(sum(exercise.points or 0.0 for exercise in self.exercises), 2)
+
+    @property
+    def max_score(self) -> float:
+        """Points there are."""
+        return round(sum(exercise.max_points for exercise in self.exercises), 2)
+
+
+def collect(
+    submissions: Iterable[Submission], stems: Sequence[str], grader: Grader
+) -> list[StudentResult]:
+    """The rows of a class, by student id."""
+    rows = [_row(submission, stems, grader) for submission in submissions]
+    return sorted(rows, key=lambda row: row.student)
+
+
+def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> StudentResult:
+    exercises, usages, faults = [], [], []
+    for stem in stems:
+        for exercise in lesson(stem).exercises:
+            identity = f"{stem}.{exercise.name}"
+            source = submission.sources.get(stem)
+            if source is None:
+                why = submission.problems.get(stem) or submission.problems.get("") or NOT_HANDED_IN
+                outcome = "not_attempted" if why == NOT_HANDED_IN else "error"
+                exercises.append(
+                    ExerciseResult(identity, outcome, 0.0, exercise.points, message=why)
+                )
+                continue
+            key = grader.key(stem, exercise.name, source)
+            if (entry := grader.journal.entries.get(key)) is None:
+                faults.append(grader.faults.get(key, "the run was stopped before it"))
+                exercises.append(ExerciseResult(identity, "ungraded", None, exercise.points))
+                continue
+            usages.append(entry["usage"])
+            exercises.append(_result(entry["verdict"]))
+    status, reason = _status(submission, faults)
+    return StudentResult(
+        submission.student, submission.origin, status, tuple(exercises), reason, _total(usages)
+    )
+
+
+def _result(verdict: Mapping[str, Any]) -> ExerciseResult:
+    return ExerciseResult(
+        id=verdict["exercise"],
+        outcome=verdict["outcome"],
+        points=verdict["points"],
+        max_points=verdict["max_points"],
+        diagnosis=verdict["diagnosis"],
+        message=verdict["message"],
+        case=verdict["case"],
+    )
+
+
+def _status(submission: Submission, faults: list[str]) -> tuple[str, str]:
+    if faults:
+        return "ungraded", f"{len(faults)} checks could not be graded: {faults[0]}"
+    if not submission.sources:
+        reasons = [*submission.problems.values()] or ["There is no lesson in the submission."]
+        return "unusable", reasons[0]
+    return "graded", " ".join(submission.problems.values())
+
+
+def _total(usages: list[dict[str, float]]) -> dict[str, float]:
+    return {
+        "cpu_seconds": round(sum(usage["cpu_seconds"] for usage in usages), 3),
+        "peak_bytes": max((usage["peak_bytes"] for usage in usages), default=0.0),
+        "seconds": round(sum(usage["seconds"] for usage in usages), 3),
+    }
