@@ -24,10 +24,10 @@ class Plain(nn.Module):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
-        self.relu1 = nn.ReLU(inplace)
+        self.relu1: nn.Module = nn.ReLU(inplace)
         self.pool = nn.AvgPool2d(2)
         self.conv2 = nn.Conv2d(6, 8, 3, padding=1)
-        self.relu2 = nn.ReLU(inplace)
+        self.relu2: nn.Module = nn.ReLU(inplace)
         self.classifier = nn.Linear(8, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -93,8 +93,11 @@ class Normalised(nn.Module):
         self.dropout = nn.Dropout(0.5)
         self.classifier = nn.Linear(8, CLASSES)
         with torch.no_grad():
-            self.norm.running_mean.normal_(0, 0.3)
-            self.norm.running_var.uniform_(0.5, 2.0)
+            for name, statistic in self.norm.named_buffers():
+                if name == "running_mean":
+                    statistic.normal_(0, 0.3)
+                elif name == "running_var":
+                    statistic.uniform_(0.5, 2.0)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, 5)."""
