@@ -41,14 +41,16 @@ def activation_and_gradient(
     ### BEGIN SOLUTION
     captured: list[Tensor] = []
 
-    def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        # What lies before the layer drops out of the graph: no time is spent going back through it.
+    def start_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         leaf = output.detach().clone().requires_grad_()
         captured.append(leaf)
+        torch.set_grad_enabled(True)
         # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
         return leaf.clone()
 
-    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
+    # Autograd sleeps until the hook wakes it at the layer. Nothing before that is kept in memory,
+    # and the backward pass ends there. The `with` block puts the caller's grad mode back.
+    with torch.no_grad(), model.get_submodule(layer).register_forward_hook(start_graph):
         target_logits = model(images).gather(1, target.unsqueeze(1))
         # No image has a part in another's logit: the gradient of the sum holds each one's own.
         activation = captured[-1]

@@ -261,6 +261,20 @@ def test_no_hook_survives_an_exception(method, unchanged):
             method(model, "conv9", photos(1), target)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_callers_grad_mode_comes_back_after_an_exception(enabled):
+    class Breaks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise RuntimeError("on purpose")
+
+    model = network("plain")
+    model.classifier = Breaks()
+    with torch.set_grad_enabled(enabled):
+        with pytest.raises(RuntimeError, match="on purpose"):
+            grad_cam(model, "conv1", photos(), TARGET)
+        assert torch.is_grad_enabled() == enabled
+
+
 @pytest.mark.parametrize("method", MAPS)
 def test_float32_stays_float32_and_close(method):
     single = build(ModelSpec("inplace", seed=1))
