@@ -101,6 +101,15 @@ def for_students(text: str) -> str:
     return re.sub(r"\bsolutions\.(l\d\d_\w+)", r"lessons.\1.exercises", text)
 
 
+def earlier_stems(text: str) -> list[str]:
+    """Stems of the lessons whose exercises a student's file imports, in order.
+
+    >>> earlier_stems("from lessons.l12_guided_backprop.exercises import guided_backprop")
+    ['l12_guided_backprop']
+    """
+    return sorted(set(re.findall(r"\blessons\.(l\d\d_\w+)\.exercises\b", text)))
+
+
 def without_markers(text: str) -> str:
     """The text without the two marker lines of each solution."""
     kept = [line for line in text.splitlines(True) if line.strip() not in (BEGIN, END)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -14,9 +15,10 @@ import torch
 
 from autograder.checks.common import common_mutants
 from autograder.record import Accepted, Case, Exercise, Mutant
-from autograder.source import LessonSource, read_lesson
+from autograder.source import LessonSource, earlier_stems, read_lesson
 from autograder.wire import decode
 from autograder.worker.serve import answer
+from autograder.worker.student import EARLIER, offer_earlier
 
 Record = dict[str, Any]
 PUBLIC_SEED = 20130
@@ -32,14 +34,23 @@ def mutant_source(source: LessonSource, exercise: str, mutant: Mutant | Accepted
 
 
 def make_job(
-    stem: str, exercise: Exercise, cases: dict[str, Case], source: str, filename: str
+    stem: str,
+    exercise: Exercise,
+    cases: dict[str, Case],
+    source: str,
+    filename: str,
+    earlier: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The job that asks a worker to run one exercise of a student's file on these cases."""
+    """The job that asks a worker to run one exercise of a student's file on these cases.
+
+    `earlier` are the same student's files of other lessons by stem, which this one may import.
+    """
     return {
         "stem": stem,
         "exercise": exercise.name,
         "source": source,
         "filename": filename,
+        "earlier": dict(earlier or {}),
         "cases": [
             {"name": name, "call": case.call or exercise.name, "inputs": dict(case.inputs)}
             for name, case in cases.items()
@@ -59,16 +70,32 @@ def read_record(data: bytes, device: str = "cpu") -> Record:
 
 
 def run_trusted(job: dict[str, Any]) -> list[Record]:
-    """Answer a job in this process: for our own code only, never for a student's."""
+    """Answer a job in this process: for our own code only, never for a student's.
+
+    What the job imports from earlier lessons is the reference.
+    """
     frames: list[bytes] = []
     with _restored_globals():
-        answer(job, frames.append)
+        answer({**job, "earlier": earlier_references(job["source"])}, frames.append)
     return [read_record(frame) for frame in frames]
+
+
+def earlier_references(source: str) -> dict[str, str]:
+    """The solved files of the lessons that a file imports, and of those that they import."""
+    found: dict[str, str] = {}
+    waiting = earlier_stems(source)
+    while waiting:
+        stem = waiting.pop()
+        if stem not in found:
+            found[stem] = read_lesson(stem).bare()
+            waiting += earlier_stems(found[stem])
+    return found
 
 
 @contextmanager
 def _restored_globals() -> Iterator[None]:
-    """Put back what a mutant may leave behind: generators, gradient mode, default dtype."""
+    """Put back what a job may leave behind: generators, gradient mode, default dtype, modules."""
+    modules = {name: module for name, module in sys.modules.items() if EARLIER.fullmatch(name)}
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     try:
@@ -80,6 +107,8 @@ def _restored_globals() -> Iterator[None]:
         np.random.set_state(states[2])
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
+        offer_earlier({})
+        sys.modules.update(modules)
 
 
 class Expectation:
@@ -119,6 +148,8 @@ class Expectation:
             self._mutants[mutant.id] = run_trusted(self.job(source, f"mutant-{mutant.id}"))
         return self._mutants[mutant.id]
 
-    def job(self, source: str, filename: str) -> dict[str, Any]:
+    def job(
+        self, source: str, filename: str, earlier: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         """The job that asks this exercise of a file."""
-        return make_job(self.stem, self.exercise, self.cases, source, filename)
+        return make_job(self.stem, self.exercise, self.cases, source, filename, earlier)

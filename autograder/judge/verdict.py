@@ -134,6 +134,8 @@ class _Judgement:
             return self._never_loaded()
         done, count = len(self.records), len(self.expectation.cases)
         where = f" while on “{self._next_case()}”" if done < count else ""
+        if not self.loading:
+            where = " while its file was loading"
         match self.answer.status:
             case "timeout":
                 message = (

@@ -1,6 +1,6 @@
 """Answer jobs: load the student's file, call it on each case, write what happened as it happens.
 
-A job is ``{"stem", "exercise", "source", "filename", "device", "cases": [{"name", "call",
+A job is ``{"stem", "exercise", "source", "filename", "earlier", "device", "cases": [{"name", "call",
 "inputs"}, ...]}``. The answer is one frame a case, after one frame that says how loading went.
 """
 
@@ -11,6 +11,8 @@ import importlib
 import io
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -39,7 +41,7 @@ def _load(job: dict[str, Any], write: Callable[[bytes], Any]) -> ModuleType | No
     output = CappedText()
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            student = load(job["stem"], job["source"], job["filename"])
+            student = load(job["stem"], job["source"], job["filename"], job.get("earlier"))
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
         _send({"loaded": False, "error": describe_error(error, job["filename"])}, write)
         return None
@@ -82,12 +84,14 @@ def main() -> None:
     """Answer jobs from standard input until it closes: what a student's own check runs."""
     source, sink = _private_streams()
     _limit_memory()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+    def write(data: bytes) -> None:
+        sink.write(data)
+        sink.flush()
+
+    write(encode({"ready": True}))
     while (frame := read_frame(source.read)) is not None:
-
-        def write(data: bytes) -> None:
-            sink.write(data)
-            sink.flush()
-
         answer(frame.value, write)
         write(encode({"done": True}))
 
@@ -101,6 +105,13 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
         os.dup2(null, descriptor)
     sys.stdin = io.StringIO()
     return source, sink
+
+
+def _end_with_parent(parent: int) -> None:
+    """End when the parent is gone: a closed terminal must not leave an endless loop behind."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _limit_memory() -> None:
