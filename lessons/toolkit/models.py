@@ -142,16 +142,20 @@ def _torchvision_classifier(name: str) -> Classifier:
             f"The weights of {name} could not be downloaded ({_first_line(error)}).",
             f"Check the network connection, or take {DEFAULT_MODEL}, which needs none.",
         ) from error
-    as_trained = weights.transforms()
-    preprocess = Preprocess(
-        resize=as_trained.resize_size[0],
-        crop=as_trained.crop_size[0],
-        mean=tuple(as_trained.mean),
-        std=tuple(as_trained.std),
-        interpolation=as_trained.interpolation.value,
-    )
+    preprocess = _as_preprocess(weights.transforms())
     layer = _grad_cam_layer(network, preprocess.crop)
     return Classifier(name, network, preprocess, list(weights.meta["categories"]), layer)
+
+
+def _as_preprocess(transforms: Any) -> Preprocess:
+    """Torchvision's `ImageClassification` transforms as ours."""
+    return Preprocess(
+        resize=transforms.resize_size[0],
+        crop=transforms.crop_size[0],
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        interpolation=transforms.interpolation.value,
+    )
 
 
 def _check_cached(url: str) -> None:
