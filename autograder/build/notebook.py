@@ -1,0 +1,179 @@
+"""A lesson as a notebook with nbgrader's metadata (version 3): story, given code, stubs, checks."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from autograder.build.stubs import digest
+from autograder.build.story import (
+    Block,
+    CellBlock,
+    FigureBlock,
+    Prose,
+    Story,
+)
+from autograder.record import Lesson
+from autograder.source import LessonSource, for_students
+
+Cell = dict[str, Any]
+Notebook = dict[str, Any]
+
+_ADMONITION = re.compile(r'(?P<mark>!!!|\?\?\?\+?) +(?P<kind>\w+)(?: +"(?P<title>.*)")?')
+
+
+def student_notebook(source: LessonSource, story: Story, record: Lesson) -> Notebook:
+    """The notebook as a student meets it: stubs, no outputs."""
+    return _notebook(source, story, record, solved=False)
+
+
+def source_notebook(source: LessonSource, story: Story, record: Lesson) -> Notebook:
+    """The notebook as nbgrader's `source/` has it: solutions between their markers."""
+    return _notebook(source, story, record, solved=True)
+
+
+def notebook_bytes(notebook: Notebook) -> bytes:
+    """The notebook as a file; the same notebook gives the same bytes."""
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def is_untouched_notebook(text: str) -> bool:
+    """Whether no cell's source has changed since the notebook was generated.
+
+    Outputs and metadata do not count: to run a cell is not yet work that could be lost.
+    """
+    try:
+        notebook = json.loads(text)
+        cells = [(c["cell_type"], "".join(c["source"])) for c in notebook["cells"]]
+        return bool(notebook["metadata"]["convlens"]["version"] == _version(cells))
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def notebook_version(text: str) -> str | None:
+    """The version of the generated notebook that this one began as."""
+    try:
+        return str(json.loads(text)["metadata"]["convlens"]["version"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _version(cells: list[tuple[str, str]]) -> str:
+    return digest(json.dumps(cells, ensure_ascii=False))
+
+
+def _notebook(source: LessonSource, story: Story, record: Lesson, solved: bool) -> Notebook:
+    cells: list[Cell] = []
+    first_code = next((n for n, b in enumerate(story.blocks) if not isinstance(b, Prose)), 0)
+    for number, block in enumerate(story.blocks):
+        if number == first_code:
+            cells.append(_given(source))
+        cells += _cells(block, number, source, record, solved)
+    parts = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    return {
+        "cells": cells,
+        "metadata": {
+            "convlens": {"lesson": source.stem, "version": _version(parts)},
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _cells(
+    block: Block, number: int, source: LessonSource, record: Lesson, solved: bool
+) -> list[Cell]:
+    stem = source.stem
+    if isinstance(block, Prose):
+        return [_cell("markdown", f"story-{number}", for_jupyter(block.text))]
+    if isinstance(block, CellBlock):
+        return [_cell("code", f"cell-{number}", block.code)]
+    if isinstance(block, FigureBlock):
+        comment = f"# {block.caption}\n" if block.caption else ""
+        return [_cell("code", f"figure-{number}", f'{comment}show("{stem}.{block.name}")')]
+    name = block.name
+    text = for_students(source.chunk(name)) if solved else source.stub(name)
+    points = record.exercise(name).points
+    return [
+        _graded("code", name, text.strip(), f"{stem}-{name}", solution=True),
+        _graded(
+            "code",
+            f"{name}-check",
+            f"check({name})",
+            f"{stem}-{name}-check",
+            grade=True,
+            locked=True,
+            points=int(points) if points == int(points) else points,
+        ),
+    ]
+
+
+def _given(source: LessonSource) -> Cell:
+    given = source.given().strip()
+    tools = "from autograder.course import show\nfrom autograder.notebook import check"
+    return _graded(
+        "code", "given", f"{given}\n\n{tools}", f"{source.stem}-given", locked=True
+    )
+
+
+def _cell(kind: str, name: str, text: str, metadata: dict[str, Any] | None = None) -> Cell:
+    cell: Cell = {"cell_type": kind, "id": name[:64], "metadata": metadata or {}}
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    return cell | {"source": text.splitlines(keepends=True)}
+
+
+def _graded(
+    kind: str,
+    name: str,
+    text: str,
+    grade_id: str,
+    grade: bool = False,
+    locked: bool = False,
+    solution: bool = False,
+    points: float | None = None,
+) -> Cell:
+    meta: dict[str, Any] = {"grade": grade, "grade_id": grade_id, "locked": locked}
+    if points is not None:
+        meta["points"] = points
+    meta |= {"schema_version": 3, "solution": solution, "task": False}
+    metadata: dict[str, Any] = {"nbgrader": meta}
+    if locked:
+        metadata |= {"deletable": False, "editable": False}
+    return _cell(kind, name, text, metadata)
+
+
+def for_jupyter(text: str) -> str:
+    """Material's boxes in Markdown that Jupyter knows: quotes, and details that open.
+
+    >>> print(for_jupyter('!!! note "Mind"\\n    the gap'))
+    > **Mind**
+    >
+    > the gap
+    """
+    lines: list[str] = []
+    box: list[str] = []
+    opening: re.Match[str] | None = None
+    for line in [*text.split("\n"), "end"]:
+        if opening and (not line.strip() or line.startswith("    ")):
+            box.append(line[4:])
+            continue
+        if opening:
+            lines += _box(opening, box)
+            opening, box = None, []
+        if opening := _ADMONITION.fullmatch(line.rstrip()):
+            continue
+        lines.append(line)
+    return "\n".join(lines[:-1]).strip("\n")
+
+
+def _box(opening: re.Match[str], box: list[str]) -> list[str]:
+    title = opening["title"] if opening["title"] is not None else opening["kind"].capitalize()
+    body = "\n".join(box).strip("\n").split("\n")
+    if opening["mark"] == "!!!":
+        titled = [f"**{title}**", "", *body] if title else body
+        return [f"> {line}".rstrip() for line in titled] + [""]
+    return [f"<details><summary>{title}</summary>", "", *body, "", "</details>", ""]

@@ -1,0 +1,64 @@
+"""The student's `exercises.py`, made from the reference solution, and never over a student's work."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+
+from autograder.source import LessonSource
+
+_HEADER = re.compile(r"# Stubs of (?P<stem>l\d\d_\w+), version (?P<digest>[0-9a-f]{12})\..*\n")
+_GIVEN = re.compile(r"# Given code of (?P<stem>l\d\d_\w+), version (?P<digest>[0-9a-f]{12})\..*\n")
+
+
+def digest(text: str) -> str:
+    """Twelve hexadecimal digits that change when the text does."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def exercises_text(source: LessonSource) -> str:
+    """The whole of `exercises.py`: a line that names its version, then the stubs.
+
+    The version is the digest of the stubs, so an untouched file can be told from a student's
+    work without git: its text still fits the digest.
+    """
+    body = source.stubs()
+    advice = f"Complete them here; `convlens check {source.stem}` says what is right."
+    return f"# Stubs of {source.stem}, version {digest(body)}. {advice}\n{body}"
+
+
+def given_text(source: LessonSource) -> str:
+    """`exercises.py` of a lesson that has not landed but whose functions a landed one calls."""
+    body = source.bare()
+    advice = "Its lesson comes later; nothing to write here."
+    return f"# Given code of {source.stem}, version {digest(body)}. {advice}\n{body}"
+
+
+def version(text: str) -> str | None:
+    """The version in the first line of an `exercises.py`; None where a student removed it."""
+    header = _HEADER.match(text) or _GIVEN.match(text)
+    return header["digest"] if header else None
+
+
+def is_untouched(text: str) -> bool:
+    """Whether nobody has changed the file since it was generated.
+
+    >>> is_untouched("print('mine')")
+    False
+    """
+    text = text.replace("\r\n", "\n")  # git on Windows writes these by itself
+    return version(text) == digest(text.partition("\n")[2])
+
+
+def needed_lessons(source: LessonSource) -> tuple[str, ...]:
+    """Earlier lessons whose functions this solution imports.
+
+    Raises:
+        SyntaxError: the solution does not parse.
+    """
+    found = set()
+    for node in ast.walk(ast.parse(source.text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("solutions."):
+            found.add((node.module or "").split(".")[1])
+    return tuple(sorted(found))
