@@ -36,7 +36,7 @@ PROJECT = (
 
 # The processor's kind and its caches, and nothing about who runs what.
 _MACHINE = ("/sys/devices/system/cpu", "/etc/ld.so.cache")
-_OUTSIDE = ("site-packages", "dist-packages", "__pycache__", "ensurepip", "idlelib", "test")
+_NOT_STDLIB = ("site-packages", "dist-packages", "ensurepip", "idlelib", "tkinter", "test")
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,28 @@ class Whitelist:
         roots = [self.stdlib, self.stdlib / "lib-dynload", *(entry.root for entry in self.entries)]
         return list(dict.fromkeys(str(root) for root in roots))
 
+    @property
+    def readable(self) -> list[str]:
+        """Every file and directory on the list, at its real place."""
+        stdlib = [self.stdlib / name for name in self.stdlib_names]
+        ours = [entry.path for entry in self.entries]
+        return list(dict.fromkeys(str(p) for p in (self.python, *stdlib, *ours, *self.files)))
+
+    def stage(self, directory: Path) -> list[str]:
+        """Fill a directory with links to everything importable; the import path that uses it.
+
+        Landlock rights reach all the way down: a worker that may list the directory that holds
+        `autograder/worker` may list `solutions` too. So it lists this one instead.
+        """
+        shelf = directory / "lib"
+        stdlib = [Entry(self.stdlib, name) for name in self.stdlib_names]
+        for entry in (*self.entries, *stdlib):
+            link = shelf / entry.name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                link.symlink_to(entry.path)
+        return [str(shelf), str(self.stdlib / "lib-dynload")]
+
 
 def build(
     import_from: Sequence[Path] = (), distributions: tuple[str, ...] = DISTRIBUTIONS
@@ -100,9 +122,10 @@ def build(
 def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
     python = Path(sys.executable).resolve()
     stdlib = Path(sysconfig.get_path("stdlib")).resolve()
-    names = tuple(sorted(p.name for p in stdlib.iterdir() if p.name not in _OUTSIDE))
+    names = tuple(sorted(p.name for p in stdlib.iterdir() if p.name not in _NOT_STDLIB))
     entries: dict[Entry, None] = {}
-    compiled = [python, *(stdlib / "lib-dynload").glob("*.so")]
+    compiled = [p for p in (stdlib / "lib-dynload").glob("*.so") if "tkinter" not in p.name]
+    compiled.append(python)
     for distribution in _closure(distributions):
         for name in sorted(_top_level(distribution)):
             entry = Entry(Path(str(distribution.locate_file(""))).resolve(), name)

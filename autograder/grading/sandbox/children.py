@@ -1,0 +1,442 @@
+"""Run jobs in children of a zygote, from the grader's side: deadlines, caps, and the kill from outside.
+
+What a child says is bytes, cut off at a cap. What is said *about* it (its status, its times) comes from the
+kernel and the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, Self
+
+from autograder.grading.sandbox import bubblewrap, seccomp, whitelist, zygote
+from autograder.grading.sandbox.limits import Limits
+from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, choose
+from lessons.toolkit.errors import UserError
+
+Status = Literal["ok", "timeout", "killed", "memory", "output", "exited", "grader_fault"]
+
+ENVIRONMENT = {
+    "HOME": "/tmp",
+    "TMPDIR": "/tmp",
+    # No programs: imports that would ask gcc or ldconfig where a library is go on without.
+    "PATH": "/nonexistent",
+    "LANG": "C.UTF-8",
+    # One thread, or a fork of the zygote hangs.
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Each arena reserves 64 MiB of the address space that is limited.
+    "MALLOC_ARENA_MAX": "2",
+    # A set of strings has one order: the same submission gets the same score.
+    "PYTHONHASHSEED": "0",
+}
+
+_BOOTSTRAP = (
+    "import sys; fd = int(sys.argv[1]); sys.path[:] = sys.argv[2:]; del sys.argv[1:];"
+    "from autograder.grading.sandbox.zygote import main; main(fd)"
+)
+_START_SECONDS = 120.0
+_GRACE_SECONDS = 10.0
+_TICK_SECONDS = 0.05
+_CHUNK = 1 << 16
+_PIPE_BYTES = 1 << 20
+_LOG_TAIL = 1 << 14
+
+
+@dataclass(frozen=True)
+class ChildResult:
+    """What became of one job.
+
+    Args:
+        status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is whole
+            is for its reader to see), `"timeout"`, `"memory"`, `"output"` (over the cap), `"exited"` (another
+            code), `"killed"` (a signal, or too many threads), `"grader_fault"` (no fault of the job's).
+        frames: what the target wrote, up to the cap; kept whatever the status.
+        exit_code: of the child, None if a signal ended it.
+        signal: that ended the child, None if it exited.
+        cpu_seconds: processor time of the child, seconds.
+        peak_rss: most memory held at once, bytes, counting what it shares with the zygote.
+        seconds: wall clock of the job, seconds.
+        log: the end of standard output and error.
+        reason: one sentence for a status other than `"ok"`.
+        retries: how often the job was run again because the zygote had died.
+    """
+
+    status: Status
+    frames: bytes = b""
+    exit_code: int | None = None
+    signal: int | None = None
+    cpu_seconds: float = 0.0
+    peak_rss: int = 0
+    seconds: float = 0.0
+    log: bytes = b""
+    reason: str = ""
+    retries: int = 0
+
+
+class _ZygoteLost(Exception):
+    """The zygote died or could not shut a child in: a fault of ours, never of the job."""
+
+
+@dataclass
+class _Watch:
+    """What has come out of a running child so far, and why it is to be killed, if it is."""
+
+    limits: Limits
+    frames: bytearray = field(default_factory=bytearray)
+    log: bytearray = field(default_factory=bytearray)
+    logged: int = 0
+    verdict: Status | None = None
+    reason: str = ""
+
+    def condemn(self, status: Status, reason: str) -> None:
+        if self.verdict is None:
+            self.verdict, self.reason = status, reason
+
+    def output(self, data: bytes) -> None:
+        room = self.limits.output_bytes - len(self.frames)
+        self.frames += data[:room]
+        if len(data) > room:
+            self.condemn("output", f"It wrote more than {self.limits.output_bytes} bytes.")
+
+    def printed(self, data: bytes) -> None:
+        self.logged += len(data)
+        self.log += data
+        del self.log[:-_LOG_TAIL]
+        if self.logged > self.limits.log_bytes:
+            self.condemn("output", f"It printed more than {self.limits.log_bytes} bytes.")
+
+
+class Zygote:
+    """One sandboxed zygote; each `run` is one forked child. For one thread at a time; start one a worker.
+
+    Args:
+        target: `"module:function"`, called in the child as `function(read_fd, write_fd)`: it reads
+            its job to the end of the first and writes its answer to the second.
+        isolation: from `choose`; the best there is when None.
+        limits: of each child.
+        preload: modules that the zygote imports once, besides the target's.
+        distributions: installed distributions that a child may import, with what they depend on.
+        import_from: further directories a child may import from, whole.
+
+    Raises:
+        UserError: the isolation cannot be had, or the zygote does not start.
+
+    >>> with Zygote("autograder.worker.serve:run_job") as zygote:  # doctest: +SKIP
+    ...     zygote.run(job, deadline=10.0).status
+    'ok'
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        isolation: Isolation | None = None,
+        limits: Limits | None = None,
+        preload: Sequence[str] = ("torch", "numpy", "safetensors.torch"),
+        distributions: Sequence[str] = whitelist.DISTRIBUTIONS,
+        import_from: Sequence[Path] = (),
+    ) -> None:
+        self.isolation = isolation or choose()
+        self.limits = limits or Limits()
+        self._target = target
+        self._preload = list(preload)
+        self._distributions = tuple(distributions)
+        self._import_from = [Path(path) for path in import_from]
+        self._lock = threading.Lock()
+        self._resources = contextlib.ExitStack()
+        self._control: socket.socket | None = None
+        self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, payload: bytes, deadline: float) -> ChildResult:
+        """Run one job in a fresh child and wait for its end, which comes in any case.
+
+        Args:
+            payload: bytes that the target reads.
+            deadline: seconds of wall clock until the child is killed.
+
+        Returns:
+            What became of it. A job whose zygote dies is run once more in a new one; if that dies as
+            well, the status is `"grader_fault"`.
+        """
+        with self._lock:
+            reason = ""
+            for attempt in range(2):
+                try:
+                    if self._control is None:
+                        self._start()
+                    return self._run_once(payload, deadline, attempt)
+                except _ZygoteLost as lost:
+                    reason = str(lost)
+                    self.close()
+                except BaseException:
+                    # A child may be running still: Ctrl-C ends it with its zygote.
+                    self.close()
+                    raise
+            return ChildResult("grader_fault", reason=reason, retries=1)
+
+    def close(self) -> None:
+        """End the zygote and whatever it forked; `run` would start a new one."""
+        self._control = None
+        self._resources.close()
+
+    def _start(self) -> None:
+        with contextlib.ExitStack() as stack:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            errors = stack.enter_context(tempfile.TemporaryFile())
+            with theirs:
+                config, process = self._launch(stack, theirs, errors)
+            stack.callback(_end, process)
+            stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
+            ours.settimeout(_START_SECONDS)
+            try:
+                ours.send(json.dumps(config).encode())
+                answer, descriptors = _receive(ours)
+            except (_ZygoteLost, OSError) as lost:
+                errors.seek(0)
+                raise _will_not_start(errors.read().decode(errors="replace") or str(lost)) from lost
+            for descriptor in descriptors:
+                stack.callback(_kill_and_close, descriptor)
+            if "broken" in answer:
+                raise _will_not_start(answer["broken"])
+            self._control = ours
+            self._resources = stack.pop_all()
+
+    def _launch(
+        self, stack: contextlib.ExitStack, theirs: socket.socket, errors: BinaryIO
+    ) -> tuple[dict[str, Any], subprocess.Popen[bytes]]:
+        rung = next(name for name, level in LADDER.items() if level == self.isolation.level)
+        listed = whitelist.build(self._import_from, self._distributions)
+        path, readable = listed.sys_path, listed.readable
+        if rung == "landlock":
+            shelf = stack.enter_context(tempfile.TemporaryDirectory(prefix="convlens-worker-"))
+            path = listed.stage(Path(shelf))
+            readable = [*readable, path[0], *bubblewrap.DEVICES, "/proc/cpuinfo"]
+        config = {
+            "rung": rung,
+            "readable": readable,
+            "writable": ["/dev/null"],
+            "filter": "" if self.isolation.level == NONE else seccomp.compiled().hex(),
+            "limits": asdict(self.limits),
+            "preload": self._preload,
+            "target": self._target,
+        }
+        # No site, no user site, no current directory on the path, no bytecode written.
+        python = ["-S", "-s", "-P", "-B", "-c", _BOOTSTRAP, str(theirs.fileno()), *path]
+        if rung == "namespaces":
+            arguments = bubblewrap.command(listed, ENVIRONMENT, python)
+        else:
+            arguments = [str(listed.python), *python]
+        process = subprocess.Popen(
+            arguments,
+            env=ENVIRONMENT,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+        return config, process
+
+    def _run_once(self, payload: bytes, deadline: float, retries: int) -> ChildResult:
+        control = self._control
+        assert control is not None
+        begin = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            output, log = self._send(stack, control, payload)
+            control.settimeout(_GRACE_SECONDS)
+            answer, descriptors = _receive(control)
+            for descriptor in descriptors:
+                stack.callback(_kill_and_close, descriptor)
+            if "started" not in answer:
+                raise _ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
+            watch = _Watch(self.limits)
+            _follow(watch, control, output, log, descriptors[0], begin + deadline)
+            ended, _ = _receive(control)
+            _drain(output, watch.output)
+            _drain(log, watch.printed)
+        return _result(watch, ended, time.monotonic() - begin, retries)
+
+    def _send(
+        self, stack: contextlib.ExitStack, control: socket.socket, payload: bytes
+    ) -> tuple[int, int]:
+        """Hand a job over; the reading ends of its output and its log."""
+        with contextlib.ExitStack() as sent:
+            job = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            sent.callback(os.close, job)
+            with open(job, "wb", buffering=0, closefd=False) as file:
+                view = memoryview(payload)
+                while view:
+                    view = view[file.write(view) :]
+            os.lseek(job, 0, os.SEEK_SET)
+            # Sealed, the child cannot grow it: that memory would count against nobody.
+            fcntl.fcntl(job, _F_ADD_SEALS, _SEAL_ALL)
+            readers, writers = [], []
+            for _ in range(2):
+                reader, writer = os.pipe()
+                stack.callback(os.close, reader)
+                sent.callback(os.close, writer)
+                os.set_blocking(reader, False)
+                readers.append(reader)
+                writers.append(writer)
+            with contextlib.suppress(OSError):  # a user may have only so much pipe memory
+                fcntl.fcntl(writers[0], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+            try:
+                socket.send_fds(control, [b"job"], [job, *writers])
+            except OSError as error:
+                raise _ZygoteLost(f"The zygote is gone: {error}.") from error
+        return readers[0], readers[1]
+
+
+_F_ADD_SEALS = 1033
+_SEAL_ALL = 0x1 | 0x2 | 0x4 | 0x8  # seal, shrink, grow, write
+
+
+def _follow(
+    watch: _Watch, control: socket.socket, output: int, log: int, child: int, end: float
+) -> None:
+    """Read what a child says until the zygote reports its death; kill it when it is time."""
+    takers = {output: watch.output, log: watch.printed}
+    poll = select.poll()
+    for descriptor in (*takers, control.fileno()):
+        poll.register(descriptor, select.POLLIN)
+    process = _process_of(child)
+    condemned_at = 0.0
+    while True:
+        now = time.monotonic()
+        if now >= end:
+            watch.condemn("timeout", "It did not end before its deadline.")
+        if watch.verdict and not condemned_at:
+            condemned_at = now
+            _kill(child)
+        if condemned_at and now - condemned_at > _GRACE_SECONDS:
+            raise _ZygoteLost("The zygote did not report a killed child.")
+        for descriptor, _ in poll.poll(1000 * max(0.001, min(_TICK_SECONDS, end - now))):
+            if descriptor == control.fileno():
+                return
+            data = os.read(descriptor, _CHUNK)
+            if data:
+                takers[descriptor](data)
+            else:
+                poll.unregister(descriptor)
+        if now + _TICK_SECONDS < end and _threads(process) > watch.limits.threads:
+            watch.condemn("killed", f"It started more than {watch.limits.threads} threads.")
+
+
+def _drain(descriptor: int, take: Any) -> None:
+    # Under "none" a process may be left that writes on: what is there now is all we take.
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(2 * _PIPE_BYTES // _CHUNK):
+            data = os.read(descriptor, _CHUNK)
+            if not data:
+                return
+            take(data)
+
+
+def _result(watch: _Watch, ended: dict[str, Any], seconds: float, retries: int) -> ChildResult:
+    code = os.waitstatus_to_exitcode(ended["ended"])
+    status, reason = watch.verdict, watch.reason
+    if status is None:
+        status, reason = _judge_end(code, ended["cpu_seconds"], watch)
+    return ChildResult(
+        status=status,
+        frames=bytes(watch.frames),
+        exit_code=code if code >= 0 else None,
+        signal=-code if code < 0 else None,
+        cpu_seconds=ended["cpu_seconds"],
+        peak_rss=ended["peak_rss"],
+        seconds=seconds,
+        log=bytes(watch.log),
+        reason=reason,
+        retries=retries,
+    )
+
+
+def _judge_end(code: int, cpu_seconds: float, watch: _Watch) -> tuple[Status, str]:
+    if code == 0:
+        return "ok", ""
+    if code == zygote.EXIT_MEMORY or (code < 0 and b"std::bad_alloc" in watch.log):
+        return "memory", f"It asked for more than {watch.limits.memory_bytes} bytes."
+    if code > 0:
+        return "exited", f"It ended with exit code {code}."
+    if -code in (signal.SIGKILL, signal.SIGXCPU):
+        if cpu_seconds >= watch.limits.cpu_seconds:
+            return "timeout", f"It used more than {watch.limits.cpu_seconds:g} s of processor time."
+        return "memory", "The kernel killed it, most likely for want of memory."
+    return "killed", f"It was ended by signal {-code} ({signal.strsignal(-code)})."
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    try:
+        message, descriptors, _, _ = socket.recv_fds(control, zygote.MESSAGE_BYTES, 1)
+    except OSError as error:
+        raise _ZygoteLost(f"The zygote does not answer: {error}.") from error
+    if not message:
+        raise _ZygoteLost("The zygote hung up.")
+    return json.loads(message), descriptors
+
+
+def _process_of(pidfd: int) -> str:
+    """The directory of a process's threads, by our own /proc."""
+    text = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
+    pid = next(line.split()[1] for line in text.splitlines() if line.startswith("Pid:"))
+    return f"/proc/{pid}/task"
+
+
+def _threads(process: str) -> int:
+    try:
+        return os.stat(process).st_nlink - 2
+    except OSError:
+        return 0  # it has ended
+
+
+def _kill(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def _kill_and_close(pidfd: int) -> None:
+    _kill(pidfd)
+    os.close(pidfd)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _will_not_start(detail: str) -> UserError:
+    last = (detail.strip().splitlines() or ["no reason given"])[-1]
+    return UserError(
+        f"The sandbox does not start: {last}.", "Run `convlens doctor`; it says what is missing."
+    )

@@ -1,0 +1,193 @@
+"""The zygote: one thread, everything imported, nothing computed; it forks one child a job.
+
+It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no child.
+It starts inside bubblewrap or shuts itself in by Landlock. One thread and no tensor work before the
+fork, because threads do not survive one: a child that finds torch's pool without its threads waits forever.
+
+Orders: a first message configures; each later one is a job with three descriptors (payload, output,
+log). Answers: ready, then for each job started (with a pidfd) and ended, or fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from autograder.grading.sandbox import kernel, landlock, limits, namespaces, seccomp
+
+# A message of the control socket holds paths and a small program, never a payload.
+MESSAGE_BYTES = 1 << 20
+EXIT_MEMORY = 86
+
+_PAYLOAD, _OUTPUT, _SETUP = 3, 4, 5
+_HIGH = 64
+
+Target = Callable[[int, int], Any]
+
+
+def main(control_fd: int) -> None:
+    """Configure from the first message, then fork a child a job until the grader hangs up."""
+    control = socket.socket(fileno=control_fd)
+    config = json.loads(control.recv(MESSAGE_BYTES))
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    try:
+        if config["rung"] == "landlock":
+            kernel.drop_capabilities()
+            landlock.restrict(config["readable"], config["writable"])
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        target = _prepare(config["preload"], config["target"])
+    except BaseException:
+        _say(control, {"broken": traceback.format_exc()})
+        return
+    own = os.pidfd_open(os.getpid())
+    _say(control, {"ready": True}, own)
+    while True:
+        # Three descriptors are expected; room for no more.
+        message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
+        if not message:
+            return
+        _one_job(control, config, target, descriptors, statm, own)
+
+
+def _prepare(preload: list[str], target: str) -> Target:
+    # Found by writing to it, which the zygote may not; torch asks for it at its import.
+    tempfile.tempdir = "/tmp"
+    for name in preload:
+        importlib.import_module(name)
+    module, _, function = target.partition(":")
+    found = getattr(importlib.import_module(module), function)
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        torch.set_num_threads(1)
+        # Reads /proc/cpuinfo once; a child has no /proc.
+        torch.backends.cpu.get_cpu_capability()
+    # What the collector never visits, it never copies in a child.
+    gc.collect()
+    gc.freeze()
+    return found
+
+
+def _one_job(
+    control: socket.socket,
+    config: dict[str, Any],
+    target: Target,
+    descriptors: list[int],
+    statm: int,
+    own: int,
+) -> None:
+    mapped = limits.address_space(statm)
+    setup_read, setup_write = os.pipe()
+    namespaced = config["rung"] == "namespaces"
+    child = namespaces.fork(own) if namespaced else os.fork()
+    if child == 0:
+        _child(config, target, [*descriptors, setup_write], mapped)
+    for descriptor in (*descriptors, setup_write):
+        os.close(descriptor)
+    # One byte says that the child is shut in. Silence or more is trouble, and no student code has run.
+    word = b""
+    while part := os.read(setup_read, 4096):
+        word += part
+    os.close(setup_read)
+    if word != b".":
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        _say(control, {"fault": word.decode(errors="replace") or "the child died at its setup"})
+        return
+    pidfd = os.pidfd_open(child)
+    _say(control, {"started": True}, pidfd)
+    _until_dead_or_alone(pidfd, control)
+    os.close(pidfd)
+    _, status, usage = os.wait4(child, 0)
+    if config["rung"] == "none":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, signal.SIGKILL)
+    seconds = usage.ru_utime + usage.ru_stime
+    _say(control, {"ended": status, "cpu_seconds": seconds, "peak_rss": usage.ru_maxrss * 1024})
+
+
+def _until_dead_or_alone(pidfd: int, control: socket.socket) -> None:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    # While a job runs the grader says nothing, so a word here is its hanging up.
+    poll.register(control.fileno(), select.POLLIN)
+    ready = [descriptor for descriptor, _ in poll.poll()]
+    if pidfd not in ready:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os._exit(0)
+
+
+def _say(control: socket.socket, message: dict[str, Any], *descriptors: int) -> None:
+    # A grader that is gone is noticed by the next reading.
+    with contextlib.suppress(OSError):
+        socket.send_fds(control, [json.dumps(message).encode()[:MESSAGE_BYTES]], descriptors)
+
+
+def _child(
+    config: dict[str, Any], target: Target, descriptors: list[int], mapped: int
+) -> NoReturn:
+    """Shut this process in, run the target, leave. Nothing returns from here to the zygote's code."""
+    try:
+        _keep_only(*descriptors)
+        _shut_in(config, mapped)
+        os.write(_SETUP, b".")
+    except BaseException:
+        os.write(_SETUP, traceback.format_exc().encode())
+        os._exit(1)
+    os.close(_SETUP)
+    os._exit(_run(target))
+
+
+def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
+    """Descriptors 0 to 5: null, log, log, payload, output, setup. All others close, the zygote's first."""
+    # First out of the way of the numbers they are to have.
+    moved = [os.dup2(fd, _HIGH + i) for i, fd in enumerate((payload, output, setup, log))]
+    null = os.open(os.devnull, os.O_RDONLY)
+    for number, source in zip(range(6), (null, moved[3], moved[3], *moved[:3]), strict=True):
+        os.dup2(source, number)
+    os.closerange(6, os.sysconf("SC_OPEN_MAX"))
+
+
+def _shut_in(config: dict[str, Any], mapped: int) -> None:
+    bounds = limits.Limits(**config["limits"])
+    if config["rung"] == "namespaces":
+        namespaces.enter(bounds.tmp_bytes)
+    elif config["rung"] == "landlock":
+        landlock.isolate_signals()
+    else:
+        os.setsid()
+    os.umask(0o077)
+    limits.apply(bounds, mapped)
+    if config["rung"] != "none":
+        kernel.drop_capabilities()
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        seccomp.install(bytes.fromhex(config["filter"]))
+
+
+def _run(target: Target) -> int:
+    try:
+        target(_PAYLOAD, _OUTPUT)
+        code = 0
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+        code = EXIT_MEMORY if _is_out_of_memory(error) else 1
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return code
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
