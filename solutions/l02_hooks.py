@@ -43,7 +43,7 @@ def capture_activations(
 
     def record(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
         # A copy: an in-place ReLU after this layer overwrites the memory of `output`.
-        captured[name] = output.detach().clone()
+        captured[name] = output.clone()
 
     with ExitStack() as hooks, torch.no_grad():
         for name in layers:

@@ -98,7 +98,7 @@ def relu_nodes(output: Tensor) -> list[Node]:
             to_visit += [parent for parent, _ in node.next_functions]
 
     def is_relu(node: Node) -> bool:
-        # ReLU6 is a hardtanh from 0 to 6. Other hardtanhs begin below zero and are no ReLU.
+        # ReLU6 is a hardtanh from 0 to 6. A hardtanh that does not begin at 0 is no ReLU.
         return node.name() == "ReluBackward0" or (
             node.name() == "HardtanhBackward0" and getattr(node, "_saved_min_val", None) == 0
         )

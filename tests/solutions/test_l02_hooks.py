@@ -195,6 +195,15 @@ def test_an_ablated_channel_takes_its_row_of_the_classifier_with_it(unchanged):
     assert not ablated.requires_grad
 
 
+def test_ablation_writes_on_a_copy(unchanged):
+    # This layer hands on the caller's own memory.
+    model, images = nn.Sequential(nn.Identity(), nn.Flatten()), photos()
+    with unchanged(model, images):
+        ablated = ablate_channel(model, "0", 1, images)
+    assert ablated.view_as(images)[:, 1].eq(0).all()
+    assert torch.equal(ablated.view_as(images)[:, ::2], images[:, ::2])
+
+
 @pytest.mark.parametrize("layer", ["conv1", "conv2"])
 def test_ablation_before_an_inplace_relu(layer):
     plain = ablate_channel(network("plain"), layer, 0, photos())

@@ -228,7 +228,7 @@ def test_guided_grad_cam_takes_the_gradients_it_is_given(unchanged):
     with unchanged(model, images, guided), torch.no_grad():
         given = guided_grad_cam(model, "conv2", images, TARGET, guided)
     torch.testing.assert_close(given, guided_grad_cam(model, "conv2", images, TARGET))
-    assert not given.requires_grad
+    assert not guided_grad_cam(model, "conv2", images, TARGET, guided).requires_grad
     # A network without ReLU has no guided gradients of its own.
     linear = network("linear")
     with pytest.raises(ValueError, match="no ReLU"):
