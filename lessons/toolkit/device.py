@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from lessons.toolkit.errors import UserError, unknown
@@ -23,9 +25,10 @@ def choose_device(name: str = "auto") -> torch.device:
     present = available_devices()
     if name == "auto":
         return torch.device(present[0])
-    kind, _, number = name.partition(":")
-    if kind not in ("cuda", "mps", "cpu") or (number and not number.isdecimal()):
+    parts = re.fullmatch(r"(cuda|mps|cpu)(?::(\d+))?", name)
+    if parts is None:
         raise unknown("device", name, ["auto", "cuda", "mps", "cpu"])
+    kind, number = parts.groups()
     count = torch.cuda.device_count() if kind == "cuda" else 1
     if kind not in present or int(number or 0) >= count:
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -85,14 +86,16 @@ def load_photo(name_or_path: str | Path = DEFAULT_PHOTO) -> Image:
     if name_or_path in PHOTOS:
         return _read(_bundled_path(PHOTOS[str(name_or_path)]))
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    if _is_folder(path):
         raise UserError(f"{path} is a folder, not a photo.", "Name one of the files in it.")
-    if path.exists():
+    try:
         return _read(path)
-    if path.suffix or str(name_or_path) != path.name:
+    except FileNotFoundError as error:
+        if not path.suffix and str(name_or_path) == path.name:
+            raise unknown("photo", path.name, PHOTOS) from error
         known = ", ".join(PHOTOS)
-        raise UserError(f"There is no file {path}.", f"Check the path, or take one of: {known}.")
-    raise unknown("photo", path.name, PHOTOS)
+        next_step = f"Check the path, or take one of: {known}."
+        raise UserError(f"There is no file {path}.", next_step) from error
 
 
 def load_photos(source: str | Path | Iterable[str | Path]) -> list[tuple[str, Image]]:
@@ -113,11 +116,15 @@ def load_photos(source: str | Path | Iterable[str | Path]) -> list[tuple[str, Im
     """
     files: list[str | Path] = []
     for one in [source] if isinstance(source, str | Path) else source:
-        is_folder = one not in PHOTOS and Path(one).expanduser().is_dir()
-        files += _pictures_in(Path(one).expanduser()) if is_folder else [one]
+        folder = Path(one).expanduser()
+        files += _pictures_in(folder) if one not in PHOTOS and _is_folder(folder) else [one]
     if not files:
         raise UserError("No photo was named.", f"Name a file, a folder, or: {', '.join(PHOTOS)}.")
     return [(Path(file).name, load_photo(file)) for file in files]
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises below a folder closed to us
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -154,6 +161,8 @@ def _read(path: Path) -> Image:
     Image.init()  # `formats` knows only the formats whose readers are loaded
     try:
         data = path.open("rb")
+    except FileNotFoundError:
+        raise
     except OSError as error:
         message = f"{path} cannot be read ({error.strerror})."
         raise UserError(message, "Check its permissions.") from error
