@@ -24,10 +24,9 @@ from autograder.build.stubs import (
     exercises_text,
     given_text,
     is_untouched,
-    needed_lessons,
     version,
 )
-from autograder.source import ROOT, SourceError, read_lesson, solution_stems
+from autograder.source import ROOT, SourceError, earlier_stems, read_lesson, solution_stems
 from lessons.toolkit.errors import UserError, unknown
 
 
@@ -107,7 +106,7 @@ def products(stems: Iterable[str]) -> Iterator[Product]:
         source = read_lesson(stem)
         yield Product(folder / "exercises.py", exercises_text(source).encode(), stem)
         yield Product(folder / "lesson.ipynb", notebook_bytes(notebook(stem)), stem)
-        given.update(s for s in needed_lessons(source) if s not in there)
+        given.update(s for s in earlier_stems(source.stubs()) if s not in there)
     for stem in sorted(given):
         path = ROOT / "lessons" / stem / "exercises.py"
         yield Product(path, given_text(read_lesson(stem)).encode(), stem)

@@ -6,7 +6,6 @@ import json
 import re
 from typing import Any
 
-from autograder.build.stubs import digest
 from autograder.build.story import (
     Block,
     CellBlock,
@@ -14,6 +13,7 @@ from autograder.build.story import (
     Prose,
     Story,
 )
+from autograder.build.stubs import digest
 from autograder.record import Lesson
 from autograder.source import LessonSource, for_students
 
@@ -98,9 +98,8 @@ def _cells(
     text = for_students(source.chunk(name)) if solved else source.stub(name)
     points = record.exercise(name).points
     return [
-        _graded("code", name, text.strip(), f"{stem}-{name}", solution=True),
+        _graded(name, text.strip(), f"{stem}-{name}", solution=True),
         _graded(
-            "code",
             f"{name}-check",
             f"check({name})",
             f"{stem}-{name}-check",
@@ -114,9 +113,7 @@ def _cells(
 def _given(source: LessonSource) -> Cell:
     given = source.given().strip()
     tools = "from autograder.course import show\nfrom autograder.notebook import check"
-    return _graded(
-        "code", "given", f"{given}\n\n{tools}", f"{source.stem}-given", locked=True
-    )
+    return _graded("given", f"{given}\n\n{tools}", f"{source.stem}-given", locked=True)
 
 
 def _cell(kind: str, name: str, text: str, metadata: dict[str, Any] | None = None) -> Cell:
@@ -127,7 +124,6 @@ def _cell(kind: str, name: str, text: str, metadata: dict[str, Any] | None = Non
 
 
 def _graded(
-    kind: str,
     name: str,
     text: str,
     grade_id: str,
@@ -143,7 +139,7 @@ def _graded(
     metadata: dict[str, Any] = {"nbgrader": meta}
     if locked:
         metadata |= {"deletable": False, "editable": False}
-    return _cell(kind, name, text, metadata)
+    return _cell("code", name, text, metadata)
 
 
 def for_jupyter(text: str) -> str:

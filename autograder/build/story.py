@@ -10,7 +10,9 @@ from pathlib import Path
 
 from autograder.source import ROOT
 
-_FIGURE = re.compile(r'!\[(?P<alt>.*)\]\(figure:(?P<name>\w+)(?:\s+"(?P<caption>.*)")?\)', re.DOTALL)
+_FIGURE = re.compile(
+    r'!\[(?P<alt>.*)\]\(figure:(?P<name>\w+)(?:\s+"(?P<caption>.*)")?\)', re.DOTALL
+)
 _EXERCISE = re.compile(r"\[[^\]]*\]\(exercise:(?P<name>\w+)\)")
 _FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>.*)")
 _LINK = re.compile(r"\]\(\.\./(l\d\d_\w+)/lesson\.md")

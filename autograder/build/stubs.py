@@ -1,8 +1,7 @@
-"""The student's `exercises.py`, made from the reference solution, and never over a student's work."""
+"""The student's `exercises.py`, made from the reference, and never over a student's work."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import re
 
@@ -49,16 +48,3 @@ def is_untouched(text: str) -> bool:
     """
     text = text.replace("\r\n", "\n")  # git on Windows writes these by itself
     return version(text) == digest(text.partition("\n")[2])
-
-
-def needed_lessons(source: LessonSource) -> tuple[str, ...]:
-    """Earlier lessons whose functions this solution imports.
-
-    Raises:
-        SyntaxError: the solution does not parse.
-    """
-    found = set()
-    for node in ast.walk(ast.parse(source.text)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("solutions."):
-            found.add((node.module or "").split(".")[1])
-    return tuple(sorted(found))

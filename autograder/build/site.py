@@ -1,0 +1,166 @@
+"""The site: lessons as pages of MkDocs Material, built strictly, served, and looked over."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder import checks
+from autograder.build import landed, lesson_problems
+from autograder.build.look import look_over
+from autograder.build.pages import WORDS, lesson_index, lesson_page, lesson_table
+from autograder.build.renderings import renderings
+from autograder.build.story import Story, read_story, story_path
+from autograder.record import Lesson
+from autograder.source import ROOT, read_lesson
+from lessons.toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+
+SITE = ROOT / "site"
+LESSON_TABLE = "<!-- lessons -->"
+# What stock Material 9.8.1 gets wrong for a screen reader, and how it should read.
+_ACCESSIBLE = (
+    (
+        'data-md-component="search" role="dialog">',
+        'data-md-component="search" role="dialog" aria-label="Search">',
+    ),
+)
+
+
+def build_site(out: Path | str | None = None, strict: bool = True) -> Path:
+    """Build the site of the landed lessons.
+
+    Args:
+        out: folder of the result; `site/public` when None.
+        strict: a warning is an error.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: MkDocs is missing, a lesson is not in order, or a warning was given.
+    """
+    config = _config(strict, out)
+    from mkdocs.commands.build import build
+    from mkdocs.exceptions import Abort, BuildError
+
+    warnings = _Warnings()
+    logging.getLogger("mkdocs").addHandler(warnings)
+    try:
+        build(config)
+    except (Abort, BuildError) as error:
+        reason = warnings.lines[0] if warnings.lines else str(error)
+        raise UserError(
+            f"The site cannot be built: {reason}", "Mend it and build again."
+        ) from error
+    finally:
+        logging.getLogger("mkdocs").removeHandler(warnings)
+    return Path(config.site_dir)
+
+
+def serve_site() -> None:
+    """Build the site, serve it on this machine, and build again when a lesson changes."""
+    _config(strict=False, out=None)
+    from mkdocs.commands.serve import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    serve(config_file=str(SITE / "mkdocs.yml"), open_in_browser=False)
+
+
+def check_site() -> list[str]:
+    """Build the site strictly in a folder of its own and look it over.
+
+    Returns:
+        One line for each thing that is wrong: a warning of MkDocs, a request that would leave the
+        host, a picture without text or size, a page over its budget.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            build_site(folder)
+        except UserError as error:
+            return [error.message]
+        return look_over(Path(folder))
+
+
+def navigation(language: str = "en") -> list[dict[str, object]]:
+    """MkDocs' `nav`: the home page, then the lessons in order."""
+    lessons: list[object] = ["lessons/index.md"]
+    for stem, story, _ in _lessons(language):
+        lessons.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
+    return [{"ConvLens": "index.md"}, {WORDS[language]["lessons"]: lessons}]
+
+
+def pages(language: str = "en") -> dict[str, str | Path]:
+    """Generated files by their place in the site: pages as text, pictures as paths.
+
+    Raises:
+        UserError: a lesson is not in order.
+    """
+    read_lesson.cache_clear()  # `serve` stays alive while solutions are edited
+    found = _lessons(language)
+    for stem, _, _ in found:
+        if problems := lesson_problems(stem):
+            raise UserError(
+                f"lessons/{stem}/lesson.md: {problems[0]}.", "`convlens build --check`."
+            )
+    made = renderings([stem for stem, _, _ in found], language)
+    files: dict[str, str | Path] = {"lessons/index.md": lesson_index(found, language)}
+    for stem, story, record in found:
+        page = lesson_page(read_lesson(stem), story, record, made[stem], language)
+        files[f"lessons/{stem}.md"] = page
+        for picture in made[stem].pictures.values():
+            files[f"lessons/{stem}/{picture.path.name}"] = picture.path
+    return files
+
+
+def table(language: str, folder: str) -> str:
+    """The landed lessons as a table, for a page outside their folder."""
+    return lesson_table(_lessons(language), language, folder)
+
+
+def accessible(page: str) -> str:
+    """A finished page with Material's known faults mended.
+
+    Raises:
+        UserError: a fault is not where it was, so Material has changed.
+    """
+    for fault, mended in _ACCESSIBLE:
+        if fault not in page:
+            raise UserError(
+                f"Material's page no longer holds {fault!r}.",
+                "Look at its new markup and adapt autograder/build/site.py.",
+            )
+        page = page.replace(fault, mended)
+    return page
+
+
+def _lessons(language: str) -> list[tuple[str, Story, Lesson]]:
+    stems = [stem for stem in landed() if story_path(stem, language).exists()]
+    return [(stem, read_story(stem, language), checks.lesson(stem)) for stem in stems]
+
+
+def _config(strict: bool, out: Path | str | None) -> MkDocsConfig:
+    try:
+        import material  # noqa: F401
+        from mkdocs.config import load_config
+    except ImportError as error:
+        raise UserError(
+            "The site needs MkDocs Material.", 'Install it: pip install -e ".[site]"'
+        ) from error
+    settings = {} if out is None else {"site_dir": str(Path(out).resolve())}
+    return load_config(str(SITE / "mkdocs.yml"), strict=strict, **settings)
+
+
+class _Warnings(logging.Handler):
+    """Keeps MkDocs' warnings, so that the first can be told."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
