@@ -9,16 +9,21 @@ import torch
 from torch import Tensor
 
 
-def saliency_segmentation(student: ModuleType, **inputs: Any) -> dict[str, Any]:
+def saliency_segmentation(student: ModuleType, **inputs: Any) -> dict[str, Any] | None:
     """Hand in a segmenter that needs no library, and keep the markers it is given."""
-    seen: list[Tensor] = []
+    seen: list[Any] = []
 
-    def nearest_colour(image: Tensor, markers: Tensor) -> Tensor:
+    def nearest_colour(image: Tensor, markers: Any) -> Any:
         """Label each undecided pixel as the seeds whose mean colour is nearest."""
+        if not isinstance(markers, Tensor):
+            seen.append(markers)
+            return markers  # the check says what was wrong with them
         seen.append(markers.detach().clone())
         means = [image[:, markers == label].mean(1) for label in (1, 2)]
         distance = torch.stack([(image - mean[:, None, None]).norm(dim=0) for mean in means])
         return torch.where(markers > 0, markers, distance.argmin(0) + 1)
 
     mask = student.saliency_segmentation(**inputs, segment=nearest_colour)
-    return {"mask": mask, "markers": seen[0] if seen else None}
+    if mask is None:
+        return None  # said in its own words
+    return {"mask": mask, "the markers given to `segment`": seen[-1] if seen else None}
