@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:  # listing lessons must not wait for torch
+    import torch
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Exercise:
     atol: float = 1e-5
     bounds: tuple[float, float] | None = None
     needs: tuple[str, ...] = ()
-    deadline: float = 20.0
+    deadline: float = 10.0
     accepted: tuple[Accepted, ...] = ()
     repeatable: bool = True
     is_function: bool = True

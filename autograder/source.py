@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -108,6 +109,23 @@ def earlier_stems(text: str) -> list[str]:
     ['l12_guided_backprop']
     """
     return sorted(set(re.findall(r"\blessons\.(l\d\d_\w+)\.exercises\b", text)))
+
+
+def earlier_sources(source: str, text_of: Callable[[str], str | None]) -> dict[str, str]:
+    """Texts of the lessons that a file imports, and of those that they import, by stem.
+
+    Args:
+        source: text of the file.
+        text_of: gives a lesson's text by stem; None leaves it out.
+    """
+    found: dict[str, str] = {}
+    waiting = earlier_stems(source)
+    while waiting:
+        stem = waiting.pop()
+        if stem not in found and (text := text_of(stem)) is not None:
+            found[stem] = text
+            waiting += earlier_stems(text)
+    return found
 
 
 def without_markers(text: str) -> str:

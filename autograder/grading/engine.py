@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from queue import Empty, SimpleQueue
@@ -18,24 +18,15 @@ from typing import Any, Protocol
 
 from autograder.checks import lesson
 from autograder.grading.journal import Journal, content_key
+from autograder.grading.sandbox.children import ChildResult
 from autograder.grading.submission import Submission
 from autograder.grading.versions import checks_hash
 from autograder.judge.expected import Expectation, read_record
 from autograder.judge.verdict import Answer, judge
+from autograder.source import earlier_sources
 from autograder.wire import PREFIX, WireError, encode, read_prefix
 
 MOST_FRAMES = 512
-
-
-class ChildResult(Protocol):
-    """What a sandbox says about one child that has ended."""
-
-    status: str
-    output: bytes
-    note: str
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
 
 
 class Room(Protocol):
@@ -46,7 +37,7 @@ class Room(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
     def run(self, payload: bytes, deadline: float) -> ChildResult:
-        """Run one job in a child of its own; raises `GraderFault` when the fault is ours."""
+        """Run one job in a child of its own."""
         ...
 
 
@@ -56,13 +47,22 @@ class GraderFault(RuntimeError):
 
 @dataclass(frozen=True)
 class Task:
-    """One check: one exercise of one lesson file."""
+    """One check: one exercise of one lesson file.
+
+    Args:
+        key: under which its verdict is remembered.
+        load_key: the same for every exercise of the file.
+        stem, exercise: what is checked.
+        source: text of the lesson's file.
+        earlier: text of the same student's earlier lessons that it imports, by stem.
+    """
 
     key: str
     load_key: str
     stem: str
     exercise: str
     source: str
+    earlier: Mapping[str, str]
 
 
 @dataclass
@@ -108,19 +108,22 @@ class Grader:
         self._never_loads: dict[str, Answer] = {}
         self._lock = threading.Lock()
 
-    def key(self, stem: str, exercise: str, source: str) -> str:
-        """The cache key of one check: code, checks, seed and versions."""
-        return content_key("check", stem, exercise, source, self.hashes[stem], self.salt)
+    def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
+        """One check of one submission; None where it holds no such lesson."""
+        if (source := submission.sources.get(stem)) is None:
+            return None
+        earlier = earlier_sources(source, submission.sources.get)
+        parts = [stem, source, *(part for pair in sorted(earlier.items()) for part in pair)]
+        key = content_key("check", exercise, self.hashes[stem], self.salt, *parts)
+        return Task(key, content_key("load", *parts), stem, exercise, source, earlier)
 
     def tasks(self, submissions: Iterable[Submission]) -> list[Task]:
         """Every check these submissions ask for, equal ones once."""
         found: dict[str, Task] = {}
         for submission in submissions:
             for stem, exercise in self.expectations:
-                if (source := submission.sources.get(stem)) is not None:
-                    key = self.key(stem, exercise, source)
-                    load_key = content_key("load", stem, source)
-                    found.setdefault(key, Task(key, load_key, stem, exercise, source))
+                if (task := self.task(submission, stem, exercise)) is not None:
+                    found.setdefault(task.key, task)
         return list(found.values())
 
     def run(self, submissions: Iterable[Submission], report: Callable[[Progress], None]) -> None:
@@ -178,16 +181,18 @@ class Grader:
         self, room: Room, task: Task, expectation: Expectation
     ) -> tuple[Answer, dict[str, float]]:
         if (known := self._never_loads.get(task.load_key)) is not None:
-            return known, {"cpu_seconds": 0.0, "peak_bytes": 0.0, "seconds": 0.0}
-        job = expectation.job(task.source, f"{task.stem}.py")
+            return known, {"cpu_seconds": 0.0, "peak_rss": 0, "seconds": 0.0}
+        job = expectation.job(task.source, f"{task.stem}.py", task.earlier)
         result = room.run(encode(job), expectation.exercise.deadline)
+        if result.status == "grader_fault":
+            raise GraderFault(result.reason)
         answer = read_answer(result)
         if answer.status == "timeout" and not answer.records:
             # Loading is the same for every exercise of the file: once is enough.
             self._never_loads[task.load_key] = answer
         usage = {
             "cpu_seconds": round(result.cpu_seconds, 3),
-            "peak_bytes": float(result.peak_bytes),
+            "peak_rss": result.peak_rss,
             "seconds": round(result.seconds, 3),
         }
         return answer, usage
@@ -196,7 +201,7 @@ class Grader:
 def read_answer(result: ChildResult) -> Answer:
     """Cut a child's output into records; reading ends where it is malformed."""
     records: list[dict[str, Any]] = []
-    data = memoryview(result.output)
+    data = memoryview(result.frames)
     status = result.status if result.status in ("ok", "timeout", "memory", "output") else "died"
     while data and len(records) < MOST_FRAMES:
         try:
@@ -205,7 +210,13 @@ def read_answer(result: ChildResult) -> Answer:
         except WireError:
             break
         data = data[size:]
-    return Answer(status, tuple(records), result.note, result.seconds)
+    return Answer(status, tuple(records), _how_it_ended(result), result.seconds)
+
+
+def _how_it_ended(result: ChildResult) -> str:
+    if result.signal is not None:
+        return f"signal {result.signal}"
+    return f"exit code {result.exit_code}" if result.exit_code else ""
 
 
 def class_misconceptions(verdicts: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:

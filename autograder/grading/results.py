@@ -81,17 +81,15 @@ def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> Studen
     for stem in stems:
         for exercise in lesson(stem).exercises:
             identity = f"{stem}.{exercise.name}"
-            source = submission.sources.get(stem)
-            if source is None:
+            if (task := grader.task(submission, stem, exercise.name)) is None:
                 why = submission.problems.get(stem) or submission.problems.get("") or NOT_HANDED_IN
                 outcome = "not_attempted" if why == NOT_HANDED_IN else "error"
                 exercises.append(
                     ExerciseResult(identity, outcome, 0.0, exercise.points, message=why)
                 )
                 continue
-            key = grader.key(stem, exercise.name, source)
-            if (entry := grader.journal.entries.get(key)) is None:
-                faults.append(grader.faults.get(key, "the run was stopped before it"))
+            if (entry := grader.journal.entries.get(task.key)) is None:
+                faults.append(grader.faults.get(task.key, "the run was stopped before it"))
                 exercises.append(ExerciseResult(identity, "ungraded", None, exercise.points))
                 continue
             usages.append(entry["usage"])
@@ -126,6 +124,6 @@ def _status(submission: Submission, faults: list[str]) -> tuple[str, str]:
 def _total(usages: list[dict[str, float]]) -> dict[str, float]:
     return {
         "cpu_seconds": round(sum(usage["cpu_seconds"] for usage in usages), 3),
-        "peak_bytes": max((usage["peak_bytes"] for usage in usages), default=0.0),
+        "peak_rss": max((usage["peak_rss"] for usage in usages), default=0),
         "seconds": round(sum(usage["seconds"] for usage in usages), 3),
     }

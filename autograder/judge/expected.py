@@ -15,7 +15,7 @@ import torch
 
 from autograder.checks.common import common_mutants
 from autograder.record import Accepted, Case, Exercise, Mutant
-from autograder.source import LessonSource, earlier_stems, read_lesson
+from autograder.source import LessonSource, earlier_sources, read_lesson
 from autograder.wire import decode
 from autograder.worker.serve import answer
 from autograder.worker.student import EARLIER, offer_earlier
@@ -82,14 +82,7 @@ def run_trusted(job: dict[str, Any]) -> list[Record]:
 
 def earlier_references(source: str) -> dict[str, str]:
     """The solved files of the lessons that a file imports, and of those that they import."""
-    found: dict[str, str] = {}
-    waiting = earlier_stems(source)
-    while waiting:
-        stem = waiting.pop()
-        if stem not in found:
-            found[stem] = read_lesson(stem).bare()
-            waiting += earlier_stems(found[stem])
-    return found
+    return earlier_sources(source, lambda stem: read_lesson(stem).bare())
 
 
 @contextmanager

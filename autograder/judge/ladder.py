@@ -190,7 +190,7 @@ class _Climb:
             return None
         message = (
             f"{self.call} gave another result when called again with the same inputs. "
-            "Look for state that survives: accumulated gradients, hooks, a generator, a changed input."
+            "Look for state that survives: accumulated gradients, hooks, a changed input."
         )
         return Finding("side effects", "second_call_differs", message, tidy=True)
 
@@ -203,7 +203,7 @@ class _Climb:
     def _device(self) -> Finding | None:
         extra = set(self.actual.get("devices", ())) - set(self.expected.get("devices", ()))
         asked = self.actual.get("device", "cpu")
-        if not extra or asked in extra and len(extra) == 1:
+        if not extra or (asked in extra and len(extra) == 1):
             return None
         message = f"{self.call} returned a tensor on {', '.join(sorted(extra))}, not on {asked}."
         return Finding("side effects", "wrong_device", message, tidy=True)

@@ -138,8 +138,9 @@ class _Judgement:
             where = " while its file was loading"
         match self.answer.status:
             case "timeout":
+                limit = f"{self.exercise.deadline:g} s"
                 message = (
-                    f"`{self.exercise.name}` was stopped after {self.exercise.deadline:g} s{where}. "
+                    f"`{self.exercise.name}` was stopped after {limit}{where}. "
                     "Look for a loop whose end is never reached."
                 )
                 return self._none("timeout", message)

@@ -70,7 +70,7 @@ def call_text(name: str, case: Case) -> str:
 
 
 def shapes_text(inputs: Mapping[str, Any]) -> str:
-    """The inputs of a call in a few words: networks by name, tensors by shape, scalars as they are."""
+    """The inputs of a call in a few words: networks by name, tensors by shape."""
     parts = [f"{name} {_input_text(value)}" for name, value in inputs.items()]
     return ", ".join(parts)
 

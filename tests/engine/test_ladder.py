@@ -70,7 +70,7 @@ def test_a_missing_function_is_not_attempted() -> None:
 @pytest.mark.parametrize(
     ("status", "outcome", "words"),
     [
-        ("timeout", "timeout", "was stopped after 20 s"),
+        ("timeout", "timeout", "was stopped after 10 s"),
         ("died", "error", "ended its process"),
         ("memory", "error", "more memory"),
         ("output", "error", "more data"),
