@@ -1,0 +1,190 @@
+"""The pictures of lesson 5: handwritten digits on a map, and how a map misleads.
+
+Each function takes the course's exercises and returns a figure, so that the site shows the
+reference's pictures and a notebook shows the student's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from lessons.toolkit.plots import INK, TITLE_POINTS, new_figure, style_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Ten middle tones for white and dark pages. No colour has to be told from another: every point is
+# drawn as its own digit. Orange, blue and magenta go to 3, 5 and 8, which touch.
+COLOURS = (
+    "#2fa08f", "#999933", "#b07a3c", "#e08a00", "#58b0d8",
+    "#3a78d0", "#9570c8", "#3f9a50", "#cc3377", "#8a8a8a",
+)  # fmt: skip
+FEW = 600  # digits where a figure needs many maps
+
+
+@lru_cache
+def digits() -> tuple[Tensor, Tensor]:
+    """Scikit-learn's 1,797 handwritten digits: (N, 64) in [0, 16] and labels (N,)."""
+    from sklearn.datasets import load_digits
+
+    data, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(data).float(), torch.from_numpy(labels)
+
+
+# A notebook that runs two figures computes their common map once; an edited tsne is a new key.
+@lru_cache
+def _digit_map(
+    tsne: Callable[..., Tensor],
+    count: int | None = None,
+    perplexity: float = 30,
+    steps: int = 500,
+    init: str = "pca",
+    seed: int = 0,
+) -> Tensor:
+    return tsne(digits()[0][:count], perplexity, steps, init=init, seed=seed)
+
+
+def digits_map(course: Any) -> Figure:
+    """All digits by t-SNE, each point drawn as its digit."""
+    figure = new_figure(8, 8)
+    axes = figure.add_subplot()
+    _draw(axes, _digit_map(course.l05_tsne.tsne), size=38)
+    return figure
+
+
+def pca_and_tsne(course: Any) -> Figure:
+    """The same digits by PCA and by t-SNE."""
+    x, _ = digits()
+    figure = new_figure(12, 6)
+    maps = {"PCA": course.l05_tsne.pca(x, 2), "t-SNE": _digit_map(course.l05_tsne.tsne)}
+    for number, (title, points) in enumerate(maps.items()):
+        _draw(figure.add_subplot(1, 2, number + 1), points, title, size=22)
+    return figure
+
+
+def perplexities_and_seeds(course: Any) -> Figure:
+    """Above: four perplexities. Below: one perplexity from four random starts."""
+    settings: dict[str, dict[str, Any]] = {
+        f"perplexity {perplexity}": {"perplexity": perplexity} for perplexity in (2, 10, 30, 150)
+    }
+    settings |= {f"seed {seed}": {"init": "random", "seed": seed} for seed in range(4)}
+    figure = new_figure(13, 6.8)
+    for number, (title, setting) in enumerate(settings.items()):
+        points = _digit_map(course.l05_tsne.tsne, FEW, **setting)
+        _draw(figure.add_subplot(2, 4, number + 1), points, title, size=14)
+    return figure
+
+
+def three_five_eight(course: Any) -> Figure:
+    """Where 3, 5 and 8 lie, and the nearest pairs among the originals: a distance of 64 pixels."""
+    x, labels = digits()
+    figure = new_figure(11, 7)
+    grid = figure.add_gridspec(5, 4, width_ratios=(6.5, 1, 1, 1.3))
+    _draw(figure.add_subplot(grid[:, 0]), _digit_map(course.l05_tsne.tsne), bold=(3, 5, 8), size=26)
+
+    distances = course.l05_tsne.squared_distances(x).sqrt().fill_diagonal_(torch.inf)
+    for row, (a, b) in enumerate(((3, 3), (3, 8), (3, 5), (5, 8), (0, 1))):
+        of_a, of_b = (labels == a).nonzero().flatten(), (labels == b).nonzero().flatten()
+        between = distances[of_a][:, of_b]
+        i, j = divmod(int(between.argmin()), len(of_b))
+        for column, index in ((1, of_a[i]), (2, of_b[j])):
+            axes = figure.add_subplot(grid[row, column])
+            axes.imshow(16 - x[index].view(8, 8), cmap="gray", vmin=0, vmax=16)
+            style_axes(axes)
+            axes.set(xticks=[], yticks=[])
+        axes = figure.add_subplot(grid[row, 3])
+        axes.set_axis_off()
+        axes.text(
+            0,
+            0.5,
+            f"{a} to {b}: {between[i, j]:.0f}",
+            color=INK,
+            fontsize=TITLE_POINTS,
+            va="center",
+        )
+    return figure
+
+
+def picture_wall(course: Any) -> Figure:
+    """The map made of the digits themselves, each inked in the colour of its class."""
+    from matplotlib.colors import to_rgb
+
+    x, labels = digits()
+    ink = torch.tensor([to_rgb(colour) for colour in COLOURS])[labels, :, None, None]
+    images = 1 - x.view(-1, 1, 8, 8) / 16 * (1 - ink)
+    points = _digit_map(course.l05_tsne.tsne)
+    wall = course.l05_tsne.embedding_canvas(images, points, canvas=(1600, 1600), thumbnail=(24, 24))
+    figure = new_figure(10, 10)
+    axes = figure.add_subplot()
+    axes.imshow(wall.permute(1, 2, 0))
+    axes.set_axis_off()
+    return figure
+
+
+def what_a_map_hides(course: Any) -> Figure:
+    """Left: points of a plane. Right: their map. Sizes, gaps and clumps are not what they were."""
+    figure = new_figure(7, 11)
+    rows = {"sizes": (_two_sizes(), 30), "gaps": (_two_gaps(), 30), "noise": (_noise(), 5)}
+    for number, (name, ((x, groups), perplexity)) in enumerate(rows.items()):
+        mapped = course.l05_tsne.tsne(x, perplexity, 500)
+        for side, points, title in ((1, x, name), (2, mapped, f"{name}: t-SNE")):
+            axes = figure.add_subplot(3, 2, 2 * number + side)
+            colours = [COLOURS[(3, 5, 8)[group]] for group in groups.tolist()]
+            axes.scatter(points[:, 0], points[:, 1], s=9, c=colours, linewidths=0)
+            _frame(axes, points, title)
+    return figure
+
+
+def _draw(
+    axes: Axes, points: Tensor, title: str = "", size: float = 24, bold: tuple[int, ...] = ()
+) -> None:
+    """Each point as its digit; with `bold`, the other digits step back."""
+    labels = digits()[1][: len(points)]
+    for digit, colour in enumerate(COLOURS):
+        chosen = not bold or digit in bold
+        x, y = points[labels == digit].T
+        axes.scatter(
+            x,
+            y,
+            marker=f"${digit}$",
+            s=size,
+            color=colour if chosen else INK,
+            alpha=1 if chosen else 0.3,
+            linewidths=0,
+        )
+    _frame(axes, points, title)
+
+
+def _frame(axes: Axes, points: Tensor, title: str) -> None:
+    """A square around the points, without ticks: the axes of a map have no unit."""
+    style_axes(axes, title)
+    low, high = points.amin(0), points.amax(0)
+    (x, y), half = ((low + high) / 2).tolist(), 0.53 * float((high - low).max())
+    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half))
+    axes.set(xticks=[], yticks=[], aspect="equal")
+
+
+def _normal(count: int, centre: float, spread: float, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, 2, generator=generator)
+    return noise * spread + torch.tensor([centre, 0.0])
+
+
+def _two_sizes() -> tuple[Tensor, Tensor]:
+    x = torch.cat([_normal(150, 0, 1, seed=0), _normal(150, 35, 8, seed=1)])
+    return x, torch.arange(300) // 150
+
+
+def _two_gaps() -> tuple[Tensor, Tensor]:
+    x = torch.cat([_normal(100, centre, 1, seed) for seed, centre in enumerate((0, 8, 60))])
+    return x, torch.arange(300) // 100
+
+
+def _noise() -> tuple[Tensor, Tensor]:
+    return _normal(300, 0, 1, seed=0), torch.ones(300, dtype=torch.long)
