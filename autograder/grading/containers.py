@@ -1,0 +1,296 @@
+"""Read the files of a folder, a zip or a tar without unpacking it and without trusting a name.
+
+Nothing is written to disk. Only regular files whose names could be a lesson's are read, each through
+a cap; links, devices and names that leave the folder are noted and left alone.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+MIB = 1 << 20
+ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
+WORK = (".py", ".ipynb")
+SKIPPED = {"__MACOSX", "__pycache__", "node_modules", "site-packages"}
+
+
+class Refused(ValueError):
+    """A container that is not read any further, and why; completes "the submission ..."."""
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What one submission may hold. Honest ones stay far below.
+
+    Args:
+        entries: files and folders.
+        depth: folders inside folders.
+        archive_bytes: size of an archive file.
+        unpacked_bytes: bytes that come out of an archive, over all its entries.
+        source_bytes: size of one `.py` file.
+        notebook_bytes: size of one notebook.
+    """
+
+    entries: int = 5_000
+    depth: int = 12
+    archive_bytes: int = 128 * MIB
+    unpacked_bytes: int = 256 * MIB
+    source_bytes: int = MIB
+    notebook_bytes: int = 32 * MIB
+
+    def file_bytes(self, name: str) -> int:
+        """The cap for a file of this name."""
+        return self.notebook_bytes if name.lower().endswith(".ipynb") else self.source_bytes
+
+
+@dataclass
+class Contents:
+    """What a container holds that could be a lesson's file.
+
+    Args:
+        files: bytes by path inside the container.
+        notes: what was left alone, and why.
+    """
+
+    files: dict[PurePosixPath, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file name is one of the archives that are read."""
+    return name.lower().endswith(ARCHIVES)
+
+
+def without_suffix(name: str) -> str:
+    """A file name without its archive or work suffix."""
+    for suffix in (*ARCHIVES, *WORK):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def read_container(path: Path, caps: Caps) -> Contents:
+    """The candidate files of a folder, an archive, or the one file itself.
+
+    Raises:
+        Refused: it is broken or over a cap, with the reason.
+    """
+    mode = path.lstat().st_mode
+    if stat.S_ISDIR(mode):
+        return _read_folder(path, caps)
+    if not stat.S_ISREG(mode):
+        raise Refused("is a link or a device, not a file")
+    if is_archive(path.name):
+        return _read_archive(path, caps)
+    contents = Contents()
+    with _opened(path) as file:
+        data = _capped(file.read, PurePosixPath(path.name), caps, contents)
+    if data is not None:
+        contents.files[PurePosixPath(path.name)] = data
+    return contents
+
+
+def _opened(path: Path) -> io.FileIO:
+    """Open a file that may be swapped for a link or a pipe under our hands."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise Refused(f"cannot be read ({error.strerror})") from error
+    file = io.FileIO(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise Refused("is not a regular file")
+    return file
+
+
+def _wanted(name: PurePosixPath) -> bool:
+    hidden = any(part.startswith(".") or part in SKIPPED for part in name.parts)
+    return name.suffix.lower() in WORK and not hidden
+
+
+def _capped(
+    read: Callable[[int], bytes], name: PurePosixPath, caps: Caps, contents: Contents
+) -> bytes | None:
+    """Read one file up to its cap; None, with a note, when there is more."""
+    most = caps.file_bytes(name.name)
+    data = read(most + 1)
+    if len(data) > most:
+        contents.notes.append(f"“{_shown(name)}” is larger than {most // MIB} MiB")
+        return None
+    return data
+
+
+def _read_folder(folder: Path, caps: Caps) -> Contents:
+    contents = Contents()
+    count = 0
+    for place, is_link in _walk(folder, caps.depth, contents):
+        count += 1
+        if count > caps.entries:
+            raise Refused(f"holds more than {caps.entries} files")
+        name = PurePosixPath(place.relative_to(folder).as_posix())
+        if not _wanted(name):
+            if is_archive(name.name):
+                contents.notes.append(f"“{_shown(name)}” is an archive inside the submission")
+            continue
+        if is_link:
+            contents.notes.append(f"“{_shown(name)}” is a link")
+            continue
+        try:
+            with _opened(place) as file:
+                data = _capped(file.read, name, caps, contents)
+        except Refused as refusal:
+            contents.notes.append(f"“{_shown(name)}” {refusal}")
+            continue
+        if data is not None:
+            contents.files[name] = data
+    return contents
+
+
+def _walk(folder: Path, depth: int, contents: Contents) -> Iterator[tuple[Path, bool]]:
+    """Files below a folder in order, links not followed."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        contents.notes.append(f"a folder cannot be read ({error.strerror})")
+        return
+    for entry in entries:
+        if entry.is_symlink():
+            yield Path(entry.path), True
+        elif entry.is_dir(follow_symlinks=False):
+            if depth == 0:
+                raise Refused("has too many folders inside folders")
+            if not entry.name.startswith(".") and entry.name not in SKIPPED:
+                yield from _walk(Path(entry.path), depth - 1, contents)
+        else:
+            yield Path(entry.path), False
+
+
+def _read_archive(path: Path, caps: Caps) -> Contents:
+    if path.stat().st_size > caps.archive_bytes:
+        raise Refused(f"is an archive of more than {caps.archive_bytes // MIB} MiB")
+    if path.stat().st_size == 0:
+        raise Refused("is an empty file")
+    with _opened(path) as file:
+        read = _read_zip if path.name.lower().endswith(".zip") else _read_tar
+        try:
+            return read(file, caps)
+        except (
+            zipfile.BadZipFile,
+            tarfile.TarError,
+            zlib.error,
+            EOFError,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+            OverflowError,
+            MemoryError,
+        ) as error:
+            if isinstance(error, Refused):
+                raise
+            if "password" in str(error):
+                raise Refused("is an archive with a password") from error
+            raise Refused("is an archive that is broken or of an unknown kind") from error
+
+
+def _read_zip(file: io.FileIO, caps: Caps) -> Contents:
+    contents = Contents()
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        if len(entries) > caps.entries:
+            raise Refused(f"holds {len(entries)} entries; {caps.entries} are read at most")
+        total = 0
+        for entry in entries:
+            mode = entry.external_attr >> 16
+            is_regular = stat.S_IFMT(mode) in (0, stat.S_IFREG)
+            name = _entry_name(entry.filename, entry.is_dir(), is_regular, caps, contents)
+            if name is None:
+                continue
+            with archive.open(entry) as member:
+                data = _capped(member.read, name, caps, contents)
+            total += len(data or b"") or caps.file_bytes(name.name)
+            _add(contents, name, data, total, caps)
+    return contents
+
+
+def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
+    contents = Contents()
+    zipped = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    plain = gzip.GzipFile(fileobj=file) if zipped else file
+    # The stream mode never seeks, so a bomb is cut off wherever its bytes are spent.
+    metered = _Metered(plain.read, caps.unpacked_bytes)
+    with tarfile.open(fileobj=metered, mode="r|") as archive:
+        for count, entry in enumerate(archive):
+            if count >= caps.entries:
+                raise Refused(f"holds more than {caps.entries} entries")
+            name = _entry_name(entry.name, entry.isdir(), entry.isreg(), caps, contents)
+            member = archive.extractfile(entry) if name is not None else None
+            if name is not None and member is not None:
+                _add(contents, name, _capped(member.read, name, caps, contents), 0, caps)
+    return contents
+
+
+class _Metered:
+    """A stream that stops a reader after so many bytes."""
+
+    def __init__(self, read: Callable[[int], bytes], most: int) -> None:
+        self._read = read
+        self._left = most
+
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        data = self._read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise Refused("unpacks to more than a submission may hold")
+        return data
+
+
+def _entry_name(
+    raw: str, is_folder: bool, is_regular: bool, caps: Caps, contents: Contents
+) -> PurePosixPath | None:
+    """The path of an entry worth reading; None, with a note where it looks like work but is not."""
+    if is_folder:
+        return None
+    name = PurePosixPath(raw.replace("\\", "/"))
+    if is_archive(name.name):
+        contents.notes.append(f"“{_shown(name)}” is an archive inside the archive")
+    if not _wanted(PurePosixPath(*[part for part in name.parts if part != ".."])):
+        return None
+    leaves = name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in raw
+    if leaves or not is_regular or len(name.parts) > caps.depth:
+        why = "leaves the archive" if leaves else "is a link or a device" if not is_regular else ""
+        contents.notes.append(f"“{_shown(name)}” {why or 'lies too deep'}")
+        return None
+    return name
+
+
+def _add(
+    contents: Contents, name: PurePosixPath, data: bytes | None, total: int, caps: Caps
+) -> None:
+    if total > caps.unpacked_bytes:
+        raise Refused("unpacks to more than a submission may hold")
+    if data is None:
+        return
+    if name in contents.files:
+        contents.notes.append(f"“{_shown(name)}” is there twice")
+        del contents.files[name]
+        return
+    contents.files[name] = data
+
+
+def _shown(name: PurePosixPath) -> str:
+    """A path fit for a sentence: short, printable, one line."""
+    text = str(name)
+    return "".join(c if c.isprintable() else "?" for c in text)[-80:]

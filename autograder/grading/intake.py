@@ -1,0 +1,162 @@
+"""From a folder of submissions to one record a student. Nothing of a submission runs here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from autograder.grading.containers import (
+    WORK,
+    Caps,
+    Contents,
+    Refused,
+    is_archive,
+    read_container,
+    without_suffix,
+)
+from autograder.grading.names import student_id
+from autograder.grading.submission import Submission
+from autograder.source import read_lesson
+from autograder.submission import BadSubmission, source_of, stems_in
+from lessons.toolkit.errors import UserError
+
+MOST_SUBMISSIONS = 20_000
+
+
+def read_submissions(
+    folder: Path, stems: Sequence[str], caps: Caps | None = None
+) -> list[Submission]:
+    """Read every submission below a folder, or the one that a file is.
+
+    A submission is a folder, an archive, a `.py` file or a notebook, named for its student;
+    nbgrader's ``submitted/<student>/<assignment>/`` is a folder a student. Whatever cannot be used
+    becomes a record that says why.
+
+    Args:
+        folder: the submissions.
+        stems: lessons to look for.
+        caps: what one submission may hold.
+
+    Raises:
+        UserError: the folder is not there, or holds nothing.
+    """
+    caps = caps or Caps()
+    if not folder.exists():
+        raise UserError(f"There is no folder {folder}.", "Name the folder with the submissions.")
+    places = _places(folder)
+    found: dict[str, list[Submission]] = {}
+    for place in places:
+        submission = read_submission(place, stems, caps)
+        # Case is folded: pages of two students must not be one file on some disks.
+        found.setdefault(submission.student.casefold(), []).append(submission)
+    return [_one(submissions) for _, submissions in sorted(found.items())]
+
+
+def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None) -> Submission:
+    """Read one submission: a folder, an archive, a `.py` file or a notebook."""
+    caps = caps or Caps()
+    student = student_id(without_suffix(place.name) if not place.is_dir() else place.name)
+    try:
+        contents = read_container(place, caps)
+    except (Refused, OSError) as refusal:
+        reason = str(refusal) if isinstance(refusal, Refused) else "cannot be read"
+        return Submission(student, place.name, {}, {"": f"The submission {reason}."})
+    return _submission(student, place.name, contents, stems)
+
+
+def _places(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return [folder]
+    if (folder / "submitted").is_dir():
+        folder = folder / "submitted"
+    places = [
+        place
+        for place in sorted(folder.iterdir())
+        if not place.name.startswith(".") and place.name != "__MACOSX"
+    ]
+    if not places:
+        raise UserError(f"The folder {folder} is empty.", "Put one submission a student into it.")
+    if len(places) > MOST_SUBMISSIONS:
+        raise UserError(f"{folder} holds {len(places)} entries.", "Grade them in several folders.")
+    return places
+
+
+def _one(submissions: list[Submission]) -> Submission:
+    if len(submissions) == 1:
+        return submissions[0]
+    names = " and ".join(sorted(submission.origin for submission in submissions)[:5])
+    reason = f"There are {len(submissions)} submissions for one student: {names}. Keep one."
+    return Submission(submissions[0].student, names, {}, {"": reason})
+
+
+def _submission(student: str, origin: str, contents: Contents, stems: Sequence[str]) -> Submission:
+    sources: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for stem in stems:
+        texts: dict[str, str] = {}
+        for path, data in sorted(contents.files.items()):
+            if not _could_hold(path, data, stem, stems):
+                continue
+            try:
+                texts[str(path)] = source_of(data, path.name, stem)
+            except BadSubmission as bad:
+                problems[stem] = f"“{path.name}” {bad.reason}."
+        if texts:
+            _choose(stem, texts, sources, problems)
+    if not sources and not problems:
+        problems[""] = _why_nothing(origin, contents)
+    elif contents.notes:
+        problems[""] = f"Left alone: {'; '.join(contents.notes[:5])}."
+    return Submission(student, origin, sources, problems)
+
+
+def _could_hold(path: PurePosixPath, data: bytes, stem: str, stems: Sequence[str]) -> bool:
+    """Whether a file is this lesson's: by its folder or name, else by what it holds."""
+    named = {*path.parts[:-1], path.stem}
+    if stem in named:
+        return path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
+    if named & set(stems):
+        return False
+    try:
+        return stem in stems_in(data, path.name)
+    except BadSubmission:
+        return len(stems) == 1 or path.stem in ("exercises", "lesson")
+
+
+def _choose(
+    stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
+) -> None:
+    """The one file of a lesson that is worked on; none, with the reason, when that is not one."""
+    worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
+    distinct = set((worked or texts).values())
+    if len(distinct) == 1:
+        sources[stem] = distinct.pop()
+        problems.pop(stem, None)
+        return
+    names = " and ".join(f"“{path[-60:]}”" for path in sorted(worked or texts)[:4])
+    problems[stem] = (
+        f"There are {len(distinct)} different files for this lesson: {names}. Keep one."
+    )
+
+
+def _attempts(text: str, stem: str) -> bool:
+    """Whether a file differs from the stubs in what it defines."""
+    return _shape(text) != _shape(read_lesson(stem).stubs())
+
+
+def _shape(text: str) -> str:
+    try:
+        return ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+
+
+def _why_nothing(origin: str, contents: Contents) -> str:
+    if contents.notes:
+        return f"No lesson could be read. Left alone: {'; '.join(contents.notes[:5])}."
+    if not contents.files and not origin.lower().endswith(WORK) and not is_archive(origin):
+        return "The submission holds no .py file and no notebook."
+    if not contents.files:
+        return "The submission is empty."
+    return "No file in the submission belongs to a lesson that is graded."
