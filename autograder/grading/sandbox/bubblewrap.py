@@ -1,4 +1,4 @@
-"""The bubblewrap command that holds a zygote: an own small root, nothing of the host but the whitelist.
+"""The bubblewrap command that holds a zygote: a root of its own with the whitelist and no more.
 
 bubblewrap is a program without a library; Debian, Ubuntu and Fedora package it as `bubblewrap`.
 """
@@ -13,8 +13,8 @@ from autograder.grading.sandbox.whitelist import Whitelist
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
-# Inside, the zygote is user 2000 with one capability: to make namespaces for its children. It must not be user
-# 0 there, whom a child's namespace may map only with CAP_SETFCAP.
+# Inside, the zygote is user 2000 with one capability: to make namespaces for its children. It must
+# not be user 0 there, whom a child's namespace may map only with CAP_SETFCAP.
 _NEW_HOUSE = (
     *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
     *("--unshare-cgroup-try", "--uid", "2000", "--gid", "2000", "--hostname", "worker"),
@@ -49,8 +49,8 @@ def command(
     covers = [path for path in covers if Path(path).is_dir()]
     for path in covers:
         words += ["--tmpfs", path]
-    for path in dict.fromkeys((listed.python, *(e.path for e in listed.entries), *listed.files)):
-        words += ["--ro-bind", str(path), str(path)]
+    for source in dict.fromkeys((listed.python, *(e.path for e in listed.entries), *listed.files)):
+        words += ["--ro-bind", str(source), str(source)]
     for device in DEVICES:
         words += ["--dev-bind", device, device]
     # Its own /proc, to write the maps of its children's users; each child covers it.
@@ -61,7 +61,7 @@ def command(
 
 
 def trial() -> list[str]:
-    """A command that makes the namespaces of a zygote, in them those of a child, and exits with 0."""
+    """A command that makes a zygote's namespaces, in them a child's, and exits with 0."""
     inner = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     inner += ["--unshare-uts", "--bind", "/", "/", "--tmpfs", "/tmp", "true"]
     outer = ["bwrap", *_NEW_HOUSE, "--ro-bind", "/", "/", "--proc", "/proc"]

@@ -1,7 +1,7 @@
-"""Run jobs in children of a zygote, from the grader's side: deadlines, caps, and the kill from outside.
+"""Run jobs in children of a zygote, seen from the grader: deadlines, caps, the kill from outside.
 
-What a child says is bytes, cut off at a cap. What is said *about* it (its status, its times) comes from the
-kernel and the clock.
+What a child says is bytes, cut off at a cap. What is said *about* it (its status, its times) comes
+from the kernel and the clock.
 """
 
 from __future__ import annotations
@@ -63,9 +63,10 @@ class ChildResult:
     """What became of one job.
 
     Args:
-        status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is whole
-            is for its reader to see), `"timeout"`, `"memory"`, `"output"` (over the cap), `"exited"` (another
-            code), `"killed"` (a signal, or too many threads), `"grader_fault"` (no fault of the job's).
+        status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is
+            whole is for its reader to see), `"timeout"`, `"memory"`, `"output"` (over the cap),
+            `"exited"` (another code), `"killed"` (a signal, or too many threads), `"grader_fault"`
+            (no fault of the job's).
         frames: what the target wrote, up to the cap; kept whatever the status.
         exit_code: of the child, None if a signal ended it.
         signal: that ended the child, None if it exited.
@@ -123,7 +124,7 @@ class _Watch:
 
 
 class Zygote:
-    """One sandboxed zygote; each `run` is one forked child. For one thread at a time; start one a worker.
+    """One sandboxed zygote; each `run` is one forked child. Start one for each thread that grades.
 
     Args:
         target: `"module:function"`, called in the child as `function(read_fd, write_fd)`: it reads
@@ -182,8 +183,8 @@ class Zygote:
             deadline: seconds of wall clock until the child is killed.
 
         Returns:
-            What became of it. A job whose zygote dies is run once more in a new one; if that dies as
-            well, the status is `"grader_fault"`.
+            What became of it. A job whose zygote dies is run once more in a new one; if that dies
+            as well, the status is `"grader_fault"`.
         """
         with self._lock:
             reason = ""
@@ -412,7 +413,7 @@ def _process_of(pidfd: int) -> str:
 
 def _threads(process: str) -> int:
     try:
-        return os.stat(process).st_nlink - 2
+        return Path(process).stat().st_nlink - 2
     except OSError:
         return 0  # it has ended
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -21,7 +22,12 @@ PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_SET_NO_NEW_PRIVS = 38
 
+_MADV_COLLAPSE = 25  # since Linux 6.1
+_HUGE = 2 << 20
+
 _CAPABILITY_VERSION_3 = 0x20080522
+
+_PRIVATE_MEMORY = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 *(?:\[heap\])?$", re.M)
 
 
 class _CapabilityHeader(ctypes.Structure):
@@ -71,3 +77,24 @@ def drop_capabilities() -> None:
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits each
     checked("capset", _libc.capset(ctypes.byref(header), nothing))
+
+
+def collapse_memory(maps: int) -> None:
+    """Gather this process's private memory into huge pages, where the kernel can.
+
+    A fork copies, and the end of a child frees, one entry a page: with torch's 75,000 small pages
+    that is more than half of what a child costs.
+
+    Args:
+        maps: open `/proc/self/maps`.
+    """
+    os.lseek(maps, 0, os.SEEK_SET)
+    text = b""
+    while part := os.read(maps, 1 << 16):
+        text += part
+    for start, end in _PRIVATE_MEMORY.findall(text.decode(errors="replace")):
+        first = -(-int(start, 16) // _HUGE) * _HUGE
+        last = int(end, 16) // _HUGE * _HUGE
+        if first < last:  # refused or partly done is no harm
+            length = ctypes.c_size_t(last - first)
+            _libc.madvise(ctypes.c_void_p(first), length, _MADV_COLLAPSE)

@@ -1,8 +1,8 @@
 """Landlock: what this process and its children may open, reach and signal.
 
-By ctypes, because the `landlock` package (1.0.0.dev5, 2025) knows the file system only: neither TCP (ABI 4) nor
-the scope of signals (ABI 6), which is what keeps a child from killing its zygote. It also takes an
-errno of an earlier call for a failure of this one.
+By ctypes, because the `landlock` package (1.0.0.dev5, 2025) knows the file system only: neither TCP
+(ABI 4) nor the scope of signals (ABI 6), which is what keeps a child from killing its zygote. It
+also takes the errno of an earlier call for a failure of this one.
 """
 
 from __future__ import annotations

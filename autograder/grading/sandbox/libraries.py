@@ -19,6 +19,7 @@ _DYNAMIC = struct.Struct("<qQ")
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB = 1, 5
 
+_CACHED = re.compile(r"^\s+(\S+) \(libc6,(?:x86-64|AArch64).*?=> (\S+)$", re.M)
 _USUAL = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
 
 
@@ -27,7 +28,7 @@ def needed_from_system(binaries: Iterable[Path], beside: Path) -> list[Path]:
 
     Args:
         binaries: programs and compiled modules; what they offer each other is not looked for.
-        beside: a directory that is asked before the system, such as the `lib` of a conda environment.
+        beside: a directory that is asked before the system, such as a conda environment's `lib`.
     """
     todo = list(binaries)
     own = {path.name for path in todo}
@@ -48,11 +49,14 @@ def needed_from_system(binaries: Iterable[Path], beside: Path) -> list[Path]:
 
 
 def _needs(binary: Path) -> list[str]:
-    """Names of the libraries (and the path of the loader) that a 64-bit little-endian ELF file asks for."""
-    with contextlib.suppress(OSError, ValueError, struct.error), binary.open("rb") as file:
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data[:6] == b"\x7fELF\x02\x01":
-                return _dynamic_names(data)
+    """What a 64-bit little-endian ELF file asks for: names of libraries, the path of the loader."""
+    with (
+        contextlib.suppress(OSError, ValueError, struct.error),
+        binary.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        if data[:6] == b"\x7fELF\x02\x01":
+            return _dynamic_names(data)
     return []
 
 
@@ -61,11 +65,13 @@ def _dynamic_names(data: mmap.mmap) -> list[str]:
     size, count = struct.unpack_from("<HH", data, 54)
     segments = [_PROGRAM.unpack_from(data, table + i * size) for i in range(count)]
     names = [_text(data, offset) for kind, _, offset, *_ in segments if kind == _PT_INTERP]
-    dynamic = [(offset, length) for kind, _, offset, _, _, length, *_ in segments if kind == _PT_DYNAMIC]
+    dynamic = [
+        (offset, length) for kind, _, offset, _, _, length, *_ in segments if kind == _PT_DYNAMIC
+    ]
     for offset, length in dynamic:
         entries = list(_DYNAMIC.iter_unpack(data[offset : offset + length // 16 * 16]))
         strings = next(value for tag, value in entries if tag == _DT_STRTAB)
-        # The table is given as an address; the loaded segment around it says where that is in the file.
+        # The table is given by its address; the segment around it says where in the file that is.
         base = next(
             strings - address + start
             for kind, _, start, address, _, extent, *_ in segments
@@ -88,7 +94,7 @@ def _system_libraries() -> dict[str, Path]:
     for program in ("/sbin/ldconfig", "/usr/sbin/ldconfig"):
         if Path(program).exists():
             listing = subprocess.run([program, "-p"], capture_output=True, text=True).stdout
-            for name, path in re.findall(r"^\s+(\S+) \(libc6,(?:x86-64|AArch64).*?=> (\S+)$", listing, re.M):
+            for name, path in _CACHED.findall(listing):
                 found[name] = Path(path)
             break
     return found

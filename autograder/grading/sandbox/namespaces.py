@@ -15,9 +15,9 @@ _NO_PROGRAMS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 def fork(own_pidfd: int) -> int:
     """Fork a child that is process 1 of a new pid namespace; what `os.fork` returns.
 
-    Process 1, because the kernel then kills all the rest with it. One fork, because each costs ten
-    milliseconds once torch is loaded: the parent moves its *future* children to a new namespace, forks,
-    and moves them back.
+    Process 1, because the kernel then kills all the rest with it. One fork, because each costs some
+    milliseconds once torch is loaded: the parent moves its *future* children to a new namespace,
+    forks, and moves them back.
 
     Args:
         own_pidfd: a pidfd of this process.
@@ -30,7 +30,7 @@ def fork(own_pidfd: int) -> int:
 
 
 def enter(tmp_bytes: int) -> None:
-    """Enter new user, mount, network, IPC, host name and cgroup namespaces; then stand in a private `/tmp`."""
+    """Enter new namespaces of all other kinds, and stand in a private `/tmp` of this many bytes."""
     user, group = os.getuid(), os.getgid()
     kernel.unshare(
         kernel.CLONE_NEWUSER

@@ -31,7 +31,7 @@ class Isolation:
 
 
 def probe() -> Isolation:
-    """The best isolation that this machine can give, found by trying; takes some 30 ms, never raises."""
+    """The best isolation that this machine can give, tried out in some 30 ms; never raises."""
     try:
         return _probe()
     except Exception as error:  # a report for `doctor`: what is wrong is its content

@@ -1,13 +1,13 @@
 """Which system calls a child may make: a list of what Python and torch need, and nothing else.
 
-A list of allowed calls, not of denied ones: next year's calls are then denied as well. What is not named
-answers ENOSYS, the answer for which the C library has a second way (clone3 falls back to clone,
-whose flags can be read here). What a person would call forbidden answers EPERM.
+A list of allowed calls, not of denied ones: next year's calls are then denied as well. What is not
+named answers ENOSYS, for which the C library has a second way (clone3 falls back to clone, whose
+flags can be read here). What a person would call forbidden answers EPERM.
 
 One process: clone must ask for a thread, so there is no fork, no exec, no daemon and no fork bomb.
 
-The grader compiles the filter with libseccomp (through pyseccomp: its last release is of 2021, but it is no more
-than libseccomp's own interface). The child loads the compiled bytes, and needs neither of the two.
+The grader compiles the filter with libseccomp (through pyseccomp: its last release is of 2021, but
+it is no more than libseccomp's own interface). The child loads the bytes and needs neither.
 """
 
 from __future__ import annotations
@@ -23,36 +23,38 @@ from typing import Any
 from autograder.grading.sandbox import kernel
 
 ALLOWED = """
-read write readv writev pread64 pwrite64 preadv preadv2 pwritev pwritev2 close close_range lseek sendfile
-open openat creat fstat stat lstat newfstatat fstatat64 statx statfs fstatfs access faccessat faccessat2
-getdents getdents64 getcwd chdir fchdir umask readlink readlinkat rename renameat renameat2 mkdir mkdirat rmdir
-link linkat unlink unlinkat symlink symlinkat ftruncate fallocate fadvise64 fsync fdatasync flock
-dup dup2 dup3 pipe pipe2 select pselect6 poll ppoll epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
-eventfd eventfd2 timerfd_create timerfd_settime timerfd_gettime
-mmap munmap mremap mprotect madvise msync mincore brk membarrier get_mempolicy
-futex futex_waitv set_robust_list get_robust_list rseq set_tid_address arch_prctl restart_syscall
-exit exit_group wait4 waitid sched_yield sched_getaffinity sched_getparam sched_getscheduler
-sched_get_priority_max sched_get_priority_min getcpu getpriority
-rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause
-alarm getitimer setitimer timer_create timer_settime timer_gettime timer_delete timer_getoverrun
-nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times
-getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups
-getrlimit setrlimit getrusage uname sysinfo getrandom capget
-""".split()
+read write readv writev pread64 pwrite64 preadv preadv2 pwritev pwritev2 close close_range lseek
+sendfile open openat creat fstat stat lstat newfstatat fstatat64 statx statfs fstatfs access
+faccessat faccessat2 getdents getdents64 getcwd chdir fchdir umask readlink readlinkat rename
+renameat renameat2 mkdir mkdirat rmdir link linkat unlink unlinkat symlink symlinkat ftruncate
+fallocate fadvise64 fsync fdatasync flock dup dup2 dup3 pipe pipe2 select pselect6 poll ppoll
+epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd eventfd2 timerfd_create
+timerfd_settime timerfd_gettime mmap munmap mremap mprotect madvise msync mincore brk membarrier
+get_mempolicy futex futex_waitv set_robust_list get_robust_list rseq set_tid_address arch_prctl
+restart_syscall exit exit_group wait4 waitid sched_yield sched_getaffinity sched_getparam
+sched_getscheduler sched_get_priority_max sched_get_priority_min getcpu getpriority rt_sigaction
+rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause alarm
+getitimer setitimer timer_create timer_settime timer_gettime timer_delete timer_getoverrun
+nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getpid getppid gettid
+getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups getrlimit
+setrlimit getrusage uname sysinfo getrandom capget
+"""
 
 # Landlock does not watch metadata, so modes, owners, times and sizes by path are among these.
 FORBIDDEN = """
 fork vfork execve execveat socket socketpair connect bind listen accept accept4 sendto sendmsg
-ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_open pidfd_getfd pidfd_send_signal
-rt_sigqueueinfo rt_tgsigqueueinfo tkill setpriority sched_setaffinity sched_setscheduler sched_setattr
-mount umount2 pivot_root chroot unshare setns move_mount open_tree fsopen fsmount fsconfig mount_setattr
-io_uring_setup io_uring_enter io_uring_register bpf perf_event_open userfaultfd keyctl add_key request_key
-setuid setgid setreuid setregid setresuid setresgid setgroups setsid setpgid capset seccomp personality
-chmod fchmod fchmodat chown fchown lchown fchownat utime utimes futimesat utimensat truncate
-setxattr lsetxattr fsetxattr mknod mknodat memfd_create memfd_secret shmget shmat shmctl semget msgget mq_open
+ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_open pidfd_getfd
+pidfd_send_signal rt_sigqueueinfo rt_tgsigqueueinfo tkill setpriority sched_setaffinity
+sched_setscheduler sched_setattr mount umount2 pivot_root chroot unshare setns move_mount
+open_tree fsopen fsmount fsconfig mount_setattr io_uring_setup io_uring_enter io_uring_register
+bpf perf_event_open userfaultfd keyctl add_key request_key setuid setgid setreuid setregid
+setresuid setresgid setgroups setsid setpgid capset seccomp personality chmod fchmod fchmodat
+chown fchown lchown fchownat utime utimes futimesat utimensat truncate setxattr lsetxattr
+fsetxattr mknod mknodat memfd_create memfd_secret shmget shmat shmctl semget msgget mq_open
 init_module finit_module delete_module kexec_load reboot swapon swapoff acct quotactl syslog
-settimeofday clock_settime adjtimex open_by_handle_at name_to_handle_at fanotify_init inotify_init1 vhangup
-""".split()
+settimeofday clock_settime adjtimex open_by_handle_at name_to_handle_at fanotify_init
+inotify_init1 vhangup
+"""
 
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = (
@@ -117,9 +119,9 @@ def compiled() -> bytes:
         if number >= 0:  # else this architecture, or this libseccomp, has no such call
             rules.add_rule(action, number, *arguments)
 
-    for name in ALLOWED:
+    for name in ALLOWED.split():
         add(lib.ALLOW, name)
-    for name in FORBIDDEN:
+    for name in FORBIDDEN.split():
         add(lib.ERRNO(errno.EPERM), name)
 
     mask = _CLONE_THREAD | _CLONE_NAMESPACES

@@ -1,7 +1,7 @@
-"""What a worker may read: a Python, a few distributions, a few modules of ours. Nothing else exists for it.
+"""What a worker may read: a Python, a few distributions, a few modules of ours, nothing else.
 
-No solution, check, judge or test is on the list, and no scikit-learn, scipy or captum, whose functions
-are answers to some exercises.
+No solution, check, judge or test is on the list, and no scikit-learn, scipy or captum, whose
+functions are answers to some exercises.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from autograder.grading.sandbox import libraries
 
 DISTRIBUTIONS = ("torch", "numpy", "safetensors")
 
-# The last group is what the zygote itself runs on, file by file: `autograder/grading` holds much more.
+# The last group is what the zygote itself runs on, file by file: its rooms hold much more.
 PROJECT = (
     "lessons/__init__.py",
     "lessons/toolkit",
@@ -178,4 +178,3 @@ def _top_level(distribution: metadata.Distribution) -> set[str]:
     else:  # a system's package manager keeps no list beside the package
         tops = set((distribution.read_text("top_level.txt") or distribution.name).split())
     return {top for top in tops if top not in ("..", "__pycache__") and not top.endswith(".pth")}
-

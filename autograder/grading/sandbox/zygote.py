@@ -1,8 +1,9 @@
 """The zygote: one thread, everything imported, nothing computed; it forks one child a job.
 
-It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no child.
-It starts inside bubblewrap or shuts itself in by Landlock. One thread and no tensor work before the
-fork, because threads do not survive one: a child that finds torch's pool without its threads waits forever.
+It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no
+child. It starts inside bubblewrap or shuts itself in by Landlock. One thread and no tensor work
+before the fork, because threads do not survive one: a child that finds torch's pool without its
+threads waits forever.
 
 Orders: a first message configures; each later one is a job with three descriptors (payload, output,
 log). Answers: ready, then for each job started (with a pidfd) and ended, or fault.
@@ -40,13 +41,16 @@ def main(control_fd: int) -> None:
     """Configure from the first message, then fork a child a job until the grader hangs up."""
     control = socket.socket(fileno=control_fd)
     config = json.loads(control.recv(MESSAGE_BYTES))
+    # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
+    maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
         if config["rung"] == "landlock":
             kernel.drop_capabilities()
             landlock.restrict(config["readable"], config["writable"])
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
+        kernel.collapse_memory(maps)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
@@ -94,7 +98,7 @@ def _one_job(
         _child(config, target, [*descriptors, setup_write], mapped)
     for descriptor in (*descriptors, setup_write):
         os.close(descriptor)
-    # One byte says that the child is shut in. Silence or more is trouble, and no student code has run.
+    # One byte says that the child is shut in. Anything else is trouble: no student code has run.
     word = b""
     while part := os.read(setup_read, 4096):
         word += part
@@ -134,10 +138,8 @@ def _say(control: socket.socket, message: dict[str, Any], *descriptors: int) -> 
         socket.send_fds(control, [json.dumps(message).encode()[:MESSAGE_BYTES]], descriptors)
 
 
-def _child(
-    config: dict[str, Any], target: Target, descriptors: list[int], mapped: int
-) -> NoReturn:
-    """Shut this process in, run the target, leave. Nothing returns from here to the zygote's code."""
+def _child(config: dict[str, Any], target: Target, descriptors: list[int], mapped: int) -> NoReturn:
+    """Shut this process in, run the target, leave. Nothing returns to the zygote's code."""
     try:
         _keep_only(*descriptors)
         _shut_in(config, mapped)
@@ -150,7 +152,7 @@ def _child(
 
 
 def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
-    """Descriptors 0 to 5: null, log, log, payload, output, setup. All others close, the zygote's first."""
+    """Descriptors 0 to 5: null, log, log, payload, output, setup. All others close."""
     # First out of the way of the numbers they are to have.
     moved = [os.dup2(fd, _HIGH + i) for i, fd in enumerate((payload, output, setup, log))]
     null = os.open(os.devnull, os.O_RDONLY)
