@@ -230,7 +230,7 @@ def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
     plain = gzip.GzipFile(fileobj=file) if zipped else file
     # The stream mode never seeks, so a bomb is cut off wherever its bytes are spent.
     metered = _Metered(plain.read, caps.unpacked_bytes)
-    with tarfile.open(fileobj=metered, mode="r|") as archive:
+    with tarfile.open(fileobj=metered, mode="r|") as archive:  # type: ignore[arg-type]
         for count, entry in enumerate(archive):
             if count >= caps.entries:
                 raise Refused(f"holds more than {caps.entries} entries")

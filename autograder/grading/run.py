@@ -1,0 +1,148 @@
+"""One grading run from a folder of submissions to a folder of results."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.grading import intake, tables
+from autograder.grading.containers import Caps
+from autograder.grading.engine import Grader, Progress
+from autograder.grading.journal import Journal, locked, write_atomically
+from autograder.grading.results import StudentResult, collect
+from autograder.grading.sandbox.children import Zygote
+from autograder.grading.sandbox.limits import MIB, Limits
+from autograder.grading.sandbox.probe import Isolation, choose
+from autograder.grading.versions import checks_hash, seed_hash, versions
+from lessons.toolkit.errors import UserError
+
+TARGET = "autograder.worker.serve:run_job"
+# The largest need of any reference, measured: 0.2 s of processor, 30 MiB, 0.1 MiB of answer. A test
+# keeps every reference below a tenth of these.
+LIMITS = Limits(
+    cpu_seconds=30.0,
+    memory_bytes=1024 * MIB,
+    tmp_bytes=32 * MIB,
+    file_bytes=32 * MIB,
+    output_bytes=32 * MIB,
+    log_bytes=4 * MIB,
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an instructor asks for.
+
+    Args:
+        submissions: folder of submissions, or one submission.
+        out: folder of results; taken up again when it holds an earlier run.
+        stems: lessons to grade.
+        seed: of the hidden cases.
+        workers: sandboxes at work at once.
+        isolation: "auto", or a rung of the ladder by name.
+        limits: of each check.
+        caps: of each submission.
+    """
+
+    submissions: Path
+    out: Path
+    stems: Sequence[str]
+    seed: int
+    workers: int = 2
+    isolation: str = "auto"
+    limits: Limits = LIMITS
+    caps: Caps = field(default_factory=Caps)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended: its rows, and the record of how it was graded."""
+
+    rows: list[StudentResult]
+    record: dict[str, Any]
+
+
+def grade(request: Request, report: Callable[[Progress], None] = lambda _: None) -> Run:
+    """Grade a folder of submissions and write the results.
+
+    Raises:
+        UserError: no such folder, isolation that cannot be had, an output folder in use or full.
+    """
+    isolation = choose(request.isolation)
+    submissions = intake.read_submissions(request.submissions, request.stems, request.caps)
+    _make_folder(request.out)
+    with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
+        grader = Grader(
+            request.stems,
+            request.seed,
+            journal,
+            lambda: Zygote(TARGET, isolation=isolation, limits=request.limits),
+            request.workers,
+            salt=f"{isolation.level} {asdict(request.limits)}",
+        )
+        grader.run(submissions, report)
+        rows = collect(submissions, request.stems, grader)
+        record = run_record(request, isolation)
+        write_results(request.out, rows, record)
+    return Run(rows, record)
+
+
+def run_record(request: Request, isolation: Isolation) -> dict[str, Any]:
+    """What every number depends on besides the submissions."""
+    return {
+        "schema": tables.SCHEMA,
+        "versions": versions(),
+        "seed_hash": seed_hash(request.seed),
+        "isolation": isolation.level,
+        "isolation_reasons": list(isolation.reasons),
+        "limits": asdict(request.limits),
+        "lessons": {stem: checks_hash(stem) for stem in request.stems},
+    }
+
+
+def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]) -> None:
+    """Write what is the same for every run over the same submissions, then what is not."""
+    from autograder.grading.reports import write_pages
+
+    results = tables.results(rows, record)
+    write_atomically(out / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    write_atomically(out / "grades.csv", tables.grades_csv(rows))
+    write_atomically(out / "usage.csv", tables.usage_csv(rows))
+    write_pages(out, rows, record)
+
+
+def read_seed(path: Path | None) -> int:
+    """The secret seed of the offering from its file; a new file gets a new one.
+
+    Raises:
+        UserError: the file holds no number, or cannot be written.
+    """
+    if path is None:
+        raise UserError(
+            "A seed file is needed: hidden cases come from it.",
+            "Name one with --seed-file; it is made where there is none. Keep it secret.",
+        )
+    try:
+        if not path.exists():
+            write_atomically(path, f"{secrets.randbits(62)}\n")
+            path.chmod(0o600)
+        return int(path.read_text(encoding="utf-8").strip())
+    except ValueError as error:
+        raise UserError(
+            f"The seed file {path} does not hold one whole number.", "Give another."
+        ) from error
+    except OSError as error:
+        raise UserError(f"The seed file {path} cannot be read: {error.strerror}.") from error
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The folder {out} cannot be made: {error.strerror}.", "Give another with --out."
+        ) from error
