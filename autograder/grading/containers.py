@@ -1,7 +1,7 @@
 """Read the files of a folder, a zip or a tar without unpacking it and without trusting a name.
 
-Nothing is written to disk. Only regular files whose names could be a lesson's are read, each through
-a cap; links, devices and names that leave the folder are noted and left alone.
+Nothing is written to disk. Only regular files whose names could be a lesson's are read, each
+through a cap; links, devices and names that leave the folder are noted and left alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 MIB = 1 << 20
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
@@ -229,8 +230,8 @@ def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
     file.seek(0)
     plain = gzip.GzipFile(fileobj=file) if zipped else file
     # The stream mode never seeks, so a bomb is cut off wherever its bytes are spent.
-    metered = _Metered(plain.read, caps.unpacked_bytes)
-    with tarfile.open(fileobj=metered, mode="r|") as archive:  # type: ignore[arg-type]
+    metered = cast(IO[bytes], _Metered(plain.read, caps.unpacked_bytes))
+    with tarfile.open(fileobj=metered, mode="r|") as archive:
         for count, entry in enumerate(archive):
             if count >= caps.entries:
                 raise Refused(f"holds more than {caps.entries} entries")
