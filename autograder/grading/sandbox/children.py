@@ -388,7 +388,8 @@ def _judge_end(code: int, cpu_seconds: float, watch: _Watch) -> tuple[Status, st
     if code > 0:
         return "exited", f"It ended with exit code {code}."
     if -code in (signal.SIGKILL, signal.SIGXCPU):
-        if cpu_seconds >= watch.limits.cpu_seconds:
+        # The kernel's clock for the limit and its account of the time differ by a few ticks.
+        if cpu_seconds >= 0.9 * watch.limits.cpu_seconds:
             return "timeout", f"It used more than {watch.limits.cpu_seconds:g} s of processor time."
         return "memory", "The kernel killed it, most likely for want of memory."
     return "killed", f"It was ended by signal {-code} ({signal.strsignal(-code)})."
