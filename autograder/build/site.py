@@ -91,7 +91,7 @@ def navigation(language: str = "en") -> list[dict[str, object]]:
     lessons: list[object] = ["lessons/index.md"]
     for stem, story, _ in _lessons(language):
         lessons.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
-    return [{"ConvLens": "index.md"}, {WORDS[language]["lessons"]: lessons}]
+    return [{"Home": "index.md"}, {WORDS[language]["lessons"]: lessons}]
 
 
 def pages(language: str = "en") -> dict[str, str | Path]:

@@ -1,3 +1,13 @@
+// Code that scrolls must be reachable without a mouse. Material sees to that only where a mouse
+// hovers, and takes the attribute away elsewhere: put it back.
+{
+  const reachable = code => { if (!code.hasAttribute("tabindex")) code.tabIndex = 0 }
+  for (const code of document.querySelectorAll("pre > code")) {
+    reachable(code)
+    new MutationObserver(() => reachable(code)).observe(code, { attributeFilter: ["tabindex"] })
+  }
+}
+
 // Typeset the maths of a page with the KaTeX beside this file. Pages without maths load none of it.
 {
   const base = new URL("../katex/", document.currentScript.src).href
@@ -5,11 +15,10 @@
 
   const typeset = () => {
     for (const formula of formulas) {
-      const display = formula.tagName === "DIV"
+      const displayMode = formula.tagName === "DIV"
       const tex = formula.textContent.trim().replace(/^\\[([]|\\[)\]]$/g, "")
-      katex.render(tex, formula, { displayMode: display, throwOnError: false })
-      // What scrolls must be reachable without a mouse.
-      if (display && formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0
+      katex.render(tex, formula, { displayMode, throwOnError: false })
+      if (displayMode) formula.tabIndex = 0 // it scrolls where the page is narrow
     }
     document.documentElement.dataset.maths = "ready"
   }
