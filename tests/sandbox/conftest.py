@@ -8,35 +8,33 @@ from typing import Any
 
 import pytest
 
+from autograder.grading.sandbox import landlock
 from autograder.grading.sandbox.children import ChildResult, Zygote
 from autograder.grading.sandbox.probe import LADDER, Isolation, probe
 
+FOUND = probe()  # now, before any test bends the probe
 INSIDE = Path(__file__).parent / "inside"
 RUNGS = ("namespaces", "landlock")
 
 
 def open_zygote(rung: str, **options: Any) -> Zygote:
     """A zygote for tests on one rung; without torch unless asked, for that takes two seconds."""
+    skip_without(rung)
     options = {"target": "targets:run_source", "import_from": [INSIDE], "preload": []} | options
     return Zygote(isolation=Isolation(LADDER[rung]), **options)
 
 
 def skip_without(rung: str) -> None:
     """Skip a test whose rung this machine does not have."""
-    found = probe()
-    if rung == "namespaces" and found.level != LADDER[rung]:
-        pytest.skip(" ".join(found.reasons))
-    if rung == "landlock":
-        from autograder.grading.sandbox import landlock
-
-        if landlock.abi() < landlock.LOWEST_ABI:
-            pytest.skip("this kernel has no Landlock, or an old one")
+    if rung == "namespaces" and FOUND.level != LADDER[rung]:
+        pytest.skip(" ".join(FOUND.reasons))
+    if rung == "landlock" and landlock.abi() < landlock.LOWEST_ABI:
+        pytest.skip("this kernel has no Landlock, or an old one")
 
 
 @pytest.fixture(scope="module", params=RUNGS)
 def zygote(request: pytest.FixtureRequest) -> Iterator[Zygote]:
     """A zygote on each rung that isolates."""
-    skip_without(request.param)
     with open_zygote(request.param) as opened:
         yield opened
 

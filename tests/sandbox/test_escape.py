@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import open_zygote
 
 from autograder.grading.sandbox.children import ChildResult, Zygote
 
@@ -219,9 +220,6 @@ def test_the_next_child_finds_nothing_of_the_last(zygote: Zygote, attack: Attack
 def test_two_at_once_do_not_meet(attack: Attack) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from conftest import open_zygote, skip_without
-
-    skip_without("namespaces")
     meet = (
         "import os, time\nopen('/tmp/' + given['me'], 'w').write('x')\ntime.sleep(0.5)\n"
         "say((os.getpid(), os.listdir('/tmp')))"

@@ -40,11 +40,17 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    # The first optimizer step imports torch's compiler, which wants a folder that is there already.
+    "TORCHINDUCTOR_CACHE_DIR": "/tmp",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
     # Each arena reserves 64 MiB of the address space that is limited.
     "MALLOC_ARENA_MAX": "2",
     # A set of strings has one order: the same submission gets the same score.
     "PYTHONHASHSEED": "0",
 }
+
+# The compiler because an optimizer imports it: a second of each child that uses one.
+PRELOAD = ("torch", "torch._dynamo", "numpy", "safetensors.torch")
 
 _BOOTSTRAP = (
     "import sys; fd = int(sys.argv[1]); sys.path[:] = sys.argv[2:]; del sys.argv[1:];"
@@ -149,7 +155,7 @@ class Zygote:
         *,
         isolation: Isolation | None = None,
         limits: Limits | None = None,
-        preload: Sequence[str] = ("torch", "numpy", "safetensors.torch"),
+        preload: Sequence[str] = PRELOAD,
         distributions: Sequence[str] = whitelist.DISTRIBUTIONS,
         import_from: Sequence[Path] = (),
     ) -> None:
