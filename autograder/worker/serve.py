@@ -1,7 +1,7 @@
 """Answer jobs: load the student's file, call it on each case, write what happened as it happens.
 
-A job is ``{"stem", "exercise", "source", "filename", "earlier", "device", "cases": [{"name", "call",
-"inputs"}, ...]}``. The answer is one frame a case, after one frame that says how loading went.
+A job is ``{"stem", "exercise", "source", "filename", "earlier", "device", "cases": [{"name",
+"call", "inputs"}, ...]}``. The answer is one frame a case, after one that says how loading went.
 """
 
 from __future__ import annotations
@@ -128,5 +128,6 @@ def _limit_memory() -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(max(1, min(2, os.cpu_count() or 1)))
+    # The networks of a check are tiny: a second thread costs more in waiting than it brings.
+    torch.set_num_threads(1)
     main()

@@ -1,0 +1,33 @@
+"""`convlens audit`: the gate for authors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autograder.cli.screen import Passing, output
+from autograder.loop.files import find_lesson, landed_stems
+from autograder.loop.run import in_background, one_thread
+
+
+def audit(
+    lesson: Annotated[list[str] | None, typer.Argument(help="Lessons; by default all.")] = None,
+) -> int:
+    """Prove that stubs fail, references pass, and every mutant is told by name."""
+    stems = [find_lesson(given) for given in lesson] if lesson else landed_stems()
+    one_thread()
+    from autograder.audit import audit as run
+
+    console, passing, shut = output(), Passing(), False
+    passing.say(f"{stems[0]} ...")
+    for number, report in enumerate(in_background(lambda: run(stems)), 1):
+        passing.clear()
+        named = f"{report.killed}/{report.mutants} mutants named"
+        console.print(f"{report.stem:24} {named} ({report.kill_rate:.0%}), {report.seconds:.1f} s")
+        for problem in report.problems:
+            shut = True
+            console.print(f"  {problem}", style="red")
+        if number < len(stems):
+            passing.say(f"{stems[number]} ...")
+    return 1 if shut else 0

@@ -1,0 +1,149 @@
+"""`convlens check`: say precisely what is wrong with a lesson's exercises."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograder.cli.screen import Passing, errors, output, short, show_verdict
+from autograder.loop.files import WorkingCopy, find_target, landed_stems, title, topic
+from autograder.loop.pictures import save_picture
+from autograder.loop.progress import Progress, remember
+from autograder.loop.run import Check, Checked, Checker, LessonFile, in_background
+from autograder.source import read_lesson
+from autograder.submission import read_bytes, stems_in
+from lessons.toolkit.errors import UserError
+
+
+def check(
+    lesson: Annotated[
+        str | None,
+        typer.Argument(help="LESSON or LESSON.EXERCISE: 11, saliency, saliency.smooth_grad"),
+    ] = None,
+    watch: Annotated[bool, typer.Option(help="Check again whenever the file is saved.")] = False,
+    file: Annotated[Path | None, typer.Option(help="Another .py or .ipynb to check.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    device: Annotated[str, typer.Option(help="Where your code runs: cpu, cuda, mps.")] = "cpu",
+) -> int:
+    """Check your exercises and say precisely what is wrong."""
+    copy = WorkingCopy.find()
+    stem, exercise = _target(lesson, file, copy)
+    if watch:
+        if as_json or file is not None:
+            raise UserError("--watch goes with neither --json nor --file.", "Leave one out.")
+        from autograder.cli.watching import WatchScreen
+        from autograder.loop.watch import Watch
+
+        checker = Checker(_device(device))
+        return Watch(copy, checker, stem, exercise, lesson is None, WatchScreen(copy)).run()
+    if file is not None and not file.exists():
+        raise UserError(f"There is no file {file}.", "Check the path.")
+    path = file or copy.chosen(stem)
+    source = copy.source(stem, path)
+    # The child starts before this process imports torch, so that both import at once.
+    checker = Checker(_device(device))
+    lesson_file = LessonFile(stem, source, copy.shown(path), copy.earlier(source))
+    return _check(copy, checker, lesson_file, exercise, as_json)
+
+
+def current_lesson(copy: WorkingCopy) -> str:
+    """The first lesson that does not pass yet; the last one when all do."""
+    progress, stems = Progress(copy.state), landed_stems()
+    for stem in stems:
+        if not all(progress.passes(f"{stem}.{name}") for name in read_lesson(stem).exercises):
+            return stem
+    return stems[-1]
+
+
+def _target(given: str | None, file: Path | None, copy: WorkingCopy) -> tuple[str, str | None]:
+    if given is not None:
+        return find_target(given)
+    if file is None:
+        return current_lesson(copy), None
+    if not file.exists():
+        raise UserError(f"There is no file {file}.", "Check the path.")
+    named = [s for s in landed_stems() if s in file.parts or file.stem in (s, topic(s))]
+    found = named or [s for s in stems_in(read_bytes(file), file.name) if s in landed_stems()]
+    if len(found) != 1:
+        problem = "no exercise" if not found else "exercises of more than one lesson"
+        raise UserError(
+            f"{file} holds {problem}.", "Name the lesson: convlens check LESSON --file F"
+        )
+    return found[0], None
+
+
+def _device(name: str) -> str:
+    if name == "cpu":  # nothing to ask torch
+        return name
+    from lessons.toolkit.device import choose_device
+
+    return str(choose_device(name))
+
+
+def _check(
+    copy: WorkingCopy, checker: Checker, file: LessonFile, exercise: str | None, as_json: bool
+) -> int:
+    names = (exercise,) if exercise else read_lesson(file.stem).exercises
+    run = Check(checker, file, names)
+    console, passing = output(), Passing()
+    results: list[Checked] = []
+    if not as_json:
+        console.print(f"Lesson {int(file.stem[1:3])}, {title(file.stem)}: {file.filename}\n")
+    try:
+        passing.say(f"Checking {names[0]} ...")
+        for checked in in_background(run.__iter__):
+            passing.clear()
+            if not as_json:
+                same = bool(results) and results[-1].verdict.message == checked.verdict.message
+                show_verdict(console, checked.verdict, repeated=same)
+            results.append(checked)
+            passing.say(f"{len(results)} of {len(names)} checked ...")
+    finally:
+        passing.clear()
+        run.cancel()
+        checker.close()
+    if problem := remember(copy.state, [checked.verdict for checked in results]):
+        errors().print(problem)
+    if as_json:
+        _print_json(file.stem, checker.device, results)
+    else:
+        _finish(copy, results)
+    return 0 if all(checked.verdict.outcome == "passed" for checked in results) else 1
+
+
+def _print_json(stem: str, device: str, results: list[Checked]) -> None:
+    table = {
+        "lesson": stem,
+        "device": device,
+        "exercises": [checked.verdict.as_json() for checked in results],
+    }
+    sys.stdout.write(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _finish(copy: WorkingCopy, results: list[Checked]) -> None:
+    console = output()
+    verdicts = [checked.verdict for checked in results]
+    passed = sum(verdict.outcome == "passed" for verdict in verdicts)
+    points = sum(verdict.points for verdict in verdicts)
+    most = sum(verdict.max_points for verdict in verdicts)
+    console.print(f"\n{passed} of {len(verdicts)} pass, {points:g} of {most:g} points.")
+    first = next((c for c in results if c.verdict.outcome != "passed"), None)
+    if first is None:
+        console.print(f"Next: {_next_lesson(copy)}", style="bold")
+        return
+    if path := save_picture(copy.state, first):
+        console.print(f"Yours, expected and the difference: {copy.shown(path)}")
+    console.print(f"Next: convlens hint {short(first.verdict.exercise)}", style="bold")
+
+
+def _next_lesson(copy: WorkingCopy) -> str:
+    stem = current_lesson(copy)
+    progress = Progress(copy.state)
+    if all(progress.passes(f"{stem}.{name}") for name in read_lesson(stem).exercises):
+        return "all lessons pass. convlens submit packs your work."
+    return f"convlens check {topic(stem)}"

@@ -1,0 +1,50 @@
+"""`convlens hint`: one more hint for an exercise."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autograder.cli.check import current_lesson
+from autograder.cli.screen import errors, output, short
+from autograder.loop.files import WorkingCopy, find_target
+from autograder.loop.progress import Progress
+from autograder.source import read_lesson
+from lessons.toolkit.errors import UserError
+
+
+def hint(
+    exercise: Annotated[
+        str | None, typer.Argument(help="LESSON.EXERCISE; by default the one you are at.")
+    ] = None,
+) -> int:
+    """Show the next hint of an exercise: three, from a question to nearly the code."""
+    copy = WorkingCopy.find()
+    exercise_id = pick(exercise, copy)
+    from autograder.checks import lesson
+
+    stem, _, name = exercise_id.partition(".")
+    hints = lesson(stem).exercise(name).hints
+    progress = Progress(copy.state)
+    number = progress.next_hint(exercise_id, len(hints))
+    console = output()
+    console.print(f"Hint {number + 1} of {len(hints)} for {short(exercise_id)}", style="bold")
+    console.print(hints[number])
+    try:
+        progress.save()
+    except UserError as error:
+        errors().print(f"Progress is not saved: {error.message}")
+    return 0
+
+
+def pick(given: str | None, copy: WorkingCopy) -> str:
+    """The id of an exercise; of a lesson the first that does not pass, of nothing the current one.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    stem, exercise = find_target(given) if given is not None else (current_lesson(copy), None)
+    progress, names = Progress(copy.state), read_lesson(stem).exercises
+    waiting = [name for name in names if not progress.passes(f"{stem}.{name}")]
+    return f"{stem}.{exercise or (waiting or names)[0]}"

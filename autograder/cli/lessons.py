@@ -1,0 +1,23 @@
+"""`convlens lessons`: what there is, and how far one has come."""
+
+from __future__ import annotations
+
+from autograder.cli.screen import bar, output
+from autograder.loop.files import WorkingCopy, landed_stems, title, topic
+from autograder.loop.progress import Progress
+from autograder.source import read_lesson
+
+
+def lessons() -> int:
+    """List the lessons with your progress."""
+    copy = WorkingCopy.find()
+    progress, console = Progress(copy.state), output()
+    points = 0.0
+    for stem in landed_stems():
+        ids = [f"{stem}.{name}" for name in read_lesson(stem).exercises]
+        points += sum(progress.of(exercise).get("points", 0.0) for exercise in ids)
+        done = sum(progress.passes(exercise) for exercise in ids)
+        line = f"{stem[1:3]}  {topic(stem):22} {bar(done, len(ids), 14):22} {title(stem)}"
+        console.print(line, style="green" if done == len(ids) else "")
+    console.print(f"\n{points:g} points. Work on one: convlens check LESSON --watch")
+    return 0

@@ -1,0 +1,112 @@
+"""`convlens`: the commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any
+
+import typer
+
+from autograder.cli import (
+    audit,
+    build,
+    check,
+    doctor,
+    grade,
+    hint,
+    lessons,
+    notebook,
+    reset,
+    site,
+    solution,
+    submit,
+    tour,
+    update,
+)
+from autograder.cli.screen import errors
+from lessons.toolkit.errors import UserError
+
+STOPPED = 130
+
+app = typer.Typer(
+    name="convlens",
+    help="Open convolutional networks: complete the stubs, see what the network sees.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _module in (tour, lessons, check, hint, solution, reset, submit, notebook, update, doctor):
+    app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
+for _module in (build, audit, site):
+    app.command(rich_help_panel="Authors")(getattr(_module, _module.__name__.rpartition(".")[2]))
+app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(grade.grade)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: its words; those of the shell where None.
+
+    Returns:
+        0 all is well, 1 an exercise does not pass or a gate is shut, 2 usage or environment, 130
+        stopped from the keyboard.
+    """
+    _write_anything()
+    try:
+        return int(app(args=argv, standalone_mode=False) or 0)
+    except UserError as error:
+        return _say(error.message, error.next_step)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("Stopped.", code=STOPPED)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has left; a flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    except OSError as error:
+        return _say(*_disk(error))
+    except Exception as error:
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Any) -> int:
+    if hasattr(error, "format_message"):  # the parser's: an unknown command, option or value
+        return _say(error.format_message(), "`convlens --help` lists what there is.")
+    if os.environ.get("CONVLENS_DEBUG"):
+        raise error
+    return _say(
+        f"convlens itself failed: {type(error).__name__}: {str(error)[:300]}",
+        "Your files are as they were. CONVLENS_DEBUG=1 shows where; please report it.",
+    )
+
+
+def _disk(error: OSError) -> tuple[str, str]:
+    if error.errno == errno.ENOSPC:
+        return "The disk is full.", "Free some space and run the command again."
+    name = f"{error.filename}: " if error.filename else ""
+    return f"{name}{error.strerror or error}.", "Check the path and its permissions."
+
+
+def _say(message: str, next_step: str = "", code: int = 2) -> int:
+    errors().print(message, style="bold")
+    if next_step:
+        errors().print(next_step)
+    return code
+
+
+def _write_anything() -> None:
+    """A console of another code page prints question marks rather than failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

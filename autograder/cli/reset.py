@@ -1,0 +1,35 @@
+"""`convlens reset`: put stubs back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autograder.cli.screen import output, short
+from autograder.loop.files import WorkingCopy, find_target
+from autograder.loop.merge import backup, put_stub
+from autograder.source import read_lesson
+
+
+def reset(
+    lesson: Annotated[str, typer.Argument(help="LESSON or LESSON.EXERCISE")],
+) -> int:
+    """Put the stubs of a lesson, or of one exercise, back; your version is kept aside."""
+    from autograder.build.files import write_whole
+    from autograder.build.stubs import exercises_text
+
+    copy = WorkingCopy.find()
+    stem, exercise = find_target(lesson)
+    path, source = copy.exercises(stem), read_lesson(stem)
+    text = exercises_text(source)
+    if exercise and path.exists():
+        text = put_stub(copy.source(stem, path), source, exercise)
+    kept = backup(copy, path)
+    changed = write_whole(path, text.encode())
+    console = output()
+    what = short(f"{stem}.{exercise}") if exercise else f"all of {stem}"
+    console.print(f"{copy.shown(path)}: {what} is {'a stub again' if changed else 'as it was'}.")
+    if changed and kept:
+        console.print(f"Your version is kept in {copy.shown(kept)}")
+    return 0

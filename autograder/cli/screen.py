@@ -1,0 +1,109 @@
+"""What a terminal shows of a verdict: a sentence first, then numbers, then the next command."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from autograder.loop.files import topic
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autograder.judge.verdict import Verdict
+
+MARKS = {
+    "passed": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "error": ("✗", "red"),
+    "timeout": ("✗", "red"),
+    "not_attempted": ("·", "dim"),
+}
+
+
+def output() -> Console:
+    """The console of results. Its stream is fixed: checks redirect `sys.stdout` for moments."""
+    return _console(sys.stdout)
+
+
+def errors() -> Console:
+    """The console of errors and of what is passing."""
+    return _console(sys.stderr)
+
+
+def _console(stream: object) -> Console:
+    from rich.console import Console
+
+    console = Console(
+        file=stream,  # type: ignore[arg-type]
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    # A pipe or a file gets its sentences in one piece.
+    console.soft_wrap = not console.is_terminal
+    return console
+
+
+def show_verdict(console: Console, verdict: Verdict, repeated: bool = False) -> None:
+    """One exercise: a line with its mark and points, and under it what is wrong.
+
+    Args:
+        repeated: the exercise before it said the same, such as a syntax error; do not say it again.
+    """
+    mark, style = MARKS[verdict.outcome]
+    name = verdict.exercise.partition(".")[2]
+    points = f"{verdict.points:g}/{verdict.max_points:g}"
+    own_stub = verdict.message == f"`{name}` is not written yet."
+    note = "  not written yet" if own_stub else ""
+    console.print(f"{mark} {name:32} {points:>7}{note}", style=style)
+    if verdict.outcome != "passed" and not repeated and not own_stub:
+        show_reason(console, verdict)
+
+
+def show_reason(console: Console, verdict: Verdict) -> None:
+    """The sentence, and the numbers where there are any."""
+    from rich.padding import Padding
+
+    lines = [verdict.message, verdict.detail]
+    if verdict.case_count and 0 < verdict.passed_cases < verdict.case_count:
+        lines.append(f"{verdict.passed_cases} of {verdict.case_count} cases hold.")
+    for number, line in enumerate(filter(None, lines)):
+        style = "" if number == 0 else "dim"
+        if console.soft_wrap:
+            console.print(f"  {line}", style=style)
+        else:
+            console.print(Padding(line, (0, 0, 0, 2), style=style))
+
+
+def bar(done: int, total: int, width: int = 30) -> str:
+    """A progress bar of plain characters.
+
+    >>> bar(1, 3, 6)
+    '[##....] 1/3'
+    """
+    full = width * done // total if total else 0
+    return f"[{'#' * full}{'.' * (width - full)}] {done}/{total}"
+
+
+def short(exercise_id: str) -> str:
+    """An exercise as one types it: ``saliency.smooth_grad``."""
+    stem, _, name = exercise_id.partition(".")
+    return f"{topic(stem)}.{name}"
+
+
+class Passing:
+    """A line that says what goes on, on a terminal only, and is gone afterwards."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        """Show another line in place of the last."""
+        if self._shown:
+            sys.stderr.write(f"\r{text:60}\r{text}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Remove the line."""
+        self.say("")

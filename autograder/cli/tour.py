@@ -1,0 +1,27 @@
+"""`convlens tour`: every technique of the course on one picture, as a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autograder.cli.screen import output
+
+
+def tour(
+    image: Annotated[
+        str | None, typer.Argument(help="A bundled photo's name, or a file of yours.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("convlens-tour.html"),
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+) -> int:
+    """Show every technique of the course on one picture."""
+    from tqdm import tqdm
+
+    from autograder.tour import tour as make
+
+    make(image, out, device, tqdm)
+    output().print(f"Open {out}", style="bold")
+    return 0
