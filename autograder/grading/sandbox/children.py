@@ -1,7 +1,6 @@
 """Run jobs in children of a zygote, seen from the grader: deadlines, caps, the kill from outside.
 
-What a child says is bytes, cut off at a cap. What is said *about* it (its status, its times) comes
-from the kernel and the clock.
+A zygote that dies is replaced, and its job is run once more.
 """
 
 from __future__ import annotations
@@ -18,17 +17,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Self
 
 from autograder.grading.sandbox import bubblewrap, seccomp, whitelist, zygote
 from autograder.grading.sandbox.limits import Limits
+from autograder.grading.sandbox.outcome import ChildResult, Watch
 from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, choose
 from lessons.toolkit.errors import UserError
-
-Status = Literal["ok", "timeout", "killed", "memory", "output", "exited", "grader_fault"]
 
 ENVIRONMENT = {
     "HOME": "/tmp",
@@ -61,72 +59,10 @@ _GRACE_SECONDS = 10.0
 _TICK_SECONDS = 0.05
 _CHUNK = 1 << 16
 _PIPE_BYTES = 1 << 20
-_LOG_TAIL = 1 << 14
-
-
-@dataclass(frozen=True)
-class ChildResult:
-    """What became of one job.
-
-    Args:
-        status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is
-            whole is for its reader to see), `"timeout"`, `"memory"`, `"output"` (over the cap),
-            `"exited"` (another code), `"killed"` (a signal, or too many threads), `"grader_fault"`
-            (no fault of the job's).
-        frames: what the target wrote, up to the cap; kept whatever the status.
-        exit_code: of the child, None if a signal ended it.
-        signal: that ended the child, None if it exited.
-        cpu_seconds: processor time of the child, seconds.
-        peak_rss: most memory held at once, bytes, counting what it shares with the zygote.
-        seconds: wall clock of the job, seconds.
-        log: the end of standard output and error.
-        reason: one sentence for a status other than `"ok"`.
-        retries: how often the job was run again because the zygote had died.
-    """
-
-    status: Status
-    frames: bytes = b""
-    exit_code: int | None = None
-    signal: int | None = None
-    cpu_seconds: float = 0.0
-    peak_rss: int = 0
-    seconds: float = 0.0
-    log: bytes = b""
-    reason: str = ""
-    retries: int = 0
 
 
 class _ZygoteLost(Exception):
     """The zygote died or could not shut a child in: a fault of ours, never of the job."""
-
-
-@dataclass
-class _Watch:
-    """What has come out of a running child so far, and why it is to be killed, if it is."""
-
-    limits: Limits
-    frames: bytearray = field(default_factory=bytearray)
-    log: bytearray = field(default_factory=bytearray)
-    logged: int = 0
-    verdict: Status | None = None
-    reason: str = ""
-
-    def condemn(self, status: Status, reason: str) -> None:
-        if self.verdict is None:
-            self.verdict, self.reason = status, reason
-
-    def output(self, data: bytes) -> None:
-        room = self.limits.output_bytes - len(self.frames)
-        self.frames += data[:room]
-        if len(data) > room:
-            self.condemn("output", f"It wrote more than {self.limits.output_bytes} bytes.")
-
-    def printed(self, data: bytes) -> None:
-        self.logged += len(data)
-        self.log += data
-        del self.log[:-_LOG_TAIL]
-        if self.logged > self.limits.log_bytes:
-            self.condemn("output", f"It printed more than {self.limits.log_bytes} bytes.")
 
 
 class Zygote:
@@ -284,12 +220,12 @@ class Zygote:
                 stack.callback(_kill_and_close, descriptor)
             if "started" not in answer:
                 raise _ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
-            watch = _Watch(self.limits)
+            watch = Watch(self.limits)
             _follow(watch, control, output, log, descriptors[0], begin + deadline)
             ended, _ = _receive(control)
             _drain(output, watch.output)
             _drain(log, watch.printed)
-        return _result(watch, ended, time.monotonic() - begin, retries)
+        return watch.result(ended, time.monotonic() - begin, retries)
 
     def _send(
         self, stack: contextlib.ExitStack, control: socket.socket, payload: bytes
@@ -327,7 +263,7 @@ _SEAL_ALL = 0x1 | 0x2 | 0x4 | 0x8  # seal, shrink, grow, write
 
 
 def _follow(
-    watch: _Watch, control: socket.socket, output: int, log: int, child: int, end: float
+    watch: Watch, control: socket.socket, output: int, log: int, child: int, end: float
 ) -> None:
     """Read what a child says until the zygote reports its death; kill it when it is time."""
     takers = {output: watch.output, log: watch.printed}
@@ -365,40 +301,6 @@ def _drain(descriptor: int, take: Any) -> None:
             if not data:
                 return
             take(data)
-
-
-def _result(watch: _Watch, ended: dict[str, Any], seconds: float, retries: int) -> ChildResult:
-    code = os.waitstatus_to_exitcode(ended["ended"])
-    status, reason = watch.verdict, watch.reason
-    if status is None:
-        status, reason = _judge_end(code, ended["cpu_seconds"], watch)
-    return ChildResult(
-        status=status,
-        frames=bytes(watch.frames),
-        exit_code=code if code >= 0 else None,
-        signal=-code if code < 0 else None,
-        cpu_seconds=ended["cpu_seconds"],
-        peak_rss=ended["peak_rss"],
-        seconds=seconds,
-        log=bytes(watch.log),
-        reason=reason,
-        retries=retries,
-    )
-
-
-def _judge_end(code: int, cpu_seconds: float, watch: _Watch) -> tuple[Status, str]:
-    if code == 0:
-        return "ok", ""
-    if code == zygote.EXIT_MEMORY or (code < 0 and b"std::bad_alloc" in watch.log):
-        return "memory", f"It asked for more than {watch.limits.memory_bytes} bytes."
-    if code > 0:
-        return "exited", f"It ended with exit code {code}."
-    if -code in (signal.SIGKILL, signal.SIGXCPU):
-        # The kernel's clock for the limit and its account of the time differ by a few ticks.
-        if cpu_seconds >= 0.9 * watch.limits.cpu_seconds:
-            return "timeout", f"It used more than {watch.limits.cpu_seconds:g} s of processor time."
-        return "memory", "The kernel killed it, most likely for want of memory."
-    return "killed", f"It was ended by signal {-code} ({signal.strsignal(-code)})."
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:

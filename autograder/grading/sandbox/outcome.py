@@ -1,0 +1,117 @@
+"""What became of a job: what its child said, and what the kernel and the clock say about the child.
+
+What a child says is bytes, cut off at a cap. Its times it cannot choose, nor its status, except
+"ok" and "exited", which any process can be.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from autograder.grading.sandbox.limits import Limits
+from autograder.grading.sandbox.zygote import EXIT_MEMORY
+
+Status = Literal["ok", "timeout", "killed", "memory", "output", "exited", "grader_fault"]
+
+_LOG_TAIL = 1 << 14
+
+
+@dataclass(frozen=True)
+class ChildResult:
+    """What became of one job.
+
+    Args:
+        status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is
+            whole is for its reader to see), `"timeout"`, `"memory"`, `"output"` (over the cap),
+            `"exited"` (another code), `"killed"` (a signal, or too many threads), `"grader_fault"`
+            (no fault of the job's).
+        frames: what the target wrote, up to the cap; kept whatever the status.
+        exit_code: of the child, None if a signal ended it.
+        signal: that ended the child, None if it exited.
+        cpu_seconds: processor time of the child, seconds.
+        peak_rss: most memory held at once, bytes, counting what it shares with the zygote.
+        seconds: wall clock of the job, seconds.
+        log: the end of standard output and error.
+        reason: one sentence for a status other than `"ok"`.
+        retries: how often the job was run again because the zygote had died.
+    """
+
+    status: Status
+    frames: bytes = b""
+    exit_code: int | None = None
+    signal: int | None = None
+    cpu_seconds: float = 0.0
+    peak_rss: int = 0
+    seconds: float = 0.0
+    log: bytes = b""
+    reason: str = ""
+    retries: int = 0
+
+
+@dataclass
+class Watch:
+    """What has come out of a running child so far, and why it is to be killed, if it is."""
+
+    limits: Limits
+    frames: bytearray = field(default_factory=bytearray)
+    log: bytearray = field(default_factory=bytearray)
+    logged: int = 0
+    verdict: Status | None = None
+    reason: str = ""
+
+    def condemn(self, status: Status, reason: str) -> None:
+        """Have it killed; the first reason stays."""
+        if self.verdict is None:
+            self.verdict, self.reason = status, reason
+
+    def output(self, data: bytes) -> None:
+        """Take what the target wrote."""
+        room = self.limits.output_bytes - len(self.frames)
+        self.frames += data[:room]
+        if len(data) > room:
+            self.condemn("output", f"It wrote more than {self.limits.output_bytes} bytes.")
+
+    def printed(self, data: bytes) -> None:
+        """Take what came out of standard output and error."""
+        self.logged += len(data)
+        self.log += data
+        del self.log[:-_LOG_TAIL]
+        if self.logged > self.limits.log_bytes:
+            self.condemn("output", f"It printed more than {self.limits.log_bytes} bytes.")
+
+    def result(self, ended: dict[str, Any], seconds: float, retries: int) -> ChildResult:
+        """The whole, once the zygote has told how the child ended."""
+        code = os.waitstatus_to_exitcode(ended["ended"])
+        status, reason = self.verdict, self.reason
+        if status is None:
+            status, reason = self._judge_end(code, ended["cpu_seconds"])
+        return ChildResult(
+            status=status,
+            frames=bytes(self.frames),
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            cpu_seconds=ended["cpu_seconds"],
+            peak_rss=ended["peak_rss"],
+            seconds=seconds,
+            log=bytes(self.log),
+            reason=reason,
+            retries=retries,
+        )
+
+    def _judge_end(self, code: int, cpu_seconds: float) -> tuple[Status, str]:
+        if code == 0:
+            return "ok", ""
+        if code == EXIT_MEMORY or (code < 0 and b"std::bad_alloc" in self.log):
+            return "memory", f"It asked for more than {self.limits.memory_bytes} bytes."
+        if code > 0:
+            return "exited", f"It ended with exit code {code}."
+        if -code in (signal.SIGKILL, signal.SIGXCPU):
+            # The kernel's clock for the limit and its account of the time differ by a few ticks.
+            if cpu_seconds >= 0.9 * self.limits.cpu_seconds:
+                limit = self.limits.cpu_seconds
+                return "timeout", f"It used more than {limit:g} s of processor time."
+            return "memory", "The kernel killed it, most likely for want of memory."
+        return "killed", f"It was ended by signal {-code} ({signal.strsignal(-code)})."
