@@ -82,7 +82,7 @@ def source_of(data: bytes, name: str, stem: str) -> str:
     if len(data) > _largest(name):
         raise BadSubmission("is too large", "Clear its outputs and save it again.")
     if name.lower().endswith(".ipynb"):
-        return _join_cells(solution_cells(data, stem), read_lesson(stem))
+        return join_cells(solution_cells(data, stem), read_lesson(stem))
     if not name.lower().endswith(".py"):
         raise BadSubmission("is neither a .py nor an .ipynb file")
     text = decode_text(data)
@@ -129,6 +129,15 @@ def solution_cells(data: bytes, stem: str) -> dict[str, str]:
             f"Work in the notebook that `convlens notebook {stem}` opens.",
         )
     return found
+
+
+def join_cells(cells: dict[str, str], lesson: LessonSource) -> str:
+    """A lesson as one file: each exercise's cell in its place, the given code around them."""
+    parts = [
+        cells.get(chunk.name, "") if chunk.name else for_students(chunk.text)
+        for chunk in lesson.chunks
+    ]
+    return "\n\n".join(part.rstrip("\n") for part in parts if part.strip()) + "\n"
 
 
 def definitions(text: str) -> str:
@@ -226,14 +235,6 @@ def _grade_id(cell: dict[str, Any]) -> str:
 def _cell_text(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
     return "".join(map(str, source)) if isinstance(source, list) else str(source)
-
-
-def _join_cells(cells: dict[str, str], lesson: LessonSource) -> str:
-    parts = [
-        cells.get(chunk.name, "") if chunk.name else for_students(chunk.text)
-        for chunk in lesson.chunks
-    ]
-    return "\n\n".join(part.rstrip("\n") for part in parts if part.strip()) + "\n"
 
 
 def _parsed(text: str) -> ast.Module | None:

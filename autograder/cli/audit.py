@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from autograder.cli.screen import Passing, output
 from autograder.loop.files import find_lesson, landed_stems
-from autograder.loop.run import in_background, one_thread
+from autograder.loop.run import in_background
 
 
 def audit(
@@ -16,12 +17,18 @@ def audit(
 ) -> int:
     """Prove that stubs fail, references pass, and every mutant is told by name."""
     stems = [find_lesson(given) for given in lesson] if lesson else landed_stems()
-    one_thread()
+    from autograder.audit import LessonAudit
     from autograder.audit import audit as run
+
+    def reports() -> Iterator[LessonAudit]:
+        import torch
+
+        torch.set_num_threads(1)  # of this thread: tiny networks wait longer than they work
+        yield from run(stems)
 
     console, passing, shut = output(), Passing(), False
     passing.say(f"{stems[0]} ...")
-    for number, report in enumerate(in_background(lambda: run(stems)), 1):
+    for number, report in enumerate(in_background(reports), 1):
         passing.clear()
         named = f"{report.killed}/{report.mutants} mutants named"
         console.print(f"{report.stem:24} {named} ({report.kill_rate:.0%}), {report.seconds:.1f} s")

@@ -5,12 +5,11 @@ This module imports no torch of its own, so that a `Checker` can start its child
 
 from __future__ import annotations
 
-import os
 import queue
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -59,13 +58,11 @@ class Checker:
     """
 
     def __init__(self, device: str = "cpu") -> None:
-        one_thread()
         self.device = device
         self._spare: Worker | None = Worker(device)
         self._expectations: dict[tuple[str, str], Expectation] = {}
         self._lock = threading.Lock()
-        # The reference and the mutants redirect output and seed generators: one at a time.
-        self.trusted = threading.Lock()
+        self._trusted = threading.Lock()
 
     def prepare(self) -> None:
         """Start a fresh child for the next check, unless one waits already."""
@@ -85,6 +82,23 @@ class Checker:
             worker, self._spare = self._spare, None
         if worker is not None:
             worker.close()
+
+    @contextmanager
+    def trusted(self) -> Iterator[None]:
+        """Run the reference or the mutants in this process, on one thread of torch.
+
+        One caller at a time: they redirect output and seed generators. One thread, because the
+        networks are tiny, and threads that wait for each other made a check six times slower.
+        """
+        import torch
+
+        with self._trusted:
+            before = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(before)
 
     def expectation(self, stem: str, exercise: Exercise) -> Expectation:
         """What is expected of an exercise; made once."""
@@ -150,7 +164,7 @@ class Check:
         answer = self._stuck.get(file.stem) or self._answer(file, expectation)
         if answer.status != "ok" and not answer.records:
             self._stuck[file.stem] = answer  # a file that cannot be loaded is not loaded again
-        with self._checker.trusted:
+        with self._checker.trusted():
             verdict = judge(expectation, answer)
         if file.filename.endswith(".ipynb"):
             verdict = replace(verdict, message=_without_line_numbers(verdict.message))
@@ -161,7 +175,7 @@ class Check:
         worker = self._fresh_worker()
         job = expectation.job(file.source, file.filename, file.earlier)
         worker.send(job)
-        with self._checker.trusted:
+        with self._checker.trusted():
             _ = expectation.records  # made while the child works
         return worker.collect(expectation.exercise.deadline, len(expectation.cases) + 1)
 
@@ -196,15 +210,6 @@ class Check:
         if source is None:
             return None
         return LessonFile(stem, source, f"lessons/{stem}/exercises.py", self._file.earlier)
-
-
-def one_thread() -> None:
-    """Have torch, when it is imported later, use one thread.
-
-    The networks of a check are tiny: threads that wait for each other made it six times slower.
-    """
-    if "torch" not in sys.modules:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def in_background(items: Callable[[], Iterator[T]]) -> Iterator[T]:

@@ -150,12 +150,12 @@ class Watch:
 
         stem, _, name = failure.verdict.exercise.partition(".")
         expectation = self._checker.expectation(stem, lesson(stem).exercise(name))
-        with self._checker.trusted:
+        with self._checker.trusted():
             mutants = expectation.mutants
         for mutant in mutants:
             if round_ != self._round:
                 return
-            with self._checker.trusted:
+            with self._checker.trusted():
                 expectation.mutant_records(mutant)
 
     def _hear(self, kind: str, value: Any) -> bool:

@@ -1,0 +1,64 @@
+"""`pytest lessons/l11_saliency`: one item an exercise, with the engine's verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from autograder.loop.files import WorkingCopy
+from autograder.loop.run import Check, Checker, LessonFile
+from autograder.source import read_lesson
+from lessons.toolkit.errors import UserError
+
+CHECKER: pytest.StashKey[Checker] = pytest.StashKey()
+
+
+class NotPassed(Exception):
+    """An exercise's verdict, as the text that pytest shows."""
+
+
+class LessonItems(pytest.File):
+    """The exercises of one `exercises.py`."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item an exercise, in the lesson's order."""
+        for name in read_lesson(self.path.parent.name).exercises:
+            yield ExerciseItem.from_parent(self, name=name)
+
+
+class ExerciseItem(pytest.Item):
+    """One exercise."""
+
+    def runtest(self) -> None:
+        """Check the exercise in a child process; the verdict also goes into the junit report."""
+        stem = self.path.parent.name
+        copy = WorkingCopy(self.path.parent.parent.parent)
+        source = copy.source(stem, self.path)
+        file = LessonFile(stem, source, copy.shown(self.path), copy.earlier(source))
+        checker = _checker(self.config)
+        (checked,) = Check(checker, file, (self.name,))
+        checker.prepare()
+        verdict = checked.verdict
+        for key in ("outcome", "points", "max_points", "diagnosis"):
+            self.user_properties.append((key, verdict.as_json()[key]))
+        if verdict.outcome != "passed":
+            raise NotPassed("\n".join(filter(None, [verdict.message, verdict.detail])))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The sentence alone: a traceback through our code would tell a student nothing."""
+        if isinstance(excinfo.value, NotPassed | UserError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Where pytest says the exercise is."""
+        return self.path, None, f"{self.path.parent.name}.{self.name}"
+
+
+def _checker(config: pytest.Config) -> Checker:
+    if CHECKER not in config.stash:
+        config.stash[CHECKER] = Checker()
+        config.add_cleanup(config.stash[CHECKER].close)
+    return config.stash[CHECKER]

@@ -1,0 +1,17 @@
+"""Lets pytest check lessons: `pytest lessons/l11_saliency` has one item an exercise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autograder.loop.collect import LessonItems
+from autograder.loop.files import landed_stems
+
+
+def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.File | None:
+    """An `exercises.py` of a lesson that has checks becomes a list of its exercises."""
+    if file_path.name == "exercises.py" and file_path.parent.name in landed_stems():
+        return LessonItems.from_parent(parent, path=file_path)
+    return None
