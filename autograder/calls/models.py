@@ -106,6 +106,40 @@ class Normalised(nn.Module):
         return self.classifier(self.dropout(features.mean((2, 3))))
 
 
+class Nested(nn.Module):
+    """Parts within parts: dotted names, a layer that hands on its input, one that never runs here.
+
+    `blocks.1` gives something else than its own last part does. `auxiliary` is a second classifier
+    for training alone, as GoogLeNet has them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entry = nn.Identity()
+        self.stem = nn.Sequential()
+        self.stem.add_module("conv", nn.Conv2d(3, 6, 3, stride=2, padding=1))
+        self.stem.add_module("relu", nn.ReLU(inplace=True))
+        self.blocks = nn.Sequential(_Block(6), _Block(6))
+        self.classifier = nn.Linear(6, CLASSES)
+        self.auxiliary = nn.Linear(6, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        features = self.blocks(self.stem(self.entry(images))).mean((2, 3))
+        logits = self.classifier(features)
+        return logits + self.auxiliary(features) if self.training else logits
+
+
+class _Block(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.relu(self.conv(x))
+
+
 class Linear(nn.Module):
     """One convolution over no neighbourhood and a sum: the gradient is the same at every pixel.
 
@@ -121,6 +155,29 @@ class Linear(nn.Module):
         return self.mix(images).sum((2, 3))
 
 
+class Patches(nn.Module):
+    """Patches of 4x4 pixels, seen each for itself: a map over them is known on paper.
+
+    `patch` gives the mean red, green and blue of a patch. Every colour speaks for class 0, and every
+    colour against class 1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 3, 4, stride=4, bias=False)
+        self.relu = nn.ReLU()
+        self.classifier = nn.Linear(3, CLASSES)
+        with torch.no_grad():
+            self.patch.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 4, 4) / 16)
+            weight = self.classifier.weight.uniform_(-1, 1)
+            weight[:2] = weight[:1].abs() + 0.1
+            weight[1] *= -1
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, 5)."""
+        return self.classifier(self.relu(self.patch(images)).mean((2, 3)))
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "plain": Plain,
     "inplace": lambda: Plain(inplace=True),
@@ -128,7 +185,10 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "relu6": Relu6,
     "residual": Residual,
     "normalised": Normalised,
+    "nested": Nested,
     "linear": Linear,
+    "frozen": lambda: Plain(inplace=True).requires_grad_(False),
+    "patches": Patches,
 }
 
 
@@ -139,7 +199,8 @@ def build(spec: ModelSpec) -> nn.Module:
     torch.Size([2, 5])
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed)
+        # Not torch.manual_seed, which also queues a seed for every GPU, with a stack trace each.
+        torch.default_generator.manual_seed(spec.seed)
         network = NETWORKS[spec.name]()
     dtype = {"float32": torch.float32, "float64": torch.float64}[spec.dtype]
     return network.to(dtype).eval()

@@ -12,6 +12,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
@@ -31,10 +32,6 @@ MOST_FRAMES = 512
 
 class Room(Protocol):
     """Where one worker runs jobs, one after the other."""
-
-    def __enter__(self) -> Room: ...
-
-    def __exit__(self, *error: object) -> None: ...
 
     def run(self, payload: bytes, deadline: float) -> ChildResult:
         """Run one job in a child of its own."""
@@ -92,7 +89,7 @@ class Grader:
         stems: Sequence[str],
         seed: int,
         journal: Journal,
-        make_room: Callable[[], Room],
+        make_room: Callable[[], AbstractContextManager[Room]],
         workers: int,
         salt: str = "",
     ) -> None:

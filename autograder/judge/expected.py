@@ -91,6 +91,9 @@ def _restored_globals() -> Iterator[None]:
     modules = {name: module for name, module in sys.modules.items() if EARLIER.fullmatch(name)}
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    threads = torch.get_num_threads()
+    # As in a worker; and on tensors this small a second thread only gets in the way.
+    torch.set_num_threads(1)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
@@ -100,6 +103,7 @@ def _restored_globals() -> Iterator[None]:
         np.random.set_state(states[2])
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
+        torch.set_num_threads(threads)
         offer_earlier({})
         sys.modules.update(modules)
 

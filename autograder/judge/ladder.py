@@ -150,14 +150,26 @@ class _Climb:
         return Finding("value", "", message, complaint.detail, mutant=complaint.mutant)
 
     def _near_reference(self, expected: Any, actual: Any, _inputs: Any) -> Complaint | None:
+        return self._far_off(expected, actual, "")
+
+    def _far_off(self, expected: Any, actual: Any, where: str) -> Complaint | None:
+        """What is wrong with a value, or with the first wrong part of a dict, whose key is told."""
         rtol, atol = self.exercise.rtol, self.exercise.atol
         if close(expected, actual, rtol, atol):
             return None
-        message = "returned the right kind of result with wrong values."
+        if isinstance(expected, dict):
+            parts = (
+                self._far_off(wanted, actual[key], f" under {key!r}{where}")
+                for key, wanted in expected.items()
+            )
+            return next(part for part in parts if part is not None)
+        if isinstance(expected, bool | int | float | str):
+            detail = f"Yours {_short(actual)}, expected {_short(expected)}."
+            return Complaint(f"returned a wrong value{where}.", detail)
         for wanted, got in zip(_leaves(expected), _leaves(actual), strict=True):
             if (most := worst(wanted, got, rtol, atol)) is not None:
                 message = (
-                    "returned the right shape with wrong values: "
+                    f"returned the right shape with wrong values{where}: "
                     f"{_percent(most.share)} of the entries are off."
                 )
                 detail = (
@@ -165,6 +177,7 @@ class _Climb:
                     f"yours {most.actual:.6g}, expected {most.expected:.6g}."
                 )
                 return Complaint(message, detail)
+        message = f"returned the right kind of result with wrong values{where}."
         return Complaint(message, f"Yours {_short(actual)}, expected {_short(expected)}.")
 
     def effects(self) -> Finding | None:

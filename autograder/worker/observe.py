@@ -84,7 +84,7 @@ def _seed_global_generators() -> None:
 
     So the same file gets the same verdict twice, and a mutant that drops at random is recognised.
     """
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     random.seed(0)
     np.random.seed(0)
 
