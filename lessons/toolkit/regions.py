@@ -68,7 +68,7 @@ def graph_segment(image: Tensor, markers: Tensor) -> Tensor:
         image.detach().cpu().permute(1, 2, 0).double().numpy(),
         markers.cpu().numpy(),
         beta=130,
-        mode="cg_j",
+        mode="bf",  # solves the equations exactly: as fast up to 512 x 512, and no warnings
         channel_axis=-1,
     )
     return torch.as_tensor(labels, dtype=torch.long).to(markers.device)
