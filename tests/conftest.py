@@ -7,8 +7,9 @@ from workshop import Workshop
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path / "copy")
+def workshop(tmp_path: Path, sample: Workshop) -> Workshop:
+    """A copy that the test may change."""
+    return Workshop(tmp_path / "copy", drawn=sample.root / ".cache")
 
 
 @pytest.fixture(scope="session")

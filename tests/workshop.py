@@ -58,8 +58,10 @@ def _zygote() -> subprocess.Popen[str]:
 class Workshop:
     """A copy of the course that holds the sample lesson only."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, drawn: Path | None = None) -> None:
         self.root = root
+        if drawn and drawn.exists():  # pictures that need not be drawn once more
+            shutil.copytree(drawn, root / ".cache")
         self.lesson = root / "lessons" / STEM
         for name in ("autograder", "lessons", "solutions", "site"):
             shutil.copytree(ROOT / name, root / name, ignore=CACHES)

@@ -33,6 +33,7 @@ WORDS = {
         "lesson": "Lesson",
         "lessons": "Lessons",
         "time": "Time",
+        "none": "None has landed yet.",
         "intro": "Each lesson asks you to write the functions that it needs, and checks them.",
     }
 }
@@ -89,6 +90,8 @@ def lesson_table(
         folder: put before each link.
     """
     words = WORDS[language]
+    if not lessons:
+        return words["none"]
     head = f"| | {words['lesson']} | {words['column']} | {words['time']} |\n|--:|---|---|--:|"
     rows = [
         f"| {int(stem[1:3])} | [{story.title}]({folder}{stem}.md) | "

@@ -94,13 +94,13 @@ def main() -> int:
     """Answer one request; a failure of a lesson's own code is one line on standard error."""
     stem, folder = sys.argv[1], Path(sys.argv[2])
     request = json.load(sys.stdin)
-    result: dict[str, Any] = {"figures": {}, "outputs": []}
+    result: dict[str, Any] = {"figures": {}}
     name = ""
     try:
-        for name in request["figures"]:
+        for name in request.get("figures", []):
             result["figures"][name] = render_figure(stem, name, folder)
         name = ""
-        result["outputs"] = run_cells(stem, request["cells"])
+        result["cells"] = run_cells(stem, request.get("cells", []))
     except Exception as error:
         what = f"figure {name}: {type(error).__name__}: {error}" if name else str(error)
         print(f"lessons/{stem}: {what}", file=sys.stderr)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from autograder.build.files import write_whole
 from autograder.build.story import read_story
 from autograder.source import ROOT, earlier_stems, read_lesson
 from lessons.toolkit.errors import UserError
@@ -61,42 +61,47 @@ def rendering(stem: str, language: str = "en") -> Rendering:
         UserError: a figure or a cell fails.
     """
     story = read_story(stem, language)
-    figures = _render(stem, "figures", {"figures": sorted(set(story.figures)), "cells": []})
-    cells = _render(stem, "cells", {"figures": [], "cells": list(story.cells)})
-    found = json.loads((figures / "result.json").read_text(encoding="utf-8"))["figures"]
-    outputs = json.loads((cells / "result.json").read_text(encoding="utf-8"))["outputs"]
-    pictures = {
-        name: Picture(figures / data["file"], data["width"], data["height"])
-        for name, data in found.items()
+    folder = CACHE / stem if language == "en" else CACHE / f"{stem}.{language}"
+    wanted = {"figures": sorted(set(story.figures)), "cells": list(story.cells)}
+    base = _fingerprint(stem)
+    keys = {
+        kind: hashlib.sha256((base + json.dumps(parts)).encode()).hexdigest()
+        for kind, parts in wanted.items()
     }
-    return Rendering(pictures, tuple(outputs))
+    stale = {kind: parts for kind, parts in wanted.items() if _kept(folder, kind)[0] != keys[kind]}
+    if stale:
+        for kind in stale:  # a run that fails half-way must not pass for a whole one
+            (folder / f"{kind}.json").unlink(missing_ok=True)
+        result = _run(stem, folder, stale)
+        for kind in stale:
+            made = json.dumps([keys[kind], result[kind]])
+            write_whole(folder / f"{kind}.json", made.encode())
+    pictures = {
+        name: Picture(folder / data["file"], data["width"], data["height"])
+        for name, data in _kept(folder, "figures")[1].items()
+    }
+    return Rendering(pictures, tuple(_kept(folder, "cells")[1]))
 
 
-def _render(stem: str, kind: str, request: dict[str, list[str]]) -> Path:
-    text = json.dumps(request)
-    folder = CACHE / f"{stem}-{kind}-{_fingerprint(stem, text)}"
-    if (folder / "result.json").exists():
-        return folder
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        if request["figures"] or request["cells"]:
-            _run(stem, Path(scratch), text)
-        else:
-            empty = json.dumps({"figures": {}, "outputs": []})
-            (Path(scratch) / "result.json").write_text(empty, encoding="utf-8")
-        for old in CACHE.glob(f"{stem}-{kind}-*"):
-            shutil.rmtree(old, ignore_errors=True)
-        shutil.copytree(scratch, folder, dirs_exist_ok=True)
-    return folder
+def _kept(folder: Path, kind: str) -> tuple[str, Any]:
+    """Key and content of what was rendered last."""
+    try:
+        key, made = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
+        return key, made
+    except (OSError, ValueError):
+        return "", None
 
 
-def _run(stem: str, folder: Path, request: str) -> None:
+def _run(stem: str, folder: Path, request: dict[str, list[str]]) -> dict[str, Any]:
+    if not any(request.values()):
+        return {"figures": {}, "cells": []}
+    folder.mkdir(parents=True, exist_ok=True)
     # Lessons run side by side, so each keeps to one thread. Without bytecode files `site --serve`
     # does not take a new __pycache__ for an edit.
     settings = {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "autograder.build.render", stem, str(folder)],
-        input=request,
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -106,11 +111,13 @@ def _run(stem: str, folder: Path, request: str) -> None:
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise UserError(lines[-1], "Mend lesson.md, figures.py or the solution, then build again.")
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return result
 
 
-def _fingerprint(stem: str, request: str) -> str:
+def _fingerprint(stem: str) -> str:
     """Changes whenever a picture or an output could."""
-    digest = hashlib.sha256(request.encode() + _toolkit_digest())
+    digest = hashlib.sha256(_toolkit_digest())
     stems = [stem]
     folder = ROOT / "lessons" / stem
     for path in sorted(folder.glob("*")):
@@ -120,7 +127,7 @@ def _fingerprint(stem: str, request: str) -> str:
                 stems += _course_stems(path.read_text(encoding="utf-8"))
     for needed in sorted(_with_earlier(stems)):
         digest.update(read_lesson(needed).text.encode())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 def _course_stems(text: str) -> list[str]:

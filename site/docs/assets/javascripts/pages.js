@@ -1,11 +1,14 @@
-// Code that scrolls must be reachable without a mouse. Material sees to that only where a mouse
-// hovers, and takes the attribute away elsewhere: put it back.
+// Code and tables that scroll must be reachable without a mouse. Material sees to code only where a
+// mouse hovers, and takes the attribute away elsewhere; it wraps tables and lists search results late.
 {
-  const reachable = code => { if (!code.hasAttribute("tabindex")) code.tabIndex = 0 }
-  for (const code of document.querySelectorAll("pre > code")) {
-    reachable(code)
-    new MutationObserver(() => reachable(code)).observe(code, { attributeFilter: ["tabindex"] })
+  const scrolling = "pre > code, .md-typeset__scrollwrap"
+  const reachable = () => {
+    for (const element of document.querySelectorAll(scrolling))
+      if (!element.hasAttribute("tabindex")) element.tabIndex = 0
   }
+  const watched = { childList: true, subtree: true, attributeFilter: ["tabindex"] }
+  new MutationObserver(reachable).observe(document.body, watched)
+  reachable()
 }
 
 // Typeset the maths of a page with the KaTeX beside this file. Pages without maths load none of it.
