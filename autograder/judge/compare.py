@@ -52,7 +52,7 @@ def far(expected: Tensor, actual: Tensor, rtol: float, atol: float) -> Tensor:
     """Bool tensor: entries outside the tolerance. NaN agrees with NaN, infinity with itself."""
     if not expected.is_floating_point():
         return expected != actual
-    wanted, got = expected.double(), actual.double()
+    wanted, got = expected.detach().double(), actual.detach().double()
     finite = wanted[torch.isfinite(wanted)].abs()
     scale = float(finite.max()) if finite.numel() else 0.0
     near = (got - wanted).abs() <= atol * scale + rtol * wanted.abs()

@@ -188,7 +188,7 @@ class _Climb:
                 return Finding("side effects", code, f"{self.call} {what}. {next_step}", tidy=True)
         if self.expected["status"] == "raised":
             return None
-        if any(leaf.requires_grad for leaf in _leaves(self.actual["value"])):
+        if holds_graph(self.actual["value"]):
             message = (
                 f"{self.call} returned a tensor that still holds its graph. "
                 "Detach it, so that its memory can go."
@@ -285,6 +285,11 @@ def error_text(error: dict[str, Any]) -> str:
         number, text = error["lines"][-1]
         where = f" (line {number}: `{text}`)" if text else f" (line {number})"
     return f"{said.rstrip('.')}{where}."
+
+
+def holds_graph(value: Any) -> bool:
+    """Whether a tensor of this value still remembers how it was computed."""
+    return any(leaf.requires_grad for leaf in _leaves(value))
 
 
 def _leaves(value: Any) -> list[Tensor]:

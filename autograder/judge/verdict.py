@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from autograder.judge.compare import close
 from autograder.judge.expected import Expectation, Record
-from autograder.judge.ladder import Finding, climb, error_text
+from autograder.judge.ladder import Finding, climb, error_text, holds_graph
 from autograder.record import Mutant
 
 Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
@@ -247,11 +247,12 @@ class _Judgement:
 
 
 def same_record(theirs: Record, ours: Record, exercise: Any) -> bool:
-    """Whether two records tell the same story: outcome, second call and side effects."""
+    """Whether two records tell the same story: outcome, graph, second call and side effects."""
     return (
         same_outcome(theirs, ours, exercise)
         and theirs.get("effects", []) == ours.get("effects", [])
         and bool(theirs.get("printed")) == bool(ours.get("printed"))
+        and holds_graph(theirs.get("value")) == holds_graph(ours.get("value"))
         and _close(theirs.get("again"), ours.get("again"), exercise)
     )
 
