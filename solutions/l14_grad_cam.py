@@ -27,6 +27,7 @@ def activation_and_gradient(
     Returns:
         Activation and gradient, detached, both of the shape of the layer's output: (N, C, h, w) for
         a convolution. The activation is what the layer gave, even if a later layer overwrites it.
+        Of a layer that runs more than once, both belong to its last run.
 
     Raises:
         AttributeError: the model has no layer of that name.
