@@ -17,7 +17,7 @@ from lessons.toolkit.regions import graph_segment
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE = "#e66101", "#5e3c99"
+ORANGE, PURPLE = "#e66101", "#8073ac"  # read on light and dark pages
 
 
 class _Question(NamedTuple):
