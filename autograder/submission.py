@@ -21,6 +21,7 @@ from lessons.toolkit.errors import UserError
 LARGEST_SOURCE = 4 << 20
 LARGEST_NOTEBOOK = 64 << 20
 MOST_CELLS = 20_000
+MAGIC = re.compile(r"\s*(%%?[A-Za-z]|!|\?)")
 
 
 class BadSubmission(UserError):
@@ -152,8 +153,7 @@ def definitions(text: str) -> str:
     tree = _parsed(text)
     if tree is None:
         text = "".join(
-            "\n" if line.lstrip()[:1] in ("%", "!", "?") else line
-            for line in text.splitlines(keepends=True)
+            "\n" if MAGIC.match(line) else line for line in text.splitlines(keepends=True)
         )
         tree = _parsed(text)
     if tree is None:

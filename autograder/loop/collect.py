@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from autograder.loop.run import Check, Checker, LessonFile
 from autograder.source import read_lesson
 from lessons.toolkit.errors import UserError
 
-CHECKER: pytest.StashKey[Checker] = pytest.StashKey()
+RUNNING: pytest.StashKey[dict[Path, Check]] = pytest.StashKey()
 
 
 class NotPassed(Exception):
@@ -27,20 +28,28 @@ class LessonItems(pytest.File):
         for name in read_lesson(self.path.parent.name).exercises:
             yield ExerciseItem.from_parent(self, name=name)
 
+    def check(self) -> Check:
+        """The check of this file, whose child serves all of its items."""
+        running = self.config.stash.setdefault(RUNNING, {})
+        if self.path not in running:
+            stem = self.path.parent.name
+            copy = WorkingCopy(self.path.parent.parent.parent)
+            source = copy.source(stem, self.path)
+            file = LessonFile(stem, source, copy.shown(self.path), copy.earlier(source))
+            checker = Checker()
+            running[self.path] = Check(checker, file)
+            self.config.add_cleanup(running[self.path].close)
+            self.config.add_cleanup(checker.close)
+        return running[self.path]
+
 
 class ExerciseItem(pytest.Item):
     """One exercise."""
 
     def runtest(self) -> None:
         """Check the exercise in a child process; the verdict also goes into the junit report."""
-        stem = self.path.parent.name
-        copy = WorkingCopy(self.path.parent.parent.parent)
-        source = copy.source(stem, self.path)
-        file = LessonFile(stem, source, copy.shown(self.path), copy.earlier(source))
-        checker = _checker(self.config)
-        (checked,) = Check(checker, file, (self.name,))
-        checker.prepare()
-        verdict = checked.verdict
+        assert isinstance(self.parent, LessonItems)
+        verdict = self.parent.check().one(self.name).verdict
         for key in ("outcome", "points", "max_points", "diagnosis"):
             self.user_properties.append((key, verdict.as_json()[key]))
         if verdict.outcome != "passed":
@@ -55,10 +64,3 @@ class ExerciseItem(pytest.Item):
     def reportinfo(self) -> tuple[Any, int | None, str]:
         """Where pytest says the exercise is."""
         return self.path, None, f"{self.path.parent.name}.{self.name}"
-
-
-def _checker(config: pytest.Config) -> Checker:
-    if CHECKER not in config.stash:
-        config.stash[CHECKER] = Checker()
-        config.add_cleanup(config.stash[CHECKER].close)
-    return config.stash[CHECKER]

@@ -61,13 +61,14 @@ class Checker:
         self.device = device
         self._spare: Worker | None = Worker(device)
         self._expectations: dict[tuple[str, str], Expectation] = {}
+        self._closed = False
         self._lock = threading.Lock()
         self._trusted = threading.Lock()
 
     def prepare(self) -> None:
         """Start a fresh child for the next check, unless one waits already."""
         with self._lock:
-            if self._spare is None or not self._spare.alive:
+            if not self._closed and (self._spare is None or not self._spare.alive):
                 self._spare = Worker(self.device)
 
     def take(self) -> Worker:
@@ -77,8 +78,9 @@ class Checker:
         return worker if worker is not None and worker.alive else Worker(self.device)
 
     def close(self) -> None:
-        """End the child that waits."""
+        """End the child that waits; no other will be started ahead of time."""
         with self._lock:
+            self._closed = True
             worker, self._spare = self._spare, None
         if worker is not None:
             worker.close()
@@ -143,19 +145,30 @@ class Check:
             for exercise in lesson(self._file.stem).exercises:
                 if self._names is not None and exercise.name not in self._names:
                     continue
-                checked = self._check(self._file, exercise)
+                checked = self.one(exercise.name)
                 if self._cancelled:
                     return
-                failing = self._failing_need(exercise) if checked.verdict.points == 0 else None
-                if self._cancelled:
-                    return
-                yield _with_need(checked, failing)
+                yield checked
         except UserError:
             if not self._cancelled:  # else it only says that the child was killed
                 raise
         finally:
-            if self._worker is not None:
-                self._worker.close()
+            self.close()
+
+    def one(self, name: str) -> Checked:
+        """Check one exercise, in the same child as the others unless it had to be killed."""
+        from autograder.checks import lesson
+
+        exercise = lesson(self._file.stem).exercise(name)
+        checked = self._check(self._file, exercise)
+        if self._cancelled or checked.verdict.points > 0:
+            return checked
+        return _with_need(checked, self._failing_need(exercise))
+
+    def close(self) -> None:
+        """End the child."""
+        if self._worker is not None:
+            self._worker.close()
 
     def _check(self, file: LessonFile, exercise: Exercise) -> Checked:
         from autograder.judge.verdict import judge
