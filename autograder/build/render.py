@@ -19,7 +19,7 @@ from typing import Any
 from autograder.course import draw, reference_course
 
 LARGEST_SVG = 48_000
-WEBP_QUALITY = 82
+WEBP_QUALITY = 76
 PIXELS_PER_INCH = 96  # of CSS; pictures have twice as many
 
 

@@ -21,7 +21,7 @@ from autograder.source import ROOT, earlier_stems, read_lesson
 from lessons.toolkit.errors import UserError
 
 CACHE = ROOT / ".cache" / "site"
-_NOT_DRAWN_FROM = {"lesson.ipynb", "exercises.py"}
+_NOT_DRAWN_FROM = {"lesson.ipynb", "exercises.py", "tour.py"}
 
 
 @dataclass(frozen=True)

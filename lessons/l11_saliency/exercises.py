@@ -1,0 +1,119 @@
+# Stubs of l11_saliency, version e8ae59944d55. Complete them here; `convlens check l11_saliency` says what is right.
+"""Lesson 11, saliency: which pixels would change the answer if they changed a little?
+
+`images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)`
+gives logits (N, K). Leave the model, its parameters' `.grad` and the caller's tensors as you found
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lessons.toolkit.regions import connected_components, graph_segment
+
+
+def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    """Sensitivity of the target logit to each pixel (Simonyan, Vedaldi and Zisserman 2013).
+
+    Args:
+        model: classifier in eval mode.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class asked about for each image.
+
+    Returns:
+        float (N, H, W), at least 0, detached: for each pixel the largest absolute derivative of the
+        target logit over its three channels.
+
+    >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
+    >>> _ = nn.init.constant_(double[1].weight, -2.0)
+    >>> saliency_map(double, torch.zeros(1, 3, 1, 1), torch.tensor([1])).tolist()
+    [[[2.0]]]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l11_saliency.saliency_map: not written yet")
+
+
+def smooth_grad(
+    model: nn.Module,
+    images: Tensor,
+    target: Tensor,
+    samples: int,
+    noise: float,
+    seed: int = 0,
+) -> Tensor:
+    """Saliency of the mean gradient over noisy copies (Smilkov et al. 2017).
+
+    Args:
+        model: classifier in eval mode.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,).
+        samples: how many noisy copies of each image.
+        noise: standard deviation of the noise, as a fraction of each image's range (max - min).
+        seed: seeds a `torch.Generator` of your own, so that two right answers agree. For each noisy
+            copy of the batch in turn, draw `torch.randn` from it: shape and dtype of `images`.
+
+    Returns:
+        float (N, H, W), at least 0, detached: the gradient of the target logit is averaged over the
+        copies with its sign; then, for each pixel, the largest absolute value over the channels.
+
+    >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
+    >>> _ = nn.init.constant_(double[1].weight, -2.0)
+    >>> smooth_grad(double, torch.zeros(1, 3, 1, 1), torch.tensor([1]), 4, 0.1).tolist()
+    [[[2.0]]]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l11_saliency.smooth_grad: not written yet")
+
+
+def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]:
+    """Box around the largest connected region of the most salient pixels (Simonyan et al. 2013).
+
+    Args:
+        saliency: float (H, W).
+        quantile: in [0, 1]; pixels at or above this quantile of the map count as salient.
+
+    Returns:
+        (top, left, bottom, right), four ints in pixels; bottom and right are one past the last row
+        and column. The largest region has the most pixels; pixels connect where they share an edge,
+        as in the given `connected_components`.
+
+    >>> box = torch.zeros(6, 8)
+    >>> box[1:3, 2:7] = 1.0
+    >>> saliency_box(box, 0.9)
+    (1, 2, 3, 7)
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l11_saliency.saliency_box: not written yet")
+
+
+def saliency_segmentation(
+    image: Tensor,
+    saliency: Tensor,
+    foreground: float = 0.95,
+    background: float = 0.30,
+    segment: Callable[[Tensor, Tensor], Tensor] = graph_segment,
+) -> Tensor:
+    """Cut the object out of a picture, with saliency as the only hint (Simonyan et al. 2013).
+
+    Args:
+        image: float (3, H, W) in [0, 1].
+        saliency: float (H, W).
+        foreground: pixels at or above this quantile of the saliency are surely object.
+        background: pixels at or below this quantile are surely background.
+        segment: `segment(image, markers)` spreads long (H, W) markers over the picture and returns
+            labels of that shape. Markers: 0 undecided, 1 background, 2 object.
+
+    Returns:
+        bool (H, W), True on the object.
+
+    >>> picture = torch.tensor([0.9, 0.8, 0.1, 0.2]).expand(3, 4, 4)
+    >>> saliency = torch.tensor([9.0, 1.0, 1.0, 0.0]).expand(4, 4)
+    >>> saliency_segmentation(picture, saliency, 0.8, 0.2)[0].tolist()
+    [True, True, False, False]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l11_saliency.saliency_segmentation: not written yet")
