@@ -70,15 +70,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str] | None) -> int:
     try:
-        return int(app(args=argv, standalone_mode=False) or 0)
+        code = int(app(args=argv, standalone_mode=False) or 0)
+        # The parser turns Ctrl-C into this code; which exception it is depends on its version.
+        return _say("Stopped.", code=STOPPED) if code == STOPPED else code
     except UserError as error:
         return _say(error.message, error.next_step)
     except (KeyboardInterrupt, typer.Abort):
         return _say("Stopped.", code=STOPPED)
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has left; a flush at exit must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return STOPPED
+    except SystemExit as end:  # the parser's, when the reader of our output has left
+        return end.code if isinstance(end.code, int) else 2
     except OSError as error:
         return _say(*_disk(error))
     except Exception as error:

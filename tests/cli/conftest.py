@@ -1,0 +1,3 @@
+from working_copy import checker, copy, hurry, source
+
+__all__ = ["checker", "copy", "hurry", "source"]
