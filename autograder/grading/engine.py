@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 from autograder.checks import lesson
 from autograder.grading.journal import Journal, content_key
+from autograder.grading.pictures import PublicCases
+from autograder.grading.plain import plain_line
 from autograder.grading.sandbox.children import ChildResult
 from autograder.grading.submission import Submission
 from autograder.grading.versions import checks_hash
@@ -103,6 +105,11 @@ class Grader:
             for stem in stems
             for exercise in lesson(stem).exercises
         }
+        self.public = {
+            (stem, exercise.name): PublicCases(stem, exercise)
+            for stem in stems
+            for exercise in lesson(stem).exercises
+        }
         self.faults: dict[str, str] = {}
         self._never_loads: dict[str, Answer] = {}
         self._lock = threading.Lock()
@@ -153,7 +160,7 @@ class Grader:
     ) -> None:
         with self.make_room() as room:
             while (task := _take(queue)) is not None:
-                entry = self._grade(room, task)
+                entry = self.grade(room, task)
                 with self._lock:
                     if entry is None:
                         progress.ungraded += 1
@@ -162,7 +169,7 @@ class Grader:
                     progress.done += 1
                     report(progress)
 
-    def _grade(self, room: Room, task: Task) -> dict[str, Any] | None:
+    def grade(self, room: Room, task: Task) -> dict[str, Any] | None:
         """One check from job to journal entry; None when the fault is ours."""
         expectation = self.expectations[task.stem, task.exercise]
         try:
@@ -174,7 +181,22 @@ class Grader:
             return None
         entry = asdict(verdict)
         del entry["seconds"], entry["detail"]
-        return {"verdict": entry, "usage": usage}
+        entry["message"] = plain_line(entry["message"])
+        picture = self._picture(room, task) if verdict.outcome == "failed" else {}
+        return {"verdict": entry, "usage": usage, "picture": picture}
+
+    def _picture(self, room: Room, task: Task) -> dict[str, str]:
+        """What went wrong on a public case; nothing where that cannot be shown."""
+        public = self.public[task.stem, task.exercise]
+        try:
+            if not public.cases:
+                return {}
+            job = public.job(task.source, f"{task.stem}.py", task.earlier)
+            answer = read_answer(room.run(encode(job), public.exercise.deadline))
+            with self._lock:
+                return public.picture(answer.records)
+        except Exception:  # a picture is a help; no grade hangs on it
+            return {}
 
     def _ask(
         self, room: Room, task: Task, expectation: Expectation

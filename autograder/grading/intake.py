@@ -159,4 +159,7 @@ def _why_nothing(origin: str, contents: Contents) -> str:
         return "The submission holds no .py file and no notebook."
     if not contents.files:
         return "The submission is empty."
+    if not any(data.strip() for data in contents.files.values()):
+        names = " and ".join(f"“{path.name}”" for path in sorted(contents.files)[:4])
+        return f"{names}: there is nothing in it."
     return "No file in the submission belongs to a lesson that is graded."

@@ -8,6 +8,7 @@ from typing import Any
 
 from autograder.checks import lesson
 from autograder.grading.engine import Grader
+from autograder.grading.plain import plain_line
 from autograder.grading.submission import Submission
 
 NOT_HANDED_IN = "This lesson is not in the submission."
@@ -23,8 +24,10 @@ class ExerciseResult:
         points: None when ungraded.
         max_points: full marks.
         diagnosis: id of the mistake recognised, or None.
-        message: the sentence; holds no hidden value.
+        message: the sentence; holds no expected value. Words of the student's own exception in it
+            may hold hidden inputs: feedback shows it through `plain.without_data`.
         case: the first case that failed.
+        picture: yours and expected on a public case, as data addresses of PNG; only in feedback.
     """
 
     id: str
@@ -34,6 +37,7 @@ class ExerciseResult:
     diagnosis: str | None = None
     message: str = ""
     case: str = ""
+    picture: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,7 @@ def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> Studen
         for exercise in lesson(stem).exercises:
             identity = f"{stem}.{exercise.name}"
             if (task := grader.task(submission, stem, exercise.name)) is None:
-                why = submission.problems.get(stem) or submission.problems.get("") or NOT_HANDED_IN
-                outcome = "not_attempted" if why == NOT_HANDED_IN else "error"
+                outcome, why = _not_read(submission, stem)
                 exercises.append(
                     ExerciseResult(identity, outcome, 0.0, exercise.points, message=why)
                 )
@@ -93,14 +96,30 @@ def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> Studen
                 exercises.append(ExerciseResult(identity, "ungraded", None, exercise.points))
                 continue
             usages.append(entry["usage"])
-            exercises.append(_result(entry["verdict"]))
+            exercises.append(_result(entry))
     status, reason = _status(submission, faults)
     return StudentResult(
-        submission.student, submission.origin, status, tuple(exercises), reason, _total(usages)
+        student=submission.student,
+        origin=plain_line(submission.origin),
+        status=status,
+        exercises=tuple(exercises),
+        reason=plain_line(reason),
+        usage=_total(usages),
     )
 
 
-def _result(verdict: Mapping[str, Any]) -> ExerciseResult:
+def _not_read(submission: Submission, stem: str) -> tuple[str, str]:
+    """Outcome and sentence of an exercise whose file could not be read, or was not handed in."""
+    if why := submission.problems.get(stem):
+        return "error", plain_line(why)
+    whole = submission.problems.get("", "")
+    if submission.sources or not whole:  # then what is said of the whole is a note
+        return "not_attempted", plain_line(f"{NOT_HANDED_IN} {whole}")
+    return "error", plain_line(whole)
+
+
+def _result(entry: Mapping[str, Any]) -> ExerciseResult:
+    verdict = entry["verdict"]
     return ExerciseResult(
         id=verdict["exercise"],
         outcome=verdict["outcome"],
@@ -109,6 +128,7 @@ def _result(verdict: Mapping[str, Any]) -> ExerciseResult:
         diagnosis=verdict["diagnosis"],
         message=verdict["message"],
         case=verdict["case"],
+        picture=entry.get("picture", {}),
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autograder.grading.results import StudentResult
+from autograder.grading.results import ExerciseResult, StudentResult
 
 SCHEMA = 1
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -38,8 +38,14 @@ def _student(row: StudentResult) -> dict[str, Any]:
         "reason": row.reason,
         "score": row.score,
         "max_score": row.max_score,
-        "exercises": [asdict(exercise) for exercise in row.exercises],
+        "exercises": [_exercise(exercise) for exercise in row.exercises],
     }
+
+
+def _exercise(exercise: ExerciseResult) -> dict[str, Any]:
+    told = asdict(exercise)
+    del told["picture"]  # it is for the student's page
+    return told
 
 
 def grades_csv(rows: Sequence[StudentResult]) -> str:

@@ -20,18 +20,32 @@ def picture(checked: Checked) -> bytes | None:
     Args:
         checked: a verdict with the values of its first failing case.
     """
-    pair = _as_images(checked.actual), _as_images(checked.expected)
-    if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
+    shown = panels(checked.actual, checked.expected)
+    if shown is None:
         return None
     # matplotlib is imported for a failure that has something to show, and for nothing else.
     from lessons.toolkit.plots import figure_png, image_grid
 
-    worst = int((pair[0] - pair[1]).nan_to_num().abs().flatten(1).amax(1).argmax())
-    yours, expected = pair[0][worst], pair[1][worst]
-    shown = {"yours": yours, "expected": expected, "difference": (yours - expected).abs()}
     # Each picture is coloured over its own range, so the range has to be said.
     titles = [f"{name}\n{image.min():.2g} to {image.max():.2g}" for name, image in shown.items()]
     return figure_png(image_grid(list(shown.values()), titles, inches=2.6))
+
+
+def panels(actual: Any, expected: Any) -> dict[str, Tensor] | None:
+    """Yours, expected and their difference, each (H, W), of the image that is furthest off.
+
+    Args:
+        actual, expected: what two calls returned.
+
+    Returns:
+        None where the two are not images of one size.
+    """
+    ours, theirs = _as_images(actual), _as_images(expected)
+    if ours is None or theirs is None or ours.shape != theirs.shape:
+        return None
+    worst = int((ours - theirs).nan_to_num().abs().flatten(1).amax(1).argmax())
+    yours, wanted = ours[worst], theirs[worst]
+    return {"yours": yours, "expected": wanted, "difference": (yours - wanted).abs()}
 
 
 def save_picture(folder: Path, checked: Checked) -> Path | None:

@@ -1,0 +1,51 @@
+"""Text of unknown origin, made fit for a line on a screen, in a table, on a page."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 1000
+# Controls, invisible and direction-changing marks, half surrogates, line and paragraph separators,
+# characters without a meaning: none of them is language, and each can make a line look like another.
+_NOT_SHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+# Three decimals, six digits or an exponent: a shape, a count or a range has none of them.
+_DATA = re.compile(r"-?(?:\d*\.\d{3,}|\d{6,}\.?\d*|\d+\.?\d*(?=[eE][-+]?\d))(?:[eE][-+]?\d+)?")
+
+
+def plain_line(text: str, longest: int = LONGEST) -> str:
+    """One line of printable characters: what cannot be shown becomes its escape.
+
+    Addresses go: they differ from run to run, and results must not.
+
+    Args:
+        text: anything.
+        longest: characters kept; a longer text ends in "...".
+
+    >>> plain_line("a\\x1b[31m \\u202eb\\n  c <Model at 0x7f00aabbccdd>")
+    'a\\\\x1b[31m \\\\u202eb c <Model at 0x...>'
+    """
+    text = " ".join(text[: 8 * longest].split())
+    if not text.isprintable():
+        text = "".join(_shown(character) for character in text)
+    text = _ADDRESS.sub("0x...", text)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def without_data(text: str) -> str:
+    """A line without the numbers that only tensors have.
+
+    An error's text is the student's own, and it was raised on hidden inputs: it must not carry them
+    out. Shapes and counts stay.
+
+    >>> without_data("mat1 (3x4) holds 0.73921 and -1.5e-05")
+    'mat1 (3x4) holds … and …'
+    """
+    return _DATA.sub("…", text)
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _NOT_SHOWN:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
