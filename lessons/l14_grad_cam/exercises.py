@@ -1,0 +1,144 @@
+# Stubs of l14_grad_cam, version 338a165a5a05. Complete them here; `convlens check l14_grad_cam` says what is right.
+"""Lesson 14: Grad-CAM, a class activation map for any network.
+
+A layer's channels say what is where. The gradient of the class says how much each channel matters.
+Their weighted sum says where the class is.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lessons.l12_guided_backprop.exercises import guided_backprop
+
+
+def activation_and_gradient(
+    model: nn.Module, layer: str, images: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A layer's output, and the gradient of each image's target logit there.
+
+    Args:
+        model: a classifier, logits (N, K). Its parameters may be frozen.
+        layer: dotted module name.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        Activation and gradient, detached, both of the shape of the layer's output: (N, C, h, w) for
+        a convolution. The activation is what the layer gave, even if a later layer overwrites it.
+        Of a layer that runs more than once, both belong to its last run.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    >>> activation, gradient = activation_and_gradient(
+    ...     model, "0", torch.ones(1, 3, 2, 2), torch.tensor([1])
+    ... )
+    >>> torch.equal(activation, torch.ones(1, 12)), torch.equal(gradient[0], model[1].weight[1])
+    (True, True)
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l14_grad_cam.activation_and_gradient: not written yet")
+
+
+def channel_weights(activation_gradients: Tensor) -> Tensor:
+    """How much each channel matters: its gradient, averaged over the places.
+
+    Args:
+        activation_gradients: float (N, C, h, w), the gradient of one logit an image at a layer.
+
+    Returns:
+        Float (N, C), signed.
+
+    Paper: Selvaraju et al. 2017, equation 1.
+
+    >>> channel_weights(torch.tensor([[[[1.0, 3.0]], [[0.0, -2.0]]]]))
+    tensor([[ 2., -1.]])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l14_grad_cam.channel_weights: not written yet")
+
+
+def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """Where the target class is, at the resolution of a layer.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w): the last one before the pooling.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        Map (N, h, w), at least 0, not scaled, detached; all 0 if nothing speaks for the class.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    Paper: Selvaraju et al. 2017, "Grad-CAM", equation 2.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5))
+    >>> grad_cam(model, "1", torch.ones(2, 3, 6, 8), torch.tensor([0, 4])).shape
+    torch.Size([2, 4, 6])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l14_grad_cam.grad_cam: not written yet")
+
+
+def guided_grad_cam(
+    model: nn.Module, layer: str, images: Tensor, target: Tensor, guided: Tensor | None = None
+) -> Tensor:
+    """Guided backpropagation, kept where Grad-CAM sees the class: fine lines, for one class.
+
+    Args:
+        model: a classifier with ReLUs, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w).
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+        guided: guided gradients (N, 3, H, W) of the same images and classes; computed by
+            `guided_backprop` of lesson 12 when not given.
+
+    Returns:
+        Guided gradients times the map, (N, 3, H, W), signed, detached. The map is enlarged to
+        (H, W), bilinear with ``align_corners=False``: both grids cover the same area.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        ValueError: `guided` is not given and the network has no ReLU.
+
+    Paper: Selvaraju et al. 2017, section 3.2.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5))
+    >>> guided_grad_cam(model, "1", torch.ones(2, 3, 6, 8), torch.tensor([0, 4])).shape
+    torch.Size([2, 3, 6, 8])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l14_grad_cam.guided_grad_cam: not written yet")
+
+
+def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """Where the evidence against the target class is: cover it and the logit rises.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w).
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        Map (N, h, w), at least 0, not scaled, detached: Grad-CAM of the gradient with its sign
+        turned round.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    Paper: Selvaraju et al. 2017, section 3.3.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 5))
+    >>> counterfactual(model, "1", torch.ones(2, 3, 6, 8), torch.tensor([0, 4])).shape
+    torch.Size([2, 4, 6])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l14_grad_cam.counterfactual: not written yet")
