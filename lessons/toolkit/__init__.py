@@ -1,1 +1,1 @@
-"""Given code: models, photos, data sets, scenes, plots and devices. Read it, use it; lessons never ask you to edit it."""
+"""Given code: models, photos, data sets, scenes, plots and devices. Lessons never edit it."""
