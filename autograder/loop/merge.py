@@ -112,7 +112,7 @@ class _StubMerge:
             return
         start, end = span
         text = "\n".join(self.lines[start:end])
-        if is_stub(text, self.source.stem, name) and _bare(text) == _bare("\n".join(stub)):
+        if is_stub(text, self.source.stem, name) and _is_untouched(text, "\n".join(stub)):
             if self.lines[start:end] != stub:
                 self.lines[start:end] = stub
                 self.notes.append(f"`{name}` has a new description.")
@@ -320,10 +320,20 @@ def _heading(node: Described) -> str:
     return f"def {node.name}({ast.unparse(node.args)}){returns}"
 
 
-def _bare(text: str) -> str:
-    """A definition without its docstrings, to see whether a stub is still only a stub."""
-    node = _definition(text)
-    for part in _described(node):
-        if _docstring(part) is not None:
-            part.body = part.body[1:] or [ast.Pass()]
-    return ast.dump(node)
+def _is_untouched(text: str, stub: str) -> bool:
+    """Whether a definition is a stub and nothing more: nothing would be lost with it."""
+    bodies = [_body(part) for part in _described(_definition(text)) if _is_function(part)]
+    if all(len(body) == 1 and isinstance(body[0], ast.Raise) for body in bodies):
+        return True
+    known = [_body(part) for part in _described(_definition(stub)) if _is_function(part)]
+    return [list(map(ast.dump, body)) for body in bodies] == [
+        list(map(ast.dump, body)) for body in known
+    ]
+
+
+def _is_function(node: Described) -> bool:
+    return not isinstance(node, ast.ClassDef)
+
+
+def _body(node: Described) -> list[ast.stmt]:
+    return node.body if _docstring(node) is None else node.body[1:]
