@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
-from autograder.record import Accepted, Case, Exercise, Lesson, Mutant
+from autograder.record import Accepted, Case, Complaint, Exercise, Lesson, Mutant
 from autograder.wire import ModelSpec
+
+Box = tuple[int, int, int, int]
 
 # Cases
 
@@ -741,9 +745,20 @@ _SALIENT = "saliency >= torch.quantile(saliency, quantile)"
 _LARGEST = "torch.bincount(regions[salient]).argmax()"
 _CORNERS = "return top, left, int(rows.max()) + 1, int(columns.max()) + 1"
 
+
+def _same_box(expected: Box, actual: Box, _inputs: Any) -> Complaint | None:
+    sides = zip(("top", "left", "bottom", "right"), expected, actual, strict=True)
+    wrong = [side for side, wanted, got in sides if wanted != got]
+    if not wrong:
+        return None
+    message = f"returned another box: {', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} off."
+    return Complaint(message, f"Yours {actual}, expected {expected}.")
+
+
 BOX = Exercise(
     name="saliency_box",
     inputs=_box_cases,
+    judge=_same_box,
     points=3,
     minutes=15,
     returns="four ints, (top, left, bottom, right)",

@@ -6,6 +6,7 @@ a tensor, since the same sentences go into graded reports; numbers go into `deta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,8 @@ class _Climb:
             values = values[values.isfinite()]
             if values.numel() and not low - 1e-6 <= values.min() <= values.max() <= high + 1e-6:
                 detail = f"Yours spans {values.min():.4g} to {values.max():.4g}."
-                message = f"{self.call} returned values outside [{low:g}, {high:g}]."
+                place = f"outside [{low:g}, {high:g}]" if high < math.inf else f"below {low:g}"
+                message = f"{self.call} returned values {place}."
                 return Finding("range", "out_of_range", message, detail)
         return None
 
