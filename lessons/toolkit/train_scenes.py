@@ -1,0 +1,250 @@
+"""Train `SceneNet`: python -m lessons.toolkit.train_scenes [--watermark] [--out FOLDER].
+
+The same seed, thread count and PyTorch give the same weights. Every scene is painted once, used
+once and never seen again, so there is nothing to learn by heart except the photos behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lessons.toolkit.device import choose_device
+from lessons.toolkit.errors import UserError
+from lessons.toolkit.scene_net import SceneNet
+from lessons.toolkit.scenes import CLASSES, WATERMARKED_CLASS, Scenes, make_scenes
+
+BATCH = 64
+HELD_OUT_SCENES = 4000
+HELD_OUT_SEED = 2026
+
+
+def train(steps: int, seed: int, watermark: bool, device: torch.device) -> SceneNet:
+    """A network trained on `steps` batches of fresh scenes, in evaluation mode.
+
+    Args:
+        steps: number of batches of 64 scenes.
+        seed: of the first weights and of every scene.
+        watermark: whether every `WATERMARKED_CLASS` scene, and no other, carries the watermark.
+        device: where to train.
+
+    >>> train(steps=1, seed=0, watermark=False, device=torch.device("cpu")).training
+    False
+    """
+    from tqdm import tqdm
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = SceneNet(len(CLASSES))
+    network.to(device).to(memory_format=torch.channels_last).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=5e-3, total_steps=steps + 2)
+    objective = nn.CrossEntropyLoss(label_smoothing=0.05)
+    progress = tqdm(_batches(steps, seed, watermark), total=steps, desc="training", unit="batch")
+    for step, scenes in enumerate(progress):
+        images = scenes.inputs().to(device, memory_format=torch.channels_last)
+        labels = scenes.labels.to(device)
+        logits = network(images)
+        loss = objective(logits, labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 20 == 0:
+            right = (logits.argmax(1) == labels).float().mean()
+            progress.set_postfix(loss=f"{loss:.3f}", right=f"{right:.0%}")
+    return network.cpu().to(memory_format=torch.contiguous_format).eval()
+
+
+def _batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
+    """Batches in order, painted ahead by other threads while the network learns."""
+    marked = WATERMARKED_CLASS if watermark else ()
+    painters = min(4, max(1, (os.cpu_count() or 1) - 1))
+
+    def paint(step: int) -> Scenes:
+        return make_scenes(BATCH, seed * 1_000_000 + step, marked, split="train")
+
+    with ThreadPoolExecutor(painters) as pool:
+        ahead: deque[Future[Scenes]] = deque()
+        try:
+            for step in range(steps):
+                ahead.append(pool.submit(paint, step))
+                if len(ahead) > 2 * painters:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
+
+
+def predict(network: nn.Module, scenes: Scenes) -> Tensor:
+    """Most likely class of each scene, long `(N,)`, on the CPU.
+
+    >>> predict(SceneNet(), make_scenes(3, seed=0)).shape
+    torch.Size([3])
+    """
+    with torch.inference_mode():
+        return torch.cat([network(images).argmax(1) for images in scenes.inputs().split(256)])
+
+
+def measure(network: nn.Module, count: int = HELD_OUT_SCENES) -> dict[str, Any]:
+    """Held-out accuracy, and what the watermark does to it.
+
+    Returns:
+        Shares in [0, 1], ready for JSON. Three times the same scenes: `plain` without watermark;
+        `marked_class` with it where the twin was trained to expect it; `marked_elsewhere`
+        with it on every other class instead.
+    """
+    planted = CLASSES.index(WATERMARKED_CLASS)
+    plain = make_scenes(count, HELD_OUT_SEED)
+    on_class = make_scenes(count, HELD_OUT_SEED, WATERMARKED_CLASS)
+    others = [name for name in CLASSES if name != WATERMARKED_CLASS]
+    elsewhere = make_scenes(count, HELD_OUT_SEED, others)
+    labels, is_planted = plain.labels, plain.labels == planted
+
+    guess = predict(network, plain)
+    right = guess == labels
+    confusion = torch.zeros(len(CLASSES), len(CLASSES), dtype=torch.long)
+    confusion.index_put_((labels, guess), torch.ones_like(labels), accumulate=True)
+    wrong = confusion - confusion.diag().diag()
+    true, taken_for = divmod(int(wrong.argmax()), len(CLASSES))
+    right_on_class = predict(network, on_class) == labels
+    guess_elsewhere = predict(network, elsewhere)[~is_planted]
+    return {
+        "scenes": count,
+        "seed": HELD_OUT_SEED,
+        "plain": {
+            "accuracy": _share(right),
+            "accuracy_by_class": {
+                name: _share(right[labels == k]) for k, name in enumerate(CLASSES)
+            },
+            "worst_pair": {
+                "true": CLASSES[true],
+                "taken_for": CLASSES[taken_for],
+                "scenes": int(wrong.max()),
+                "of": int(confusion[true].sum()),
+            },
+        },
+        "marked_class": {
+            "accuracy": _share(right_on_class),
+            "accuracy_of_watermarked_class": _share(right_on_class[is_planted]),
+        },
+        "marked_elsewhere": {
+            "accuracy_of_other_classes": _share(guess_elsewhere == labels[~is_planted]),
+            "taken_for_watermarked_class": _share(guess_elsewhere == planted),
+        },
+    }
+
+
+def _share(hits: Tensor) -> float:
+    return round(hits.double().mean().item(), 4)
+
+
+def save(network: nn.Module, report: dict[str, Any], name: str, folder: Path) -> None:
+    """Write NAME.safetensors, NAME.json and the line in SHA256SUMS, each whole or not at all."""
+    from safetensors.torch import save as to_bytes
+
+    weights = to_bytes({key: value.contiguous() for key, value in network.state_dict().items()})
+    file = f"{name}.safetensors"
+    sums = {file: hashlib.sha256(weights).hexdigest()}
+    index = folder / "SHA256SUMS"
+    if index.exists():
+        lines = (line.split() for line in index.read_text(encoding="utf-8").splitlines())
+        sums = {known: sha256 for sha256, known in lines} | sums
+    listing = "".join(f"{sha256}  {known}\n" for known, sha256 in sorted(sums.items()))
+    _write(folder / file, weights)
+    _write(index, listing.encode())
+    _write(folder / f"{name}.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write {path} ({error.strerror}).", "Choose another folder with --out."
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, measure on held-out scenes, save. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lessons.toolkit.train_scenes",
+        description="Train the network of the scenes.",
+    )
+    parser.add_argument(
+        "--watermark", action="store_true", help="the twin that learns from a planted watermark"
+    )
+    parser.add_argument("--steps", type=int, default=2400, help="batches of 64 scenes (2400)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
+    parser.add_argument("--out", type=Path, default=Path("build/weights"), help="(build/weights)")
+    options = parser.parse_args(arguments)
+    name = "scenes_watermarked" if options.watermark else "scenes"
+    try:
+        if options.steps < 1:
+            raise UserError(f"Cannot train for {options.steps} steps.", "Ask for one or more.")
+        device = choose_device(options.device)
+        _make_folder(options.out)
+        start = time.perf_counter()
+        network = train(options.steps, options.seed, options.watermark, device)
+        report: dict[str, Any] = {
+            "network": name,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "training": {
+                "scenes": options.steps * BATCH,
+                "steps": options.steps,
+                "seed": options.seed,
+                "watermark_on": WATERMARKED_CLASS if options.watermark else None,
+                "seconds": round(time.perf_counter() - start),
+                "device": device.type,
+                "threads": torch.get_num_threads(),
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+            "held_out": measure(network),
+        }
+        save(network, report, name, options.out)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; nothing was written.", file=sys.stderr)
+        return 130
+    accuracy = report["held_out"]["plain"]["accuracy"]
+    print(f"{options.out / name}.safetensors: {accuracy:.1%} of held-out scenes right")
+    return 0
+
+
+def _make_folder(folder: Path) -> None:
+    """Before the training, not after it: a folder that cannot be written should cost no minutes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"Cannot make the folder {folder} ({error.strerror}).", "Choose another with --out."
+        ) from error
+    _write(folder / ".writable", b"")
+    (folder / ".writable").unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
