@@ -71,7 +71,7 @@ def run(copy: WorkingCopy) -> Iterator[type[Running]]:
 
 
 def loop_forever(source: LessonSource) -> str:
-    return source.replaced("saliency_map", "def saliency_map(*_):\n    while True: pass\n")
+    return source.replaced("saliency_map", "def saliency_map(**_):\n    while True: pass\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of a POSIX terminal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from autograder.build.stubs import exercises_text
 from autograder.cli.main import main
 from autograder.loop.files import WorkingCopy
 from autograder.loop.merge import merge_stubs
-from autograder.source import LessonSource, cut, without_markers
+from autograder.source import ROOT, LessonSource, cut, without_markers
 
 STEM = "l11_saliency"
 
@@ -143,3 +144,33 @@ def test_update_says_what_changed_and_keeps_the_version_before(
     assert kept.read_text(encoding="utf-8") == old
     assert main(["update", "saliency"]) == 0
     assert "up to date" in capsys.readouterr().out
+
+
+def test_a_notebook_gets_new_stubs_and_missing_cells_and_keeps_the_rest(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not (ROOT / "lessons" / STEM / "lesson.md").exists():
+        pytest.skip("the lesson's story has not landed")
+    assert main(["notebook", "saliency", "--no-browser"]) == 0
+    path = copy.notebook(STEM)
+    fresh = json.loads(path.read_bytes())
+    mine = json.loads(path.read_bytes())
+    cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in mine["cells"]}
+    written = ["def saliency_map(model, images, target):\n", "    return 'mine'\n"]
+    cells[f"{STEM}-saliency_map"]["source"] = written
+    cells[f"{STEM}-saliency_box"]["source"][0] = "def saliency_box(old):\n"
+    own = {"cell_type": "code", "id": "own", "metadata": {}, "source": "print('mine')"}
+    gone = cells[f"{STEM}-smooth_grad"], cells[f"{STEM}-smooth_grad-check"]
+    mine["cells"] = [own, *(cell for cell in mine["cells"] if cell not in gone)]
+    path.write_text(json.dumps(mine), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["update", "saliency"]) == 0
+    out = capsys.readouterr().out
+    assert "`saliency_box` is new." in out and "`smooth_grad` is new, at the end" in out
+    after = json.loads(path.read_bytes())["cells"]
+    assert after[0] == own
+    found = {c["metadata"].get("nbgrader", {}).get("grade_id"): c["source"] for c in after}
+    assert found[f"{STEM}-saliency_map"] == written
+    wanted = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in fresh["cells"]}
+    for name in ("saliency_box", "smooth_grad", "smooth_grad-check", "given"):
+        assert found[f"{STEM}-{name}"] == wanted[f"{STEM}-{name}"]["source"]
