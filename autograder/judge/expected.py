@@ -120,6 +120,7 @@ class Expectation:
         self.seed = seed
         self.cases = exercise.inputs(torch.Generator().manual_seed(seed))
         self._mutants: dict[str, list[Record]] = {}
+        self._beginnings: dict[str, list[Record]] = {}
 
     @cached_property
     def records(self) -> dict[str, Record]:
@@ -141,9 +142,22 @@ class Expectation:
     def mutant_records(self, mutant: Mutant) -> list[Record]:
         """What one mutant did: the loading record, then one for each case."""
         if mutant.id not in self._mutants:
-            source = mutant_source(read_lesson(self.stem), self.exercise.name, mutant)
-            self._mutants[mutant.id] = run_trusted(self.job(source, f"mutant-{mutant.id}"))
+            self._mutants[mutant.id] = self._run(mutant, self.cases)
         return self._mutants[mutant.id]
+
+    def mutant_beginning(self, mutant: Mutant) -> list[Record]:
+        """The loading record and the first case: enough to rule most mutants out, and cheap."""
+        if mutant.id in self._mutants:
+            return self._mutants[mutant.id][:2]
+        if mutant.id not in self._beginnings:
+            first = dict([next(iter(self.cases.items()))])
+            self._beginnings[mutant.id] = self._run(mutant, first)
+        return self._beginnings[mutant.id]
+
+    def _run(self, mutant: Mutant, cases: dict[str, Case]) -> list[Record]:
+        source = mutant_source(read_lesson(self.stem), self.exercise.name, mutant)
+        filename = f"mutant-{mutant.id}"
+        return run_trusted(make_job(self.stem, self.exercise, cases, source, filename))
 
     def job(
         self, source: str, filename: str, earlier: Mapping[str, str] | None = None

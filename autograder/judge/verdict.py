@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -210,13 +211,19 @@ class _Judgement:
             if finding.tidy and same is same_outcome:
                 break
             for mutant in recognisable:
-                _, *theirs = self.expectation.mutant_records(mutant)
-                if len(theirs) == len(self.records) and all(
-                    same(t, well_formed(self.records.get(t["case"], {})), self.exercise)
-                    for t in theirs
-                ):
-                    return mutant
+                if self._alike(self.expectation.mutant_beginning(mutant), same):
+                    whole = self.expectation.mutant_records(mutant)
+                    if len(whole) == 1 + len(self.records) and self._alike(whole, same):
+                        return mutant
         return None
+
+    def _alike(self, theirs: list[Record], same: Callable[[Record, Record, Any], bool]) -> bool:
+        """Whether this file did the same on each case of a mutant's records."""
+        _, *cases = theirs
+        return all(
+            same(case, well_formed(self.records.get(case["case"], {})), self.exercise)
+            for case in cases
+        )
 
     def _none(self, outcome: Outcome, message: str) -> Verdict:
         return self._verdict(outcome, 0.0, None, message, "", "", {})
