@@ -9,19 +9,27 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from autograder.build import site
+from autograder.build.pages import lesson_table
 from lessons.toolkit.errors import UserError
+
+# Read once a build: a lesson that lands meanwhile waits for the next.
+_found: site.Found = []
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the landed lessons into the navigation."""
-    config.nav = site.navigation(config.theme["language"])
+    """Read the landed lessons, and put them into the navigation."""
+    try:
+        _found[:] = site.lessons(config.theme["language"])
+    except UserError as error:
+        raise PluginError(str(error)) from error
+    config.nav = site.navigation(_found, config.theme["language"])
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages and their pictures."""
     try:
-        pages = site.pages(config.theme["language"])
+        pages = site.pages(_found, config.theme["language"])
     except UserError as error:
         raise PluginError(str(error)) from error
     for uri, content in pages.items():
@@ -36,7 +44,9 @@ def on_page_markdown(markdown: str, config: MkDocsConfig, **_: Any) -> str:
     """Put the table of lessons where a page asks for it."""
     if site.LESSON_TABLE not in markdown:
         return markdown
-    return markdown.replace(site.LESSON_TABLE, site.table(config.theme["language"], "lessons/"))
+    return markdown.replace(
+        site.LESSON_TABLE, lesson_table(_found, config.theme["language"], "lessons/")
+    )
 
 
 def on_post_page(output: str, **_: Any) -> str:

@@ -30,6 +30,7 @@ WORDS = {
         "or": "or open the notebook:",
         "exercises": "exercises",
         "column": "Exercises",
+        "home": "Home",
         "lesson": "Lesson",
         "lessons": "Lessons",
         "time": "Time",

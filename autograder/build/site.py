@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from autograder import checks
 from autograder.build import landed, lesson_problems
 from autograder.build.look import look_over
-from autograder.build.pages import WORDS, lesson_index, lesson_page, lesson_table
+from autograder.build.pages import WORDS, lesson_index, lesson_page
 from autograder.build.renderings import renderings
 from autograder.build.story import Story, read_story, story_path
 from autograder.record import Lesson
@@ -86,27 +86,39 @@ def check_site() -> list[str]:
         return look_over(Path(folder))
 
 
-def navigation(language: str = "en") -> list[dict[str, object]]:
+Found = list[tuple[str, Story, Lesson]]
+
+
+def lessons(language: str = "en") -> Found:
+    """The landed lessons that are told in a language: stem, story, exercises.
+
+    Raises:
+        UserError: one of them is not in order.
+    """
+    read_lesson.cache_clear()  # `serve` stays alive while solutions are edited
+    stems = [stem for stem in landed() if story_path(stem, language).exists()]
+    for stem in stems:
+        if problems := lesson_problems(stem):
+            where = f"lessons/{stem}/lesson.md"
+            raise UserError(f"{where}: {problems[0]}.", "`convlens build --check` lists all.")
+    return [(stem, read_story(stem, language), checks.lesson(stem)) for stem in stems]
+
+
+def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
     """MkDocs' `nav`: the home page, then the lessons in order."""
-    lessons: list[object] = ["lessons/index.md"]
-    for stem, story, _ in _lessons(language):
-        lessons.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
-    return [{"Home": "index.md"}, {WORDS[language]["lessons"]: lessons}]
+    entries: list[object] = ["lessons/index.md"]
+    for stem, story, _ in found:
+        entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
+    words = WORDS[language]
+    return [{words["home"]: "index.md"}, {words["lessons"]: entries}]
 
 
-def pages(language: str = "en") -> dict[str, str | Path]:
+def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
     """Generated files by their place in the site: pages as text, pictures as paths.
 
     Raises:
-        UserError: a lesson is not in order.
+        UserError: a figure or a cell fails.
     """
-    read_lesson.cache_clear()  # `serve` stays alive while solutions are edited
-    found = _lessons(language)
-    for stem, _, _ in found:
-        if problems := lesson_problems(stem):
-            raise UserError(
-                f"lessons/{stem}/lesson.md: {problems[0]}.", "`convlens build --check`."
-            )
     made = renderings([stem for stem, _, _ in found], language)
     files: dict[str, str | Path] = {"lessons/index.md": lesson_index(found, language)}
     for stem, story, record in found:
@@ -115,11 +127,6 @@ def pages(language: str = "en") -> dict[str, str | Path]:
         for picture in made[stem].pictures.values():
             files[f"lessons/{stem}/{picture.path.name}"] = picture.path
     return files
-
-
-def table(language: str, folder: str) -> str:
-    """The landed lessons as a table, for a page outside their folder."""
-    return lesson_table(_lessons(language), language, folder)
 
 
 def accessible(page: str) -> str:
@@ -136,11 +143,6 @@ def accessible(page: str) -> str:
             )
         page = page.replace(fault, mended)
     return page
-
-
-def _lessons(language: str) -> list[tuple[str, Story, Lesson]]:
-    stems = [stem for stem in landed() if story_path(stem, language).exists()]
-    return [(stem, read_story(stem, language), checks.lesson(stem)) for stem in stems]
 
 
 def _config(strict: bool, out: Path | str | None) -> MkDocsConfig:

@@ -69,7 +69,7 @@ def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built
 
 def test_only_what_changed_is_drawn_again(workshop: Workshop):
     def drawn() -> list[int]:
-        workshop.ask("len(site.pages())")
+        workshop.ask("len(site.pages(site.lessons()))")
         kept = workshop.root / ".cache" / "site" / STEM
         return [(kept / f"{kind}.json").stat().st_mtime_ns for kind in ("figures", "cells")]
 
