@@ -1,21 +1,97 @@
-"""`convlens grade`: hands its words to the grader, which has options of its own."""
+"""`convlens grade`: a folder of submissions becomes grades, feedback and a class report."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from autograder.cli.screen import errors, output
+from autograder.loop.files import find_lesson, landed_stems
 from lessons.toolkit.errors import UserError
 
+if TYPE_CHECKING:
+    from autograder.grading.run import Request, Run
 
-def grade(context: typer.Context) -> int:
+STOPPED = 130
+
+
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="Folder with one submission a student.")],
+    out: Annotated[Path, typer.Option(help="Folder of results; an earlier run is taken up.")],
+    lesson: Annotated[
+        list[str] | None, typer.Option(help="A lesson to grade; again for more. All by default.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Sandboxes at once; one a core by default.")
+    ] = None,
+    seed_file: Annotated[
+        Path | None,
+        typer.Option(help="Secret seed of the hidden cases, made where there is none."),
+    ] = None,
+    isolation: Annotated[
+        str, typer.Option(help="auto, namespaces, landlock, or none (unprotected).")
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> int:
     """Grade submissions in a sandbox (instructors)."""
+    _refuse_other_systems()
+    from autograder.grading.run import Request, read_seed
+    from autograder.grading.run import grade as run_all
+    from autograder.grading.sandbox.probe import choose
+    from autograder.grading.terminal import RunScreen, show_run
+
+    stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
+    choose(isolation)  # refused before anything is written
+    if not submissions.exists():
+        raise UserError(f"There is no folder {submissions}.", "Name the one with the submissions.")
+    request = Request(
+        submissions=submissions,
+        out=out,
+        stems=stems,
+        # Beside the results, not inside what students are given.
+        seed=read_seed(seed_file or out / ".seed"),
+        workers=workers or len(os.sched_getaffinity(0)),
+        isolation=isolation,
+    )
+    screen = RunScreen(errors())
     try:
-        from autograder.grading.cli import grade as run
-    except ModuleNotFoundError as error:
+        with screen:
+            run = run_all(request, screen.report)
+    except KeyboardInterrupt:
+        errors().print(f"{screen.kept()} The same command goes on from there.", style="bold")
+        return STOPPED
+    if as_json:
+        _print_json(request, run)
+    else:
+        show_run(output(), request, run)
+    return 0 if all(row.status == "graded" for row in run.rows) else 1
+
+
+def _refuse_other_systems() -> None:
+    # The sandbox's modules cannot even be imported elsewhere.
+    if not sys.platform.startswith("linux"):
         raise UserError(
-            f"The grader is not installed here ({error.name} is missing).",
-            'pip install "convlens[grading]"',
-        ) from error
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(name="grade")(run)
-    return int(app(args=context.args, prog_name="convlens grade", standalone_mode=False) or 0)
+            "Grading needs Linux: this system has no way to shut in the code of a submission.",
+            "Grade in a Linux container, a virtual machine or WSL2; students' own checks run here.",
+        )
+
+
+def _print_json(request: Request, run: Run) -> None:
+    summary = {
+        "out": str(request.out),
+        "lessons": list(request.stems),
+        "students": [
+            {"student": row.student, "score": row.score, "status": row.status, "reason": row.reason}
+            for row in run.rows
+        ],
+        "max_score": run.rows[0].max_score if run.rows else 0.0,
+        "isolation": run.record["isolation"],
+        "seed_hash": run.record["seed_hash"],
+    }
+    sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

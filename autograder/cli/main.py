@@ -45,10 +45,7 @@ for _module in (tour, lessons, check, hint, solution, reset, submit, notebook, u
     app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
 for _module in (build, audit, site):
     app.command(rich_help_panel="Authors")(getattr(_module, _module.__name__.rpartition(".")[2]))
-app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(grade.grade)
+app.command()(grade.grade)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -6,8 +6,8 @@ import re
 import unicodedata
 
 LONGEST = 1000
-# Controls, invisible and direction-changing marks, half surrogates, line and paragraph separators,
-# characters without a meaning: none of them is language, and each can make a line look like another.
+# Controls, invisible and direction-changing marks, half surrogates, separators of lines, characters
+# without a meaning: none of them is language, and each can make one line look like another.
 _NOT_SHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 # Three decimals, six digits or an exponent: a shape, a count or a range has none of them.

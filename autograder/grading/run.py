@@ -115,28 +115,28 @@ def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, An
     write_pages(out, rows, record)
 
 
-def read_seed(path: Path | None) -> int:
-    """The secret seed of the offering from its file; a new file gets a new one.
+def read_seed(path: Path) -> int:
+    """The secret seed of the offering from its file; where there is none, a new one is made.
 
     Raises:
-        UserError: the file holds no number, or cannot be written.
+        UserError: the file holds no number, or cannot be read or written.
     """
-    if path is None:
-        raise UserError(
-            "A seed file is needed: hidden cases come from it.",
-            "Name one with --seed-file; it is made where there is none. Keep it secret.",
-        )
     try:
         if not path.exists():
-            write_atomically(path, f"{secrets.randbits(62)}\n")
-            path.chmod(0o600)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f".{path.name}.part")
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(f"{secrets.randbits(62)}\n", encoding="utf-8")
+            unfinished.replace(path)
         return int(path.read_text(encoding="utf-8").strip())
     except ValueError as error:
         raise UserError(
             f"The seed file {path} does not hold one whole number.", "Give another."
         ) from error
     except OSError as error:
-        raise UserError(f"The seed file {path} cannot be read: {error.strerror}.") from error
+        raise UserError(
+            f"The seed file {path} cannot be read or made: {error.strerror}.", "Check the path."
+        ) from error
 
 
 def _make_folder(out: Path) -> None:
