@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--watermark", action="store_true", help="the twin that learns from a planted watermark"
     )
-    parser.add_argument("--steps", type=int, default=2400, help="batches of 64 scenes (2400)")
+    parser.add_argument("--steps", type=int, default=2000, help="batches of 64 scenes (2000)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     parser.add_argument("--out", type=Path, default=Path("build/weights"), help="(build/weights)")

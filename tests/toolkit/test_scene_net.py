@@ -1,0 +1,36 @@
+import pytest
+import torch
+from torch import nn
+
+from lessons.toolkit.scene_net import SceneNet
+
+
+def test_what_the_lessons_rely_on():
+    network = SceneNet()
+    modules = dict(network.named_modules())
+    assert 60_000 <= sum(p.numel() for p in network.parameters()) <= 400_000
+    assert network.block1.conv.kernel_size == (7, 7)
+    assert {"block1.conv", "block5.relu", "pool", "classifier"} <= set(modules)
+    relus = [m for m in modules.values() if isinstance(m, nn.ReLU)]
+    assert len(relus) == 5 and not any(m.inplace for m in relus)
+    assert not any(isinstance(m, nn.MaxPool2d) for m in modules.values())
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 40), (17, 33)])
+def test_any_size_and_number_of_classes(size):
+    assert SceneNet(3).eval()(torch.zeros(1, 3, *size)).shape == (1, 3)
+
+
+def test_float64():
+    assert SceneNet().double().eval()(torch.zeros(1, 3, 64, 64).double()).dtype == torch.float64
+
+
+def test_logits_are_the_classifier_on_channel_means():
+    network = SceneNet().eval()
+    features = {}
+    network.block5.register_forward_hook(lambda *args: features.update(last=args[2]))
+    logits = network(torch.rand(2, 3, 64, 64))
+    means = features["last"].mean((2, 3))
+    assert features["last"].shape == (2, 128, 8, 8)
+    expected = means @ network.classifier.weight.T + network.classifier.bias
+    torch.testing.assert_close(logits, expected)
