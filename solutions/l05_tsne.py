@@ -329,8 +329,9 @@ def embedding_canvas(
     """The map as a picture wall: each image drawn small at its point.
 
     Each axis of the map is stretched to fill the canvas: the leftmost thumbnail touches the left
-    edge, the topmost one the top edge, and none is cut. The second coordinate grows upwards. A
-    later image covers an earlier one.
+    edge, the topmost one the top edge, and none is cut. Each lands on the nearest whole pixel. The
+    second coordinate grows upwards. A later image covers an earlier one. Images are resized
+    bilinearly, with antialiasing.
 
     Args:
         images: (N, 3, h, w) or (N, 1, h, w) floating point in [0, 1].
