@@ -1,0 +1,219 @@
+"""Figures of lesson 2, drawn with the course's functions or a student's own."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lessons.toolkit.models import Classifier, load_model
+from lessons.toolkit.photos import DEFAULT_PHOTO, load_photo, photo_names
+from lessons.toolkit.plots import (
+    INK,
+    LABEL_POINTS,
+    TITLE_POINTS,
+    colour,
+    image_grid,
+    new_figure,
+    style_axes,
+)
+
+if TYPE_CHECKING:  # matplotlib is absent where student code is run
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ORANGE, PURPLE = "#e66101", "#8d74bf"
+SIDE = 56  # of one channel in the wall, pixels: every map of the network fits in evenly
+MARGIN = 2
+TILE = SIDE + 2 * MARGIN
+
+
+class _Seen(NamedTuple):
+    """Photos as the network sees them, the course's photo first."""
+
+    classifier: Classifier
+    names: list[str]
+    rgb: Tensor
+    images: Tensor
+
+
+@cache
+def _photos() -> _Seen:
+    classifier = load_model()
+    names = [DEFAULT_PHOTO, *(name for name in photo_names() if name != DEFAULT_PHOTO)]
+    rgb = torch.stack([classifier.preprocess.crop_rgb(load_photo(name)) for name in names])
+    return _Seen(classifier, names, rgb, classifier.preprocess.normalise(rgb))
+
+
+def _block_maps(network: nn.Module) -> list[str]:
+    """The stem, the filters in the middle of each block, and the head: all end in a ReLU."""
+    blocks = [name for name, _ in network.named_modules() if name.endswith(".depthwise")]
+    return ["stem", *blocks, "head"]
+
+
+def feature_map_wall(course: Any) -> Figure:
+    """Sixteen channels of every block, from the top down; a silent channel is left empty."""
+    seen = _photos()
+    layers = _block_maps(seen.classifier.network)
+    activations = course.l02_hooks.capture_activations(
+        seen.classifier.network, layers, seen.images[:1]
+    )
+    rows, labels = [], []
+    for layer in layers:
+        maps = activations[layer][0, :16]
+        rows.append(_tiles(course, maps, len(maps)))
+        labels.append(f"{layer.removesuffix('.depthwise')}   {maps.shape[1]}×{maps.shape[2]}")
+    wall = torch.cat(rows)
+    figure = new_figure(12.2, 11)
+    axes = figure.add_subplot()
+    axes.imshow(wall.numpy(), interpolation="nearest")
+    style_axes(axes)
+    axes.set_yticks([TILE * (row + 0.5) for row in range(len(rows))], labels)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.set_frame_on(False)
+    return figure
+
+
+def _tiles(course: Any, maps: Tensor, columns: int) -> Tensor:
+    """A row of channels as RGBA: each on its own scale, gaps between them, silent ones empty."""
+    even = functional.interpolate(maps[None], (SIDE, SIDE), mode="area")
+    padded = functional.pad(even, (MARGIN,) * 4, mode="replicate")[0]
+    grid = course.l02_hooks.feature_map_grid(padded, columns)
+    opaque = torch.where(maps.amax((1, 2)) > 0, 1.0, 0.12).view(columns, 1, 1)
+    alpha = functional.pad(opaque.expand(columns, SIDE, SIDE), (MARGIN,) * 4)
+    return torch.cat([colour(grid), torch.cat(list(alpha), 1)[None]]).permute(1, 2, 0)
+
+
+def silent_channels(course: Any) -> Figure:
+    """How many channels are zero everywhere, for one photo and for all photos, by depth."""
+    seen = _photos()
+    network = seen.classifier.network
+    layers = [name for name, module in network.named_modules() if isinstance(module, nn.ReLU6)]
+    activations = course.l02_hooks.capture_activations(network, layers, seen.images)
+    silent = [activations[name].amax((2, 3)) == 0 for name in layers]  # each (photos, channels)
+    one = 100 * torch.stack([zero.double().mean(1) for zero in silent])
+    every = 100 * torch.stack([zero.all(0).double().mean() for zero in silent])
+    figure = new_figure(8, 4.2)
+    axes = figure.add_subplot()
+    depth = torch.arange(len(layers))
+    axes.fill_between(depth, one.amin(1), one.amax(1), color=ORANGE, alpha=0.25, linewidth=0)
+    axes.plot(depth, one.mean(1), color=ORANGE, linewidth=2.5, marker="o", markersize=4)
+    axes.plot(depth, every, color=PURPLE, linewidth=2.5, marker="s", markersize=4)
+    for height, text, shade in (
+        (70, "for one photo", ORANGE),
+        (63, f"for all {len(seen.names)} photos", PURPLE),
+    ):
+        axes.text(0, height, text, color=shade, fontsize=TITLE_POINTS, fontweight="bold")
+    starts = {name.split(".")[1]: place for place, name in reversed(list(enumerate(layers)))}
+    ticks = {"stem": 0, "head": len(layers) - 1}
+    ticks |= {f"stage {stage}": starts[stage] for stage in ("2", "3", "4", "5")}
+    axes.set_xticks(list(ticks.values()), list(ticks))
+    axes.set(ylabel="silent channels, %", ylim=(0, 80), xlim=(-0.5, len(layers) - 0.5))
+    style_axes(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def channel_ablated(course: Any) -> Figure:
+    """Two channels, where they fire on the photo, and the classes with and without each."""
+    seen = _photos()
+    network, images = seen.classifier.network, seen.images[:1]
+    with torch.inference_mode():
+        whole = network(images)
+    figure = new_figure(10, 6)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.1))
+    for row, (layer, channel) in enumerate((("stem", 8), ("head", 112))):
+        activation = course.l02_hooks.capture_activations(network, [layer], images)[layer]
+        logits = course.l02_hooks.ablate_channel(network, layer, channel, images)
+        axes = figure.add_subplot(grid[row, 0])
+        axes.imshow(colour(activation[0, channel]).permute(1, 2, 0).numpy())
+        style_axes(axes, f"{layer}, channel {channel}")
+        axes.set_axis_off()
+        axes = figure.add_subplot(grid[row, 1])
+        _bars(axes, seen.classifier.classes, whole[0].softmax(0), logits[0].softmax(0))
+    for text in axes.legend(frameon=False, loc="lower right", fontsize=LABEL_POINTS).get_texts():
+        text.set_color(INK)
+    return figure
+
+
+def _bars(axes: Axes, classes: list[str], before: Tensor, after: Tensor) -> None:
+    shown = torch.maximum(before, after).topk(5).indices.tolist()
+    shown.sort(key=lambda index: -float(before[index]))
+    for offset, values, shade, name in (
+        (-0.2, before, INK, "whole network"),
+        (0.2, after, ORANGE, "without the channel"),
+    ):
+        places = [place + offset for place in range(5)]
+        axes.barh(places, values[shown].mul(100).tolist(), 0.38, color=shade, label=name)
+    axes.set_yticks(range(5), [classes[index] for index in shown])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 60), xlabel="probability, %")
+    style_axes(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def guess_and_truth(course: Any) -> Figure:
+    """What the gradient says a channel's silence would cost, and what it does cost."""
+    seen = _photos()
+    network, images = seen.classifier.network, seen.images[:1]
+    lesson = course.l02_hooks
+    with torch.inference_mode():
+        whole = network(images)
+    target = whole.argmax(1).clone()
+    figure = new_figure(9, 4.4)
+    for number, (layer, shade) in enumerate((("stages.2", ORANGE), ("head", PURPLE))):
+        activation = lesson.capture_activations(network, [layer], images)[layer]
+        gradient = lesson.capture_gradients(network, layer, images, target)
+        guess = -(gradient * activation).sum((2, 3))[0]
+        chosen = guess.abs().argsort(descending=True)[:40]
+        after = [
+            lesson.ablate_channel(network, layer, channel, images)[0, target[0]]
+            for channel in chosen.tolist()
+        ]
+        change = torch.stack(after) - whole[0, target[0]]
+        low, high = torch.cat([guess[chosen], change]).aminmax()
+        ends = [float(low) - 0.05, float(high) + 0.05]
+        axes = figure.add_subplot(1, 2, number + 1)
+        axes.plot(ends, ends, color=INK, linewidth=1)
+        axes.scatter(guess[chosen], change, s=36, color=shade, linewidths=0)
+        axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="gradient's guess")
+        axes.locator_params(nbins=5)
+        axes.set_ylabel("change of the logit" if number == 0 else "")
+        style_axes(axes, layer)
+    return figure
+
+
+def own_scale_and_common_scale(course: Any) -> Figure:
+    """The same channels twice: each scaled by itself, and all by the loudest of them."""
+    seen = _photos()
+    layer = "stages.4.2.depthwise"
+    maps = course.l02_hooks.capture_activations(seen.classifier.network, [layer], seen.images[:1])[
+        layer
+    ][0, :48]
+    own = course.l02_hooks.feature_map_grid(maps, 8)
+    # After a ReLU the lowest value is 0. With that and the loudest value of all channels in a frame
+    # around each map, every channel gets the same scale; the frame is cut off again.
+    framed = functional.pad(maps, (1, 1, 1, 1))
+    framed[:, 0, 0] = maps.max()
+    _, height, width = framed.shape
+    common = course.l02_hooks.feature_map_grid(framed, 8)
+    common = common.view(6, height, 8, width)[:, 1:-1, :, 1:-1].reshape(own.shape)
+    return image_grid([own, common], ["each by itself", "one scale for all"], inches=4.6)
+
+
+def one_channel_many_photos(course: Any) -> Figure:
+    """Where one channel of the head fires on five photos, on one scale."""
+    seen = _photos()
+    layer, channel = "head", 549
+    maps = course.l02_hooks.capture_activations(seen.classifier.network, [layer], seen.images)
+    maps = maps[layer][:, channel : channel + 1]
+    strongest = maps.amax((1, 2, 3)).argsort(descending=True)[:5]
+    size = (seen.rgb.shape[-2], seen.rgb.shape[-1])
+    light = functional.interpolate(maps / maps.max(), size, mode="bilinear", align_corners=False)
+    pictures = (seen.rgb * (0.35 + 0.65 * light))[strongest]
+    titles = [f"{seen.names[i]}, {float(maps[i].max()):.1f}" for i in strongest.tolist()]
+    return image_grid(pictures, titles, inches=2.2)
