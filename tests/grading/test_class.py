@@ -1,4 +1,4 @@
-"""A class whose scores are known; the same verdict by every road; a run killed and taken up again."""
+"""Known scores, the same verdict by every road, and runs that are killed and taken up again."""
 
 from __future__ import annotations
 

@@ -1,0 +1,184 @@
+"""How long a class takes: against bare checks in one warm process, and against stock nbgrader.
+
+    python tests/benchmarks/bench_grading.py class --students 300
+    python tests/benchmarks/bench_grading.py bare --students 24
+    python tests/benchmarks/bench_grading.py nbgrader --students 4
+    python tests/benchmarks/bench_grading.py kills --kills 20
+
+Every mode also checks what it times: a score that is not the known one ends it with an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "grading"))
+
+from synthetic import expectation_of, hand_in, make_class
+
+from autograder.checks import lesson, stems
+from autograder.grading.run import Request, grade
+from autograder.judge.expected import run_trusted
+from autograder.judge.verdict import Answer, judge
+from autograder.source import ROOT, read_lesson
+
+SEED = 299_792_458
+STEM = "l11_saliency"
+
+
+def main() -> None:
+    """Run one of the modes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", choices=["class", "bare", "nbgrader", "kills"])
+    parser.add_argument("--students", type=int, default=24)
+    parser.add_argument("--kills", type=int, default=20)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        {"class": _class, "bare": _bare, "nbgrader": _nbgrader, "kills": _kills}[arguments.mode](
+            Path(folder), arguments
+        )
+
+
+def _graded(inbox: Path, out: Path, names: list[str], workers: int) -> tuple[float, dict]:
+    started = time.perf_counter()
+    run = grade(Request(inbox, out, names, SEED, workers=workers))
+    return time.perf_counter() - started, {row.student: row.score for row in run.rows}
+
+
+def _class(folder: Path, arguments: argparse.Namespace) -> None:
+    students = make_class(list(stems()), arguments.students, SEED)
+    inbox = hand_in(students, folder / "in")
+    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds, scores = _graded(inbox, folder / "out", list(stems()), 2)
+    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    wrong = [s.id for s in students if scores[s.id] != s.score]
+    checks = sum(len(lesson(stem).exercises) for stem in stems()) * len(students)
+    cpu = [
+        b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime
+        for a, b in zip(before, after, strict=True)
+    ]
+    print(f"{len(students)} students, {len(stems())} lessons, {checks} checks")
+    print(f"wall {seconds:.1f} s, {checks / seconds:.1f} checks/s")
+    print(f"processor: grader {cpu[0]:.1f} s, workers {cpu[1]:.1f} s")
+    print(f"peak: grader {after[0].ru_maxrss / 1024:.0f} MiB, ", end="")
+    print(f"largest worker {after[1].ru_maxrss / 1024:.0f} MiB")
+    print(f"scores that are not the known one: {wrong}")
+    raise SystemExit(bool(wrong))
+
+
+def _bare(folder: Path, arguments: argparse.Namespace) -> None:
+    names = list(stems())
+    students = make_class(names, arguments.students, SEED)
+    inbox = hand_in(students, folder / "in")
+    expectations = [expectation_of(s, e.name, SEED) for s in names for e in lesson(s).exercises]
+    for expectation in expectations:
+        _ = expectation.records
+        for mutant in expectation.mutants:
+            expectation.mutant_records(mutant)
+    ratios = []
+    for turn in range(3):
+        started = time.perf_counter()
+        for student in students:
+            for expectation in expectations:
+                text = student.files[expectation.stem]
+                records = run_trusted(expectation.job(text, "x.py"))
+                judge(expectation, Answer("ok", tuple(records)))
+        bare = time.perf_counter() - started
+        graded, _ = _graded(inbox, folder / f"out{turn}", names, 1)
+        ratios.append(graded / bare)
+        print(f"bare {bare:.1f} s, graded by one worker {graded:.1f} s, ratio {graded / bare:.2f}")
+    print(f"median ratio {sorted(ratios)[1]:.2f}")
+
+
+def _nbgrader(folder: Path, arguments: argparse.Namespace) -> None:
+    from autograder.build import notebook
+    from autograder.build.notebook import notebook_bytes
+
+    course = folder / "course"
+    source = course / "source" / STEM
+    source.mkdir(parents=True)
+    (source / "lesson.ipynb").write_bytes(notebook_bytes(notebook(STEM, solved=True)))
+    (course / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'c'\n"
+    )
+
+    def nbgrader(*command: str) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "nbgrader", *command],
+            cwd=course,
+            check=True,
+            capture_output=True,
+        )
+
+    nbgrader("generate_assignment", STEM)
+    for number in range(arguments.students):
+        place = course / "submitted" / f"s{number}" / STEM
+        place.mkdir(parents=True)
+        (place / "lesson.ipynb").write_text(_solved(notebook_bytes(notebook(STEM)).decode(), number))
+    started = time.perf_counter()
+    nbgrader("autograde", STEM)
+    stock = (time.perf_counter() - started) / arguments.students
+    ours, scores = _graded(course / "submitted", folder / "out", [STEM], 2)
+    ours /= arguments.students
+    full = sum(exercise.points for exercise in lesson(STEM).exercises)
+    assert set(scores.values()) == {full}, scores
+    print(f"a submission: nbgrader {stock:.2f} s, convlens {ours:.2f} s (start-up included)")
+    print(f"throughput ratio {stock / ours:.1f}")
+
+
+def _solved(text: str, number: int) -> str:
+    """The student notebook with the reference in its solution cells."""
+    import nbformat
+
+    book = nbformat.reads(text, as_version=4)
+    for cell in book.cells:
+        mark = cell.metadata.get("nbgrader", {})
+        if mark.get("solution"):
+            exercise = mark["grade_id"].partition("-")[2]
+            cell.source = read_lesson(STEM).chunk(exercise).strip() + f"\n# {number}"
+    return nbformat.writes(book)
+
+
+def _kills(folder: Path, arguments: argparse.Namespace) -> None:
+    from test_class import report
+
+    inbox = hand_in(make_class([STEM], 24, SEED, at_most=3), folder / "in")
+    seed_file = folder / "seed"
+    seed_file.write_text(str(SEED))
+
+    def command(out: Path) -> list[str]:
+        grader = [sys.executable, "-m", "autograder.cli.main", "grade", str(inbox)]
+        return [*grader, "--out", str(out), "--seed-file", str(seed_file), "--lesson", STEM]
+
+    started = time.perf_counter()
+    subprocess.run(command(folder / "whole"), cwd=ROOT, capture_output=True)
+    length = time.perf_counter() - started
+    draw = random.Random(1)
+    for number in range(arguments.kills):
+        # A fresh run every few kills, so that kills fall on all of its stages.
+        broken = folder / f"broken-{number // 4}"
+        process = subprocess.Popen(
+            command(broken), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        moment = draw.uniform(0.05, 1.0) * length
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        print(f"kill {number + 1} after {moment:.1f} s of {length:.1f}", flush=True)
+    whole = report(folder / "whole")
+    for broken in sorted(folder.glob("broken-*")):
+        subprocess.run(command(broken), cwd=ROOT, capture_output=True)
+        assert report(broken) == whole, broken
+    print(f"{arguments.kills} kills, reports identical")
+
+
+if __name__ == "__main__":
+    main()
