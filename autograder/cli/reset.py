@@ -9,6 +9,7 @@ import typer
 from autograder.cli.screen import output, short
 from autograder.loop.files import WorkingCopy, find_target
 from autograder.loop.merge import backup, put_stub
+from autograder.loop.progress import Progress
 from autograder.source import read_lesson
 
 
@@ -27,6 +28,10 @@ def reset(
         text = put_stub(copy.source(stem, path), source, exercise)
     kept = backup(copy, path)
     changed = write_whole(path, text.encode())
+    progress = Progress(copy.state)
+    for name in [exercise] if exercise else source.exercises:
+        progress.forget_passing(f"{stem}.{name}")
+    progress.save()
     console = output()
     what = short(f"{stem}.{exercise}") if exercise else f"all of {stem}"
     console.print(f"{copy.shown(path)}: {what} is {'a stub again' if changed else 'as it was'}.")

@@ -186,6 +186,17 @@ def test_reset_of_one_exercise_keeps_the_rest_and_a_copy(
     assert kept.read_text(encoding="utf-8") == mine
 
 
+def test_a_reset_exercise_no_longer_counts_as_passing(
+    copy: WorkingCopy, source: LessonSource
+) -> None:
+    solve(copy, source)
+    assert main(["check", "saliency.saliency_box"]) == 0
+    assert main(["reset", "saliency"]) == 0
+    progress = Progress(copy.state)
+    assert not progress.passes(f"{STEM}.saliency_box")
+    assert progress.of(f"{STEM}.saliency_box").get("ever_passed")
+
+
 def test_reset_mends_the_exercise_whose_syntax_is_broken(
     copy: WorkingCopy, source: LessonSource
 ) -> None:
