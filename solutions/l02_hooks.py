@@ -107,77 +107,6 @@ class ActivationRecorder:
         ### END SOLUTION
 
 
-def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """The gradient of each image's target logit with respect to one layer's output.
-
-    Args:
-        model: a classifier, logits (N, K). Its parameters may be frozen.
-        layer: dotted module name.
-        images: float (N, 3, H, W), normalised for the model.
-        target: long (N,), the class of each image.
-
-    Returns:
-        The gradient, of the shape of the layer's output. Detached. No ``.grad`` is filled.
-
-    Raises:
-        AttributeError: the model has no layer of that name.
-
-    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
-    >>> capture_gradients(model, "1", torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
-    tensor([[1., 0., 0., 0., 0.],
-            [0., 0., 0., 0., 1.]])
-    """
-    ### BEGIN SOLUTION
-    captured: list[Tensor] = []
-
-    def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        # The graph begins anew at this leaf, so the backward pass ends here and not at the image.
-        leaf = output.detach().clone().requires_grad_()
-        captured.append(leaf)
-        # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
-        return leaf.clone()
-
-    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
-        target_logits = model(images).gather(1, target.unsqueeze(1))
-        # No image has a part in another's logit: the gradient of the sum holds each one's own.
-        (gradient,) = torch.autograd.grad(target_logits.sum(), captured[-1])
-    return gradient
-    ### END SOLUTION
-
-
-def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
-    """The logits when one channel of one layer is silent.
-
-    Args:
-        model: a classifier, logits (N, K).
-        layer: dotted module name.
-        channel: which channel of the layer's output becomes zero, for every image.
-        images: float (N, 3, H, W), normalised for the model.
-
-    Returns:
-        Logits (N, K), detached.
-
-    Raises:
-        AttributeError: the model has no layer of that name.
-        IndexError: the layer has no such channel.
-
-    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
-    >>> ablate_channel(model, "1", 2, torch.ones(1, 3, 2, 2))[0, 2].item()
-    0.0
-    """
-    ### BEGIN SOLUTION
-
-    def silence(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        # What a forward hook returns takes the place of the layer's output.
-        silenced = output.clone()
-        silenced[:, channel] = 0
-        return silenced
-
-    with torch.no_grad(), model.get_submodule(layer).register_forward_hook(silence):
-        return model(images)
-    ### END SOLUTION
-
-
 def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
     """All channels of one image's activation as one grey picture.
 
@@ -208,4 +137,76 @@ def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
     # (rows, columns, H, W) -> (rows, H, columns, W): a line of the picture runs across its tiles.
     grid = tiles.view(rows, columns, height, width).transpose(1, 2)
     return grid.reshape(rows * height, columns * width)
+    ### END SOLUTION
+
+
+def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
+    """The logits when one channel of one layer is silent.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted module name.
+        channel: which channel of the layer's output becomes zero, for every image and in every run.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        Logits (N, K), detached.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        IndexError: the layer has no such channel.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    >>> ablate_channel(model, "1", 2, torch.ones(1, 3, 2, 2))[0, 2].item()
+    0.0
+    """
+    ### BEGIN SOLUTION
+
+    def silence(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        # What a forward hook returns takes the place of the layer's output.
+        silenced = output.clone()
+        silenced[:, channel] = 0
+        return silenced
+
+    with torch.no_grad(), model.get_submodule(layer).register_forward_hook(silence):
+        return model(images)
+    ### END SOLUTION
+
+
+def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """The gradient of each image's target logit with respect to one layer's output.
+
+    Args:
+        model: a classifier, logits (N, K). Its parameters may be frozen.
+        layer: dotted module name.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        The gradient, of the shape of the layer's output. Detached. No ``.grad`` is filled. If the
+        layer runs twice, it is the gradient at its last output.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> capture_gradients(model, "1", torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
+    tensor([[1., 0., 0., 0., 0.],
+            [0., 0., 0., 0., 1.]])
+    """
+    ### BEGIN SOLUTION
+    captured: list[Tensor] = []
+
+    def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        # The graph begins anew at this leaf, so the backward pass ends here and not at the image.
+        leaf = output.detach().clone().requires_grad_()
+        captured.append(leaf)
+        # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
+        return leaf.clone()
+
+    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
+        target_logits = model(images).gather(1, target.unsqueeze(1))
+        # No image has a part in another's logit: the gradient of the sum holds each one's own.
+        (gradient,) = torch.autograd.grad(target_logits.sum(), captured[-1])
+    return gradient
     ### END SOLUTION

@@ -105,34 +105,30 @@ def _recorder_cases(rng: Generator) -> dict[str, Case]:
     }
 
 
-def _gradient_cases(rng: Generator) -> dict[str, Case]:
-    def case(model: str, layer: str, images: Tensor, target: list[int], call: str = "") -> Case:
-        spec, classes = _model(rng, model, images), torch.tensor(target)
-        inputs = {"model": spec, "layer": layer, "images": images, "target": classes}
-        return Case(inputs, call=call)
+def _grid_cases(rng: Generator) -> dict[str, Case]:
+    def case(activation: Tensor, columns: int) -> Case:
+        return Case({"activation": activation, "columns": columns}, picture=True)
 
-    double = _images(rng, 2, 3, 13, 16, dtype=torch.float64)
+    def loud_and_quiet(channels: int, height: int, width: int) -> Tensor:
+        """Channels of different loudness around different levels: each needs its own scale."""
+        loudness = torch.logspace(-3, 1, channels)[torch.randperm(channels, generator=rng)]
+        level = torch.randn(channels, 1, 1, generator=rng) * loudness[:, None, None]
+        return level + loudness[:, None, None] * _images(rng, channels, height, width)
+
+    sparse = loud_and_quiet(6, 5, 8).relu()
+    sparse[[1, 4]] = 0.0
+    level = loud_and_quiet(5, 4, 3)
+    level[2] = 1.5 + torch.rand(1, generator=rng)
     return {
-        "two images": case("plain", "conv1", _images(rng, 2, 3, 14, 18), [3, 1]),
-        "one image": case("plain", "pool", _images(rng, 1, 3, 16, 12), [2]),
-        "in-place ReLU": case("inplace", "conv1", _images(rng, 3, 3, 12, 15), [0, 4, 4]),
-        "a name with dots": case("nested", "blocks.0.conv", _images(rng, 2, 3, 12, 16), [1, 0]),
-        "a block with a shortcut around the next": case(
-            "nested", "blocks.0", _images(rng, 2, 3, 16, 12), [2, 4]
-        ),
-        "a ReLU that runs three times": case(
-            "residual", "relu", _images(rng, 2, 3, 16, 12), [0, 3]
-        ),
-        "BatchNorm and dropout": case("normalised", "norm", _images(rng, 2, 3, 14, 12), [4, 0]),
-        "float64": case("functional", "conv1", double, [1, 2]),
-        "frozen parameters": case(
-            "plain", "conv1", _images(rng, 2, 3, 12, 14), [3, 0], "gradients_of_frozen"
-        ),
-        "image already requiring grad": case(
-            "plain", "conv2", _images(rng, 2, 3, 12, 14).requires_grad_(), [1, 4]
-        ),
-        "images the model cannot take": case("plain", "conv1", _images(rng, 1, 4, 9, 9), [0]),
-        "a layer the model does not have": case("plain", "conv9", _images(rng, 1, 3, 9, 9), [0]),
+        "the last row not full": case(loud_and_quiet(7, 4, 6), 4),
+        "full rows": case(loud_and_quiet(6, 6, 5), 2),
+        "silent channels": case(sparse, 4),
+        "a constant channel that is not zero": case(level, 2),
+        "more columns than channels": case(loud_and_quiet(3, 4, 5), 5),
+        "one column": case(loud_and_quiet(4, 3, 7), 1),
+        "one channel": case(loud_and_quiet(1, 6, 4), 1),
+        "float64": case(loud_and_quiet(5, 3, 4).double(), 3),
+        "an activation with a graph": case(loud_and_quiet(4, 5, 3).requires_grad_(), 3),
     }
 
 
@@ -169,30 +165,34 @@ def _ablation_cases(rng: Generator) -> dict[str, Case]:
     }
 
 
-def _grid_cases(rng: Generator) -> dict[str, Case]:
-    def case(activation: Tensor, columns: int) -> Case:
-        return Case({"activation": activation, "columns": columns}, picture=True)
+def _gradient_cases(rng: Generator) -> dict[str, Case]:
+    def case(model: str, layer: str, images: Tensor, target: list[int], call: str = "") -> Case:
+        spec, classes = _model(rng, model, images), torch.tensor(target)
+        inputs = {"model": spec, "layer": layer, "images": images, "target": classes}
+        return Case(inputs, call=call)
 
-    def loud_and_quiet(channels: int, height: int, width: int) -> Tensor:
-        """Channels of different loudness around different levels: each needs its own scale."""
-        loudness = torch.logspace(-3, 1, channels)[torch.randperm(channels, generator=rng)]
-        level = torch.randn(channels, 1, 1, generator=rng) * loudness[:, None, None]
-        return level + loudness[:, None, None] * _images(rng, channels, height, width)
-
-    sparse = loud_and_quiet(6, 5, 8).relu()
-    sparse[[1, 4]] = 0.0
-    level = loud_and_quiet(5, 4, 3)
-    level[2] = 1.5 + torch.rand(1, generator=rng)
+    double = _images(rng, 2, 3, 13, 16, dtype=torch.float64)
     return {
-        "the last row not full": case(loud_and_quiet(7, 4, 6), 4),
-        "full rows": case(loud_and_quiet(6, 6, 5), 2),
-        "silent channels": case(sparse, 4),
-        "a constant channel that is not zero": case(level, 2),
-        "more columns than channels": case(loud_and_quiet(3, 4, 5), 5),
-        "one column": case(loud_and_quiet(4, 3, 7), 1),
-        "one channel": case(loud_and_quiet(1, 6, 4), 1),
-        "float64": case(loud_and_quiet(5, 3, 4).double(), 3),
-        "an activation with a graph": case(loud_and_quiet(4, 5, 3).requires_grad_(), 3),
+        "two images": case("plain", "conv1", _images(rng, 2, 3, 14, 18), [3, 1]),
+        "one image": case("plain", "pool", _images(rng, 1, 3, 16, 12), [2]),
+        "in-place ReLU": case("inplace", "conv1", _images(rng, 3, 3, 12, 15), [0, 4, 4]),
+        "a name with dots": case("nested", "blocks.0.conv", _images(rng, 2, 3, 12, 16), [1, 0]),
+        "a block with a shortcut around the next": case(
+            "nested", "blocks.0", _images(rng, 2, 3, 16, 12), [2, 4]
+        ),
+        "a ReLU that runs three times": case(
+            "residual", "relu", _images(rng, 2, 3, 16, 12), [0, 3]
+        ),
+        "BatchNorm and dropout": case("normalised", "norm", _images(rng, 2, 3, 14, 12), [4, 0]),
+        "float64": case("functional", "conv1", double, [1, 2]),
+        "frozen parameters": case(
+            "plain", "conv1", _images(rng, 2, 3, 12, 14), [3, 0], "gradients_of_frozen"
+        ),
+        "image already requiring grad": case(
+            "plain", "conv2", _images(rng, 2, 3, 12, 14).requires_grad_(), [1, 4]
+        ),
+        "images the model cannot take": case("plain", "conv1", _images(rng, 1, 4, 9, 9), [0]),
+        "a layer the model does not have": case("plain", "conv9", _images(rng, 1, 3, 9, 9), [0]),
     }
 
 
@@ -837,337 +837,283 @@ class ActivationRecorder:
     ),
 )
 
-_LOGITS = "model(images).gather(1, target.unsqueeze(1))"
-_GRADIENT = "(gradient,) = torch.autograd.grad(target_logits.sum(), captured[-1])"
-_LEAF = "leaf = output.detach().clone().requires_grad_()"
-_PASSED_ON = "return leaf.clone()"
-_HOOKED = (
-    "with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):"
-)
+_LOW = "low = activation.amin((1, 2), keepdim=True)"
+_SPAN = "span = activation.amax((1, 2), keepdim=True) - low"
+_SCALED = "scaled = (activation - low) / span.where(span > 0, 1)"
+_ROWS = "rows = math.ceil(channels / columns)"
+_TILES = "tiles = activation.new_zeros(rows * columns, height, width)"
+_FILLED = "tiles[:channels] = scaled.detach()"
+_WOVEN = "grid = tiles.view(rows, columns, height, width).transpose(1, 2)"
+_JOINED = "return grid.reshape(rows * height, columns * width)"
 
-# The other way to the gradient: let the graph run from the image through the layer, and keep the
-# layer's output as a tensor of that graph.
-_THROUGH_THE_GRAPH = """
-def capture_gradients(model, layer, images, target):
-    captured = []
-    {start}
-
-    def keep(module, inputs, output):
-        {keep}
-
-    with model.get_submodule(layer).register_forward_hook(keep):
-        logits = model(images)
-    chosen = logits.gather(1, target[:, None]).sum()
-    (gradient,) = torch.autograd.grad(chosen, captured[-1])
-    return gradient
-"""
-_OWN_IMAGES = "images = images.detach().requires_grad_()"
-_KEEP_A_COPY = "captured.append(output.clone())\n        return captured[-1].clone()"
-
-_BACKWARD_HOOK = """
-def capture_gradients(model, layer, images, target):
-    images = images.detach().requires_grad_()
-    captured = []
-    module = model.get_submodule(layer)
-    with module.register_full_backward_hook({hook}):
-        chosen = model(images).gather(1, target[:, None]).sum()
-        torch.autograd.grad(chosen, images)
-    return captured[0]
-"""
-
-GRADIENTS = Exercise(
-    name="capture_gradients",
-    inputs=_gradient_cases,
-    points=4,
-    minutes=25,
-    returns="the gradient, of the shape of the layer's output",
-    without_common=("grads_left", "hooks_left"),  # its own mutants
+GRID = Exercise(
+    name="feature_map_grid",
+    inputs=_grid_cases,
+    points=3,
+    minutes=20,
+    returns="one picture, (rows*H, columns*W)",
+    bounds=(0, 1),
+    without_common=("input_changed",),  # its own mutant
     hints=(
-        "A gradient can be asked for any tensor of the graph, not only for the image. How does the "
-        "tensor at the layer come into your hands, and what would happen if the next layer wrote "
-        "over it?",
-        "What a forward hook returns takes the layer's place. Let it return a tensor of your own, "
-        "keep that, pick each image's target logit and ask `torch.autograd.grad` for the gradient "
-        "of their sum. With frozen parameters nothing requires grad unless you say so.",
-        "In the hook: `leaf = output.detach().clone().requires_grad_()`, keep `leaf`, and return "
-        "`leaf.clone()` (an in-place ReLU must not write on a leaf). Then "
-        "`model(images).gather(1, target.unsqueeze(1)).sum()` and `torch.autograd.grad` of that "
-        "with respect to the last leaf kept.",
+        "Two questions that have nothing to do with each other: how bright is each value, and "
+        "where does each channel go? What is the largest minus the smallest value of a channel "
+        "that is silent?",
+        "Scale first: minimum and maximum over dimensions 1 and 2 with `keepdim=True`, and divide "
+        "by 1 where the span is 0. Then make room for rows * columns tiles, all zero, put the "
+        "channels into the first ones, and order the dimensions so that a reshape reads the "
+        "picture line by line.",
+        "`math.ceil(channels / columns)` rows; "
+        "`tiles.view(rows, columns, height, width).transpose(1, 2)` is (rows, H, columns, W), and "
+        "its `reshape(rows * height, columns * width)` is the picture.",
     ),
     mutants=(
         Mutant(
-            "softmax_target",
-            "This is the gradient of the softmax probability, not of the logit.",
-            "Probabilities of other classes leak in and saturate: differentiate the raw logit.",
-            edits=((_LOGITS, _LOGITS.replace("(images)", "(images).softmax(1)")),),
+            "scaled_together",
+            "All channels share one scale: the quiet ones cannot be seen.",
+            "Each channel has its own minimum and maximum: reduce over height and width only.",
+            edits=((_LOW, "low = activation.amin()"), (_SPAN, "span = activation.amax() - low")),
         ),
         Mutant(
-            "log_softmax_target",
-            "This is the gradient of a log-probability, not of the logit.",
-            "A loss mixes in every class: differentiate the target logit itself.",
-            edits=((_LOGITS, _LOGITS.replace("(images)", "(images).log_softmax(1)")),),
-        ),
-        Mutant(
-            "cross_entropy",
-            "This is the gradient of the mean cross-entropy loss.",
-            "A loss asks how wrong the answer is; the question here is what moves one logit.",
-            edits=((_LOGITS, "nn.functional.cross_entropy(model(images), target)"),),
-        ),
-        Mutant(
-            "sum_of_all_logits",
-            "This is the gradient of the sum of all logits: the same for every class.",
-            "Pick one logit per image: the one that `target` names.",
-            edits=((_LOGITS, "model(images)"),),
-        ),
-        Mutant(
-            "predicted_class",
-            "This is the gradient of the class the model predicts, not of the class asked about.",
-            "`target` may name any class; the prediction plays no part.",
-            edits=((_LOGITS, "model(images).amax(1)"),),
-        ),
-        Mutant(
-            "max_over_batch",
-            "Only one image of the batch has a gradient: one maximum was taken over all logits.",
-            "Choose one logit for each image before you reduce.",
-            edits=((_LOGITS, "model(images).max()"),),
-        ),
-        Mutant(
-            "first_target_for_all",
-            "Every image was asked about the first image's class.",
-            "`target` has one entry per image: index rows and columns together.",
-            edits=((_LOGITS, "model(images)[:, target[0]]"),),
-        ),
-        Mutant(
-            "all_targets_for_all",
-            "Each image was asked about every class in `target`: `logits[:, target]` is (N, N).",
-            "Take one logit from each row.",
-            edits=((_LOGITS, "model(images)[:, target]"),),
-        ),
-        Mutant(
-            "averaged_over_images",
-            "Each gradient is divided by the batch size.",
-            "The batch size must not matter: sum the chosen logits, do not average them.",
-            edits=((_GRADIENT, _GRADIENT.replace(".sum()", ".mean()")),),
-        ),
-        Mutant(
-            "backward_on_vector",
-            "One logit per image makes a vector, and a gradient is asked of one number.",
-            "No logit depends on another image: their sum has every image's own gradient in it.",
-            edits=((_GRADIENT, _GRADIENT.replace(".sum()", "")),),
-        ),
-        Mutant(
-            "after_the_inplace_relu",
-            "This is the gradient after the in-place ReLU, which wrote over the tensor you kept.",
-            "Hand the next layer a copy, so that yours stays what the layer gave.",
-            body=_THROUGH_THE_GRAPH.format(start=_OWN_IMAGES, keep="captured.append(output)"),
-        ),
-        Mutant(
-            "leaf_overwritten",
-            "The in-place ReLU wanted to write over your leaf.",
-            "Hand the next layer a copy of it.",
-            edits=((_PASSED_ON, "return leaf"),),
-        ),
-        Mutant(
-            "full_backward_hook",
-            "`register_full_backward_hook` does not go together with an in-place operation after "
-            "the layer.",
-            "Get hold of the output itself, in a forward hook, and ask for the gradient at it.",
-            body=_BACKWARD_HOOK.format(hook="lambda m, inner, outer: captured.append(outer[0])"),
-        ),
-        Mutant(
-            "gradient_at_the_input",
-            "This is the gradient at the layer's input: a backward hook gets `(module, "
-            "grad_input, grad_output)`.",
-            "Asked for is the gradient at what the layer gives.",
+            "scaled_row_by_row",
+            "Each row of each map was scaled by itself.",
+            "Reduce over both dimensions, height and width.",
             edits=(
-                (_LEAF, "leaf = inputs[0].detach().clone().requires_grad_()"),
-                (_PASSED_ON, "return module.forward(leaf.clone())"),
+                (_LOW, _LOW.replace("(1, 2)", "2")),
+                (_SPAN, _SPAN.replace("(1, 2)", "2")),
             ),
         ),
         Mutant(
-            "gradient_at_the_image",
-            "This is the gradient at the image, not at the layer.",
-            "Ask `torch.autograd.grad` for the tensor that you kept in the hook.",
+            "scaled_across_channels",
+            "Each place was scaled across the channels.",
+            "Dimension 0 counts the channels; reduce over height and width.",
             edits=(
-                (f"    {_HOOKED}", f"    images = images.detach().requires_grad_()\n    {_HOOKED}"),
-                (_LEAF, "leaf = output"),
-                ("captured[-1])", "images)"),
+                (_LOW, _LOW.replace("(1, 2)", "0")),
+                (_SPAN, _SPAN.replace("(1, 2)", "0")),
             ),
         ),
         Mutant(
-            "another_tensor_went_on",
-            "The logits do not depend on the tensor you kept: the network went on with another "
-            "one.",
-            "Return from the hook what you kept, or a copy of it that keeps the graph.",
-            edits=((_PASSED_ON, "return None"),),
+            "division_by_zero",
+            "A constant channel was divided by its span, which is zero.",
+            "Divide by something else where the span is zero; the numerator is zero there anyway.",
+            edits=((_SCALED, "scaled = (activation - low) / span"),),
         ),
         Mutant(
-            "needs_trainable_parameters",
-            "With frozen parameters there is no graph: nothing requires grad.",
-            "Your own tensor must require grad, or the images that you pass.",
-            body=_THROUGH_THE_GRAPH.format(start="", keep=_KEEP_A_COPY),
+            "large_epsilon",
+            "The number added against division by zero is so large that quiet channels grow dim.",
+            "Replace the span only where it is zero.",
+            edits=((_SCALED, "scaled = (activation - low) / (span + 1e-3)"),),
         ),
         Mutant(
-            "callers_images_require_grad",
-            "`requires_grad` was turned on for the caller's own images.",
-            "Work on a detached copy, or let the graph begin at the layer.",
-            body=_THROUGH_THE_GRAPH.format(start="images.requires_grad_()", keep=_KEEP_A_COPY),
+            "constant_is_one",
+            "A constant channel came out bright.",
+            "It has nothing to show: all 0.",
+            edits=((_SCALED, "scaled = ((activation - low) / span).nan_to_num(1.0)"),),
         ),
         Mutant(
-            "no_grad_forward",
-            "The forward pass ran under `torch.no_grad`, so there is nothing to differentiate.",
-            "Let the forward pass record its graph.",
-            edits=(("torch.enable_grad()", "torch.no_grad()"),),
+            "constant_is_grey",
+            "A constant channel came out grey.",
+            "It has nothing to show: all 0.",
+            edits=((_SCALED, "scaled = ((activation - low) / span).nan_to_num(0.5)"),),
         ),
         Mutant(
-            "first_run_kept",
-            "Where the layer runs more than once this is the gradient at its first output.",
-            "The last run counts; a backward pass meets the runs in reverse order.",
-            edits=((_GRADIENT, _GRADIENT.replace("[-1]", "[0]")),),
-        ),
-        Mutant(
-            "grads_left",
-            "`backward()` also filled the `.grad` of parameters.",
-            "`torch.autograd.grad(output, tensor)` asks for one gradient and leaves nothing "
-            "behind.",
-            edits=(
-                (_GRADIENT, "target_logits.sum().backward()\n    gradient = captured[-1].grad"),
-            ),
-        ),
-        Mutant(
-            "hooks_left",
-            "The hook was never removed.",
-            "The registration returns a handle: keep it and remove it, or use it in a `with`.",
+            "constant_kept_as_it_was",
+            "A constant channel kept its value.",
+            "It has nothing to show: all 0.",
             edits=(
                 (
-                    _HOOKED,
-                    "model.get_submodule(layer).register_forward_hook(restart_graph)\n"
-                    "    with torch.enable_grad():",
+                    _SCALED,
+                    "scaled = torch.where(span > 0, (activation - low) / span, "
+                    "activation.clamp(0, 1))",
                 ),
             ),
         ),
         Mutant(
-            "hooks_left_on_error",
-            "The hook is removed after the forward pass, but not when that pass fails.",
-            "Put the removal where it happens in any case: `finally`, or the end of a `with`.",
+            "divided_by_maximum",
+            "Each channel was divided by its maximum; its minimum is not 0.",
+            "First take the minimum away, then divide by what is left.",
             edits=(
                 (
-                    _HOOKED,
-                    "handle = model.get_submodule(layer).register_forward_hook(restart_graph)\n"
-                    "    with torch.enable_grad():",
+                    _SCALED,
+                    "top = activation.amax((1, 2), keepdim=True)\n"
+                    "    scaled = activation / top.where(top != 0, 1)",
                 ),
-                ("    return gradient\n", "    handle.remove()\n    return gradient\n"),
             ),
         ),
         Mutant(
-            "outermost_part",
-            "Only the first part of a dotted name was followed: this is the gradient at the whole "
-            "container.",
-            "`blocks.0.conv` is inside `blocks`: `model.get_submodule` follows the dots.",
-            edits=((_HOOKED, _HOOKED.replace("(layer)", "(layer.split('.')[0])")),),
+            "divided_by_maximum_after_shift",
+            "After the minimum was taken away, the channel was divided by its old maximum.",
+            "The range is the maximum minus the minimum.",
+            edits=((_SPAN, "span = activation.amax((1, 2), keepdim=True)"),),
         ),
         Mutant(
-            "getattr_without_dots",
-            "`getattr` looks for one attribute with dots in its name.",
-            "`model.get_submodule` follows the dots.",
-            edits=(
-                (_HOOKED, _HOOKED.replace("model.get_submodule(layer)", "getattr(model, layer)")),
-            ),
+            "clamped",
+            "The values were cut off at 0 and 1, not scaled.",
+            "Subtract the minimum and divide by the span.",
+            edits=((_SCALED, "scaled = activation.clamp(0, 1)"),),
         ),
         Mutant(
-            "unknown_layer_is_a_key_error",
-            "An unknown layer raises KeyError.",
-            "`model.get_submodule` raises AttributeError for a name that is not there.",
-            edits=(("model.get_submodule(layer)", "dict(model.named_modules())[layer]"),),
+            "sigmoid",
+            "The values went through a sigmoid.",
+            "The minimum becomes exactly 0 and the maximum exactly 1.",
+            edits=((_SCALED, "scaled = activation.sigmoid()"),),
         ),
         Mutant(
-            "activation_returned",
-            "This is the activation itself, not its gradient.",
-            "Return what `torch.autograd.grad` gives.",
-            edits=(("return gradient\n", "return captured[-1].detach()\n"),),
+            "upside_down",
+            "Bright and dark are exchanged.",
+            "The maximum becomes 1.",
+            edits=((_FILLED, "tiles[:channels] = torch.where(span > 0, 1 - scaled, 0).detach()"),),
         ),
         Mutant(
-            "gradient_times_activation",
-            "This is the gradient times the activation.",
-            "That is a way to read the gradient; here it stands alone.",
-            edits=(("return gradient\n", "return gradient * captured[-1].detach()\n"),),
+            "bytes",
+            "The values go to 255.",
+            "They stay floats between 0 and 1.",
+            edits=((_FILLED, "tiles[:channels] = 255 * scaled.detach()"),),
         ),
         Mutant(
-            "magnitude",
-            "The signs are gone.",
-            "Return the gradient itself, with its signs.",
-            edits=(("return gradient\n", "return gradient.abs()\n"),),
-        ),
-        Mutant(
-            "positive_part",
-            "Negative derivatives were clamped away.",
-            "Return the gradient itself, with its signs.",
-            edits=(("return gradient\n", "return gradient.relu()\n"),),
-        ),
-        Mutant(
-            "averaged_over_places",
-            "The gradient was averaged over height and width.",
-            "That is a step of Grad-CAM; here the whole gradient is asked for.",
-            edits=(("return gradient\n", "return gradient.mean((2, 3))\n"),),
-        ),
-        Mutant(
-            "train_mode",
-            "The model ran in train mode, where BatchNorm, dropout and others behave differently.",
-            "Leave the model in the mode you were given.",
+            "column_by_column",
+            "The channels run down the columns.",
+            "Channel 1 stands to the right of channel 0.",
             edits=(
                 (
-                    f"target_logits = {_LOGITS}",
-                    f"model.train(); target_logits = {_LOGITS}; model.eval()",
+                    _WOVEN,
+                    "grid = tiles.view(columns, rows, height, width).permute(1, 2, 0, 3)",
+                ),
+            ),
+        ),
+        Mutant(
+            "rows_for_columns",
+            "`columns` was taken for the number of rows.",
+            "It says how many channels stand side by side.",
+            edits=((_ROWS, "rows, columns = columns, math.ceil(channels / columns)"),),
+        ),
+        Mutant(
+            "columns_ignored",
+            "The number of columns does not follow `columns`: the grid was made as square as it "
+            "can be.",
+            "`columns` is given; compute the rows from it.",
+            edits=(
+                (
+                    _ROWS,
+                    "columns = math.ceil(math.sqrt(channels))\n    " + _ROWS,
+                ),
+            ),
+        ),
+        Mutant(
+            "last_row_dropped",
+            "The last row, which is not full, is missing.",
+            "Round the number of rows up.",
+            edits=(
+                (_ROWS, "rows = channels // columns"),
+                (_FILLED, "tiles[:channels] = scaled.detach()[: rows * columns]"),
+            ),
+        ),
+        Mutant(
+            "one_row_too_many",
+            "There is an empty row where the channels fill the grid exactly.",
+            "`channels // columns + 1` is one too many then: round up instead.",
+            edits=((_ROWS, "rows = channels // columns + 1"),),
+        ),
+        Mutant(
+            "no_free_places",
+            "The channels do not fill the last row, and the reshape wants them to.",
+            "Make a tensor of rows * columns tiles first, all zero.",
+            edits=((_TILES, ""), (_FILLED, "tiles = scaled.detach()")),
+        ),
+        Mutant(
+            "free_places_bright",
+            "The free places of the last row are bright.",
+            "They are 0.",
+            edits=((_TILES, _TILES.replace("zeros", "ones")),),
+        ),
+        Mutant(
+            "last_channel_repeated",
+            "The free places of the last row show a channel again.",
+            "They are 0.",
+            edits=(
+                (_FILLED, "tiles[:] = scaled.detach()[-1]; tiles[:channels] = scaled.detach()"),
+            ),
+        ),
+        Mutant(
+            "reshaped_without_reordering",
+            "The maps are torn: a reshape alone reads one channel after the other.",
+            "A line of the picture runs across its tiles: bring the dimensions into the order "
+            "(rows, H, columns, W) first.",
+            edits=((_WOVEN, "grid = tiles"),),
+        ),
+        Mutant(
+            "tiles_transposed",
+            "Each map is transposed: its rows run downwards.",
+            "The dimensions in order are (rows, H, columns, W).",
+            edits=(
+                (
+                    _WOVEN,
+                    "grid = tiles.view(rows, columns, height, width).permute(0, 3, 1, 2)",
+                ),
+                (_JOINED, "return grid.reshape(rows * width, columns * height)"),
+            ),
+        ),
+        Mutant(
+            "last_channel_first",
+            "The channels stand in reverse order.",
+            "Channel 0 is at the top left.",
+            edits=((_FILLED, "tiles[:channels] = scaled.detach().flip(0)"),),
+        ),
+        Mutant(
+            "gaps_between_tiles",
+            "There are gaps between the maps.",
+            "They touch: the picture is exactly (rows*H, columns*W).",
+            edits=(
+                (
+                    _TILES,
+                    "height, width = height + 1, width + 1\n"
+                    "    scaled = nn.functional.pad(scaled, (0, 1, 0, 1))\n    " + _TILES,
+                ),
+            ),
+        ),
+        Mutant(
+            "four_dimensions",
+            "The grid is still in pieces: (rows, H, columns, W).",
+            "Join the first two and the last two dimensions.",
+            edits=((_JOINED, "return grid"),),
+        ),
+        Mutant(
+            "input_changed",
+            "The minimum was subtracted from the caller's own activation.",
+            "Work on a copy: `-=` writes into what you were given.",
+            edits=(
+                (
+                    _SCALED,
+                    "activation, low = activation.detach(), low.detach()\n"
+                    "    activation -= low\n"
+                    "    scaled = activation / span.where(span > 0, 1)",
                 ),
             ),
         ),
     ),
     accepted=(
         Accepted(
-            "graph_from_the_image",
-            body=_THROUGH_THE_GRAPH.format(start=_OWN_IMAGES, keep=_KEEP_A_COPY),
+            "tiny_epsilon",
+            edits=((_SCALED, "scaled = (activation - low) / (span + 1e-12)"),),
         ),
         Accepted(
-            "backward_to_the_leaf",
-            edits=(
-                (
-                    _GRADIENT,
-                    "target_logits.sum().backward(inputs=[captured[-1]])\n"
-                    "    gradient = captured[-1].grad",
-                ),
-            ),
+            "nan_replaced",
+            edits=((_SCALED, "scaled = ((activation - low) / span).nan_to_num(0.0)"),),
         ),
         Accepted(
-            "hook_on_the_tensor",
+            "tile_by_tile",
             body="""
-def capture_gradients(model, layer, images, target):
-    images = images.detach().requires_grad_()
-    gradients = []
-
-    def watch(module, inputs, output):
-        output = output.clone()
-        output.register_hook(gradients.append)
-        return output
-
-    handle = model.get_submodule(layer).register_forward_hook(watch)
-    try:
-        logits = model(images)
-    finally:
-        handle.remove()
-    chosen = logits[torch.arange(len(images)), target]
-    torch.autograd.grad(chosen.sum(), images)
-    return gradients[0]
-""",
-        ),
-        Accepted(
-            "one_image_at_a_time",
-            append="""
-_batched = capture_gradients
-
-
-def capture_gradients(model, layer, images, target):
-    return torch.cat([_batched(model, layer, images[i : i + 1], target[i : i + 1])
-                      for i in range(len(images))])
+def feature_map_grid(activation, columns):
+    channels, height, width = activation.shape
+    rows = -(-channels // columns)
+    grid = activation.new_zeros(rows * height, columns * width)
+    for channel, tile in enumerate(activation.detach()):
+        tile = tile - tile.min()
+        if tile.max() > 0:
+            tile = tile / tile.max()
+        row, column = divmod(channel, columns)
+        top, left = row * height, column * width
+        grid[top : top + height, left : left + width] = tile
+    return grid
 """,
         ),
     ),
@@ -1507,286 +1453,340 @@ def ablate_channel(model, layer, channel, images):
     ),
 )
 
-_LOW = "low = activation.amin((1, 2), keepdim=True)"
-_SPAN = "span = activation.amax((1, 2), keepdim=True) - low"
-_SCALED = "scaled = (activation - low) / span.where(span > 0, 1)"
-_ROWS = "rows = math.ceil(channels / columns)"
-_TILES = "tiles = activation.new_zeros(rows * columns, height, width)"
-_FILLED = "tiles[:channels] = scaled.detach()"
-_WOVEN = "grid = tiles.view(rows, columns, height, width).transpose(1, 2)"
-_JOINED = "return grid.reshape(rows * height, columns * width)"
+_LOGITS = "model(images).gather(1, target.unsqueeze(1))"
+_GRADIENT = "(gradient,) = torch.autograd.grad(target_logits.sum(), captured[-1])"
+_LEAF = "leaf = output.detach().clone().requires_grad_()"
+_PASSED_ON = "return leaf.clone()"
+_HOOKED = (
+    "with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):"
+)
 
-GRID = Exercise(
-    name="feature_map_grid",
-    inputs=_grid_cases,
-    points=3,
-    minutes=20,
-    returns="one picture, (rows*H, columns*W)",
-    bounds=(0, 1),
-    without_common=("input_changed",),  # its own mutant
+# The other way to the gradient: let the graph run from the image through the layer, and keep the
+# layer's output as a tensor of that graph.
+_THROUGH_THE_GRAPH = """
+def capture_gradients(model, layer, images, target):
+    captured = []
+    {start}
+
+    def keep(module, inputs, output):
+        {keep}
+
+    with model.get_submodule(layer).register_forward_hook(keep):
+        logits = model(images)
+    chosen = logits.gather(1, target[:, None]).sum()
+    (gradient,) = torch.autograd.grad(chosen, captured[-1])
+    return gradient
+"""
+_OWN_IMAGES = "images = images.detach().requires_grad_()"
+_KEEP_A_COPY = "captured.append(output.clone())\n        return captured[-1].clone()"
+
+_BACKWARD_HOOK = """
+def capture_gradients(model, layer, images, target):
+    images = images.detach().requires_grad_()
+    captured = []
+    module = model.get_submodule(layer)
+    with module.register_full_backward_hook({hook}):
+        chosen = model(images).gather(1, target[:, None]).sum()
+        torch.autograd.grad(chosen, images)
+    return captured[0]
+"""
+
+GRADIENTS = Exercise(
+    name="capture_gradients",
+    inputs=_gradient_cases,
+    points=4,
+    minutes=25,
+    returns="the gradient, of the shape of the layer's output",
+    without_common=("grads_left", "hooks_left"),  # its own mutants
     hints=(
-        "Two questions that have nothing to do with each other: how bright is each value, and "
-        "where does each channel go? What is the largest minus the smallest value of a channel "
-        "that is silent?",
-        "Scale first: minimum and maximum over dimensions 1 and 2 with `keepdim=True`, and divide "
-        "by 1 where the span is 0. Then make room for rows * columns tiles, all zero, put the "
-        "channels into the first ones, and order the dimensions so that a reshape reads the "
-        "picture line by line.",
-        "`math.ceil(channels / columns)` rows; "
-        "`tiles.view(rows, columns, height, width).transpose(1, 2)` is (rows, H, columns, W), and "
-        "its `reshape(rows * height, columns * width)` is the picture.",
+        "A gradient can be asked for any tensor of the graph, not only for the image. How does the "
+        "tensor at the layer come into your hands, and what would happen if the next layer wrote "
+        "over it?",
+        "What a forward hook returns takes the layer's place. Let it return a tensor of your own, "
+        "keep that, pick each image's target logit and ask `torch.autograd.grad` for the gradient "
+        "of their sum. With frozen parameters nothing requires grad unless you say so.",
+        "In the hook: `leaf = output.detach().clone().requires_grad_()`, keep `leaf`, and return "
+        "`leaf.clone()` (an in-place ReLU must not write on a leaf). Then "
+        "`model(images).gather(1, target.unsqueeze(1)).sum()` and `torch.autograd.grad` of that "
+        "with respect to the last leaf kept.",
     ),
     mutants=(
         Mutant(
-            "scaled_together",
-            "All channels share one scale: the quiet ones cannot be seen.",
-            "Each channel has its own minimum and maximum: reduce over height and width only.",
-            edits=((_LOW, "low = activation.amin()"), (_SPAN, "span = activation.amax() - low")),
+            "softmax_target",
+            "This is the gradient of the softmax probability, not of the logit.",
+            "Probabilities of other classes leak in and saturate: differentiate the raw logit.",
+            edits=((_LOGITS, _LOGITS.replace("(images)", "(images).softmax(1)")),),
         ),
         Mutant(
-            "scaled_row_by_row",
-            "Each row of each map was scaled by itself.",
-            "Reduce over both dimensions, height and width.",
+            "log_softmax_target",
+            "This is the gradient of a log-probability, not of the logit.",
+            "A loss mixes in every class: differentiate the target logit itself.",
+            edits=((_LOGITS, _LOGITS.replace("(images)", "(images).log_softmax(1)")),),
+        ),
+        Mutant(
+            "cross_entropy",
+            "This is the gradient of the mean cross-entropy loss.",
+            "A loss asks how wrong the answer is; the question here is what moves one logit.",
+            edits=((_LOGITS, "nn.functional.cross_entropy(model(images), target)"),),
+        ),
+        Mutant(
+            "sum_of_all_logits",
+            "This is the gradient of the sum of all logits: the same for every class.",
+            "Pick one logit per image: the one that `target` names.",
+            edits=((_LOGITS, "model(images)"),),
+        ),
+        Mutant(
+            "predicted_class",
+            "This is the gradient of the class the model predicts, not of the class asked about.",
+            "`target` may name any class; the prediction plays no part.",
+            edits=((_LOGITS, "model(images).amax(1)"),),
+        ),
+        Mutant(
+            "max_over_batch",
+            "Only one image of the batch has a gradient: one maximum was taken over all logits.",
+            "Choose one logit for each image before you reduce.",
+            edits=((_LOGITS, "model(images).max()"),),
+        ),
+        Mutant(
+            "first_target_for_all",
+            "Every image was asked about the first image's class.",
+            "`target` has one entry per image: index rows and columns together.",
+            edits=((_LOGITS, "model(images)[:, target[0]]"),),
+        ),
+        Mutant(
+            "all_targets_for_all",
+            "Each image was asked about every class in `target`: `logits[:, target]` is (N, N).",
+            "Take one logit from each row.",
+            edits=((_LOGITS, "model(images)[:, target]"),),
+        ),
+        Mutant(
+            "averaged_over_images",
+            "Each gradient is divided by the batch size.",
+            "The batch size must not matter: sum the chosen logits, do not average them.",
+            edits=((_GRADIENT, _GRADIENT.replace(".sum()", ".mean()")),),
+        ),
+        Mutant(
+            "backward_on_vector",
+            "One logit per image makes a vector, and a gradient is asked of one number.",
+            "No logit depends on another image: their sum has every image's own gradient in it.",
+            edits=((_GRADIENT, _GRADIENT.replace(".sum()", "")),),
+        ),
+        Mutant(
+            "after_the_inplace_relu",
+            "This is the gradient after the in-place ReLU, which wrote over the tensor you kept.",
+            "Hand the next layer a copy, so that yours stays what the layer gave.",
+            body=_THROUGH_THE_GRAPH.format(start=_OWN_IMAGES, keep="captured.append(output)"),
+        ),
+        Mutant(
+            "leaf_overwritten",
+            "The in-place ReLU wanted to write over your leaf.",
+            "Hand the next layer a copy of it.",
+            edits=((_PASSED_ON, "return leaf"),),
+        ),
+        Mutant(
+            "full_backward_hook",
+            "`register_full_backward_hook` does not go together with an in-place operation after "
+            "the layer.",
+            "Get hold of the output itself, in a forward hook, and ask for the gradient at it.",
+            body=_BACKWARD_HOOK.format(hook="lambda m, inner, outer: captured.append(outer[0])"),
+        ),
+        Mutant(
+            "gradient_at_the_input",
+            "This is the gradient at the layer's input: a backward hook gets `(module, "
+            "grad_input, grad_output)`.",
+            "Asked for is the gradient at what the layer gives.",
             edits=(
-                (_LOW, _LOW.replace("(1, 2)", "2")),
-                (_SPAN, _SPAN.replace("(1, 2)", "2")),
+                (_LEAF, "leaf = inputs[0].detach().clone().requires_grad_()"),
+                (_PASSED_ON, "return module.forward(leaf.clone())"),
             ),
         ),
         Mutant(
-            "scaled_across_channels",
-            "Each place was scaled across the channels.",
-            "Dimension 0 counts the channels; reduce over height and width.",
+            "gradient_at_the_image",
+            "This is the gradient at the image, not at the layer.",
+            "Ask `torch.autograd.grad` for the tensor that you kept in the hook.",
             edits=(
-                (_LOW, _LOW.replace("(1, 2)", "0")),
-                (_SPAN, _SPAN.replace("(1, 2)", "0")),
+                (f"    {_HOOKED}", f"    images = images.detach().requires_grad_()\n    {_HOOKED}"),
+                (_LEAF, "leaf = output"),
+                ("captured[-1])", "images)"),
             ),
         ),
         Mutant(
-            "division_by_zero",
-            "A constant channel was divided by its span, which is zero.",
-            "Divide by something else where the span is zero; the numerator is zero there anyway.",
-            edits=((_SCALED, "scaled = (activation - low) / span"),),
+            "another_tensor_went_on",
+            "The logits do not depend on the tensor you kept: the network went on with another "
+            "one.",
+            "Return from the hook what you kept, or a copy of it that keeps the graph.",
+            edits=((_PASSED_ON, "return None"),),
         ),
         Mutant(
-            "large_epsilon",
-            "The number added against division by zero is so large that quiet channels grow dim.",
-            "Replace the span only where it is zero.",
-            edits=((_SCALED, "scaled = (activation - low) / (span + 1e-3)"),),
+            "needs_trainable_parameters",
+            "With frozen parameters there is no graph: nothing requires grad.",
+            "Your own tensor must require grad, or the images that you pass.",
+            body=_THROUGH_THE_GRAPH.format(start="", keep=_KEEP_A_COPY),
         ),
         Mutant(
-            "constant_is_one",
-            "A constant channel came out bright.",
-            "It has nothing to show: all 0.",
-            edits=((_SCALED, "scaled = ((activation - low) / span).nan_to_num(1.0)"),),
+            "callers_images_require_grad",
+            "`requires_grad` was turned on for the caller's own images.",
+            "Work on a detached copy, or let the graph begin at the layer.",
+            body=_THROUGH_THE_GRAPH.format(start="images.requires_grad_()", keep=_KEEP_A_COPY),
         ),
         Mutant(
-            "constant_is_grey",
-            "A constant channel came out grey.",
-            "It has nothing to show: all 0.",
-            edits=((_SCALED, "scaled = ((activation - low) / span).nan_to_num(0.5)"),),
+            "no_grad_forward",
+            "The forward pass ran under `torch.no_grad`, so there is nothing to differentiate.",
+            "Let the forward pass record its graph.",
+            edits=(("torch.enable_grad()", "torch.no_grad()"),),
         ),
         Mutant(
-            "constant_kept_as_it_was",
-            "A constant channel kept its value.",
-            "It has nothing to show: all 0.",
+            "first_run_kept",
+            "Where the layer runs more than once this is the gradient at its first output.",
+            "The last run counts; a backward pass meets the runs in reverse order.",
+            edits=((_GRADIENT, _GRADIENT.replace("[-1]", "[0]")),),
+        ),
+        Mutant(
+            "grads_left",
+            "`backward()` also filled the `.grad` of parameters.",
+            "`torch.autograd.grad(output, tensor)` asks for one gradient and leaves nothing "
+            "behind.",
+            edits=(
+                (_GRADIENT, "target_logits.sum().backward()\n    gradient = captured[-1].grad"),
+            ),
+        ),
+        Mutant(
+            "hooks_left",
+            "The hook was never removed.",
+            "The registration returns a handle: keep it and remove it, or use it in a `with`.",
             edits=(
                 (
-                    _SCALED,
-                    "scaled = torch.where(span > 0, (activation - low) / span, "
-                    "activation.clamp(0, 1))",
+                    _HOOKED,
+                    "model.get_submodule(layer).register_forward_hook(restart_graph)\n"
+                    "    with torch.enable_grad():",
                 ),
             ),
         ),
         Mutant(
-            "divided_by_maximum",
-            "Each channel was divided by its maximum; its minimum is not 0.",
-            "First take the minimum away, then divide by what is left.",
+            "hooks_left_on_error",
+            "The hook is removed after the forward pass, but not when that pass fails.",
+            "Put the removal where it happens in any case: `finally`, or the end of a `with`.",
             edits=(
                 (
-                    _SCALED,
-                    "top = activation.amax((1, 2), keepdim=True)\n"
-                    "    scaled = activation / top.where(top != 0, 1)",
+                    _HOOKED,
+                    "handle = model.get_submodule(layer).register_forward_hook(restart_graph)\n"
+                    "    with torch.enable_grad():",
                 ),
+                ("    return gradient\n", "    handle.remove()\n    return gradient\n"),
             ),
         ),
         Mutant(
-            "divided_by_maximum_after_shift",
-            "After the minimum was taken away, the channel was divided by its old maximum.",
-            "The range is the maximum minus the minimum.",
-            edits=((_SPAN, "span = activation.amax((1, 2), keepdim=True)"),),
+            "outermost_part",
+            "Only the first part of a dotted name was followed: this is the gradient at the whole "
+            "container.",
+            "`blocks.0.conv` is inside `blocks`: `model.get_submodule` follows the dots.",
+            edits=((_HOOKED, _HOOKED.replace("(layer)", "(layer.split('.')[0])")),),
         ),
         Mutant(
-            "clamped",
-            "The values were cut off at 0 and 1, not scaled.",
-            "Subtract the minimum and divide by the span.",
-            edits=((_SCALED, "scaled = activation.clamp(0, 1)"),),
+            "getattr_without_dots",
+            "`getattr` looks for one attribute with dots in its name.",
+            "`model.get_submodule` follows the dots.",
+            edits=(
+                (_HOOKED, _HOOKED.replace("model.get_submodule(layer)", "getattr(model, layer)")),
+            ),
         ),
         Mutant(
-            "sigmoid",
-            "The values went through a sigmoid.",
-            "The minimum becomes exactly 0 and the maximum exactly 1.",
-            edits=((_SCALED, "scaled = activation.sigmoid()"),),
+            "unknown_layer_is_a_key_error",
+            "An unknown layer raises KeyError.",
+            "`model.get_submodule` raises AttributeError for a name that is not there.",
+            edits=(("model.get_submodule(layer)", "dict(model.named_modules())[layer]"),),
         ),
         Mutant(
-            "upside_down",
-            "Bright and dark are exchanged.",
-            "The maximum becomes 1.",
-            edits=((_FILLED, "tiles[:channels] = torch.where(span > 0, 1 - scaled, 0).detach()"),),
+            "activation_returned",
+            "This is the activation itself, not its gradient.",
+            "Return what `torch.autograd.grad` gives.",
+            edits=(("return gradient\n", "return captured[-1].detach()\n"),),
         ),
         Mutant(
-            "bytes",
-            "The values go to 255.",
-            "They stay floats between 0 and 1.",
-            edits=((_FILLED, "tiles[:channels] = 255 * scaled.detach()"),),
+            "gradient_times_activation",
+            "This is the gradient times the activation.",
+            "That is a way to read the gradient; here it stands alone.",
+            edits=(("return gradient\n", "return gradient * captured[-1].detach()\n"),),
         ),
         Mutant(
-            "column_by_column",
-            "The channels run down the columns.",
-            "Channel 1 stands to the right of channel 0.",
+            "magnitude",
+            "The signs are gone.",
+            "Return the gradient itself, with its signs.",
+            edits=(("return gradient\n", "return gradient.abs()\n"),),
+        ),
+        Mutant(
+            "positive_part",
+            "Negative derivatives were clamped away.",
+            "Return the gradient itself, with its signs.",
+            edits=(("return gradient\n", "return gradient.relu()\n"),),
+        ),
+        Mutant(
+            "averaged_over_places",
+            "The gradient was averaged over height and width.",
+            "That is a step of Grad-CAM; here the whole gradient is asked for.",
+            edits=(("return gradient\n", "return gradient.mean((2, 3))\n"),),
+        ),
+        Mutant(
+            "train_mode",
+            "The model ran in train mode, where BatchNorm, dropout and others behave differently.",
+            "Leave the model in the mode you were given.",
             edits=(
                 (
-                    _WOVEN,
-                    "grid = tiles.view(columns, rows, height, width).permute(1, 2, 0, 3)",
-                ),
-            ),
-        ),
-        Mutant(
-            "rows_for_columns",
-            "`columns` was taken for the number of rows.",
-            "It says how many channels stand side by side.",
-            edits=((_ROWS, "rows, columns = columns, math.ceil(channels / columns)"),),
-        ),
-        Mutant(
-            "columns_ignored",
-            "The number of columns does not follow `columns`: the grid was made as square as it "
-            "can be.",
-            "`columns` is given; compute the rows from it.",
-            edits=(
-                (
-                    _ROWS,
-                    "columns = math.ceil(math.sqrt(channels))\n    " + _ROWS,
-                ),
-            ),
-        ),
-        Mutant(
-            "last_row_dropped",
-            "The last row, which is not full, is missing.",
-            "Round the number of rows up.",
-            edits=(
-                (_ROWS, "rows = channels // columns"),
-                (_FILLED, "tiles[:channels] = scaled.detach()[: rows * columns]"),
-            ),
-        ),
-        Mutant(
-            "one_row_too_many",
-            "There is an empty row where the channels fill the grid exactly.",
-            "`channels // columns + 1` is one too many then: round up instead.",
-            edits=((_ROWS, "rows = channels // columns + 1"),),
-        ),
-        Mutant(
-            "no_free_places",
-            "The channels do not fill the last row, and the reshape wants them to.",
-            "Make a tensor of rows * columns tiles first, all zero.",
-            edits=((_TILES, ""), (_FILLED, "tiles = scaled.detach()")),
-        ),
-        Mutant(
-            "free_places_bright",
-            "The free places of the last row are bright.",
-            "They are 0.",
-            edits=((_TILES, _TILES.replace("zeros", "ones")),),
-        ),
-        Mutant(
-            "last_channel_repeated",
-            "The free places of the last row show a channel again.",
-            "They are 0.",
-            edits=(
-                (_FILLED, "tiles[:] = scaled.detach()[-1]; tiles[:channels] = scaled.detach()"),
-            ),
-        ),
-        Mutant(
-            "reshaped_without_reordering",
-            "The maps are torn: a reshape alone reads one channel after the other.",
-            "A line of the picture runs across its tiles: bring the dimensions into the order "
-            "(rows, H, columns, W) first.",
-            edits=((_WOVEN, "grid = tiles"),),
-        ),
-        Mutant(
-            "tiles_transposed",
-            "Each map is transposed: its rows run downwards.",
-            "The dimensions in order are (rows, H, columns, W).",
-            edits=(
-                (
-                    _WOVEN,
-                    "grid = tiles.view(rows, columns, height, width).permute(0, 3, 1, 2)",
-                ),
-                (_JOINED, "return grid.reshape(rows * width, columns * height)"),
-            ),
-        ),
-        Mutant(
-            "last_channel_first",
-            "The channels stand in reverse order.",
-            "Channel 0 is at the top left.",
-            edits=((_FILLED, "tiles[:channels] = scaled.detach().flip(0)"),),
-        ),
-        Mutant(
-            "gaps_between_tiles",
-            "There are gaps between the maps.",
-            "They touch: the picture is exactly (rows*H, columns*W).",
-            edits=(
-                (
-                    _TILES,
-                    "height, width = height + 1, width + 1\n"
-                    "    scaled = nn.functional.pad(scaled, (0, 1, 0, 1))\n    " + _TILES,
-                ),
-            ),
-        ),
-        Mutant(
-            "four_dimensions",
-            "The grid is still in pieces: (rows, H, columns, W).",
-            "Join the first two and the last two dimensions.",
-            edits=((_JOINED, "return grid"),),
-        ),
-        Mutant(
-            "input_changed",
-            "The minimum was subtracted from the caller's own activation.",
-            "Work on a copy: `-=` writes into what you were given.",
-            edits=(
-                (
-                    _SCALED,
-                    "activation, low = activation.detach(), low.detach()\n"
-                    "    activation -= low\n"
-                    "    scaled = activation / span.where(span > 0, 1)",
+                    f"target_logits = {_LOGITS}",
+                    f"model.train(); target_logits = {_LOGITS}; model.eval()",
                 ),
             ),
         ),
     ),
     accepted=(
         Accepted(
-            "tiny_epsilon",
-            edits=((_SCALED, "scaled = (activation - low) / (span + 1e-12)"),),
+            "graph_from_the_image",
+            body=_THROUGH_THE_GRAPH.format(start=_OWN_IMAGES, keep=_KEEP_A_COPY),
         ),
         Accepted(
-            "nan_replaced",
-            edits=((_SCALED, "scaled = ((activation - low) / span).nan_to_num(0.0)"),),
+            "backward_to_the_leaf",
+            edits=(
+                (
+                    _GRADIENT,
+                    "target_logits.sum().backward(inputs=[captured[-1]])\n"
+                    "    gradient = captured[-1].grad",
+                ),
+            ),
         ),
         Accepted(
-            "tile_by_tile",
+            "hook_on_the_tensor",
             body="""
-def feature_map_grid(activation, columns):
-    channels, height, width = activation.shape
-    rows = -(-channels // columns)
-    grid = activation.new_zeros(rows * height, columns * width)
-    for channel, tile in enumerate(activation.detach()):
-        tile = tile - tile.min()
-        if tile.max() > 0:
-            tile = tile / tile.max()
-        row, column = divmod(channel, columns)
-        top, left = row * height, column * width
-        grid[top : top + height, left : left + width] = tile
-    return grid
+def capture_gradients(model, layer, images, target):
+    images = images.detach().requires_grad_()
+    gradients = []
+
+    def watch(module, inputs, output):
+        output = output.clone()
+        output.register_hook(gradients.append)
+        return output
+
+    handle = model.get_submodule(layer).register_forward_hook(watch)
+    try:
+        logits = model(images)
+    finally:
+        handle.remove()
+    chosen = logits[torch.arange(len(images)), target]
+    torch.autograd.grad(chosen.sum(), images)
+    return gradients[0]
+""",
+        ),
+        Accepted(
+            "one_image_at_a_time",
+            append="""
+_batched = capture_gradients
+
+
+def capture_gradients(model, layer, images, target):
+    return torch.cat([_batched(model, layer, images[i : i + 1], target[i : i + 1])
+                      for i in range(len(images))])
 """,
         ),
     ),
 )
 
-LESSON = Lesson("l02_hooks", "Hooks", (ACTIVATIONS, RECORDER, GRADIENTS, ABLATION, GRID))
+LESSON = Lesson("l02_hooks", "Hooks", (ACTIVATIONS, RECORDER, GRID, ABLATION, GRADIENTS))

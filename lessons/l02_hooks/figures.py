@@ -67,7 +67,7 @@ def feature_map_wall(course: Any) -> Figure:
         rows.append(_tiles(course, maps, len(maps)))
         labels.append(f"{layer.removesuffix('.depthwise')}   {maps.shape[1]}×{maps.shape[2]}")
     wall = torch.cat(rows)
-    figure = new_figure(12.2, 11)
+    figure = new_figure(11.9, 11)
     axes = figure.add_subplot()
     axes.imshow(wall.numpy(), interpolation="nearest")
     style_axes(axes)
@@ -75,6 +75,7 @@ def feature_map_wall(course: Any) -> Figure:
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.set_frame_on(False)
+    axes.set_anchor("E")  # the free space belongs to the names at the left
     return figure
 
 
