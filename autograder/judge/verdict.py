@@ -120,7 +120,8 @@ class _Judgement:
             error = _checked_error(record.get("error"))
             if error["type"] != "NotImplementedError":
                 continue
-            if error["message"].startswith(own):
+            # nbgrader's own stub says nothing more.
+            if not error["message"] or error["message"].startswith(own):
                 return self._none("not_attempted", f"`{self.exercise.name}` is not written yet.")
             if match := re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"]):
                 other = match[2] if match[1] == f"{self.expectation.stem}." else match[1] + match[2]
