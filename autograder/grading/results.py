@@ -24,8 +24,9 @@ class ExerciseResult:
         points: None when ungraded.
         max_points: full marks.
         diagnosis: id of the mistake recognised, or None.
-        message: the sentence; holds no expected value. Words of the student's own exception in it
-            may hold hidden inputs: feedback shows it through `plain.without_data`.
+        message: the sentence, or why it is ungraded; holds no expected value. Words of the
+            student's own exception in it may hold hidden inputs: feedback shows it through
+            `plain.without_data`.
         case: the first case that failed.
         picture: yours and expected on a public case, as data addresses of PNG; only in feedback.
     """
@@ -81,44 +82,47 @@ def collect(
 
 
 def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> StudentResult:
-    exercises, usages, faults = [], [], []
-    for stem in stems:
-        for exercise in lesson(stem).exercises:
-            identity = f"{stem}.{exercise.name}"
-            if (task := grader.task(submission, stem, exercise.name)) is None:
-                outcome, why = _not_read(submission, stem)
-                exercises.append(
-                    ExerciseResult(identity, outcome, 0.0, exercise.points, message=why)
-                )
-                continue
-            if (entry := grader.journal.entries.get(task.key)) is None:
-                faults.append(grader.faults.get(task.key, "the run was stopped before it"))
-                exercises.append(ExerciseResult(identity, "ungraded", None, exercise.points))
-                continue
-            usages.append(entry["usage"])
-            exercises.append(_result(entry))
-    status, reason = _status(submission, faults)
+    exercises = [
+        exercise_result(submission, stem, exercise.name, grader)
+        for stem in stems
+        for exercise in lesson(stem).exercises
+    ]
+    status, reason = _status(submission, [e.message for e in exercises if e.points is None])
     return StudentResult(
         student=submission.student,
         origin=plain_line(submission.origin),
         status=status,
         exercises=tuple(exercises),
         reason=plain_line(reason),
-        usage=_total(usages),
+        usage=_usage(submission, grader),
     )
+
+
+def exercise_result(submission: Submission, stem: str, name: str, grader: Grader) -> ExerciseResult:
+    """What the journal, or the lack of a file, says of one exercise."""
+    task = grader.task(submission, stem, name)
+    entry = None if task is None else grader.journal.entries.get(task.key)
+    if entry is not None:
+        return _judged(entry)
+    identity, points = f"{stem}.{name}", lesson(stem).exercise(name).points
+    if task is not None:
+        fault = grader.faults.get(task.key, "the run was stopped before it")
+        return ExerciseResult(identity, "ungraded", None, points, message=plain_line(fault))
+    outcome, why = _not_read(submission, stem)
+    return ExerciseResult(identity, outcome, 0.0, points, message=plain_line(why))
 
 
 def _not_read(submission: Submission, stem: str) -> tuple[str, str]:
     """Outcome and sentence of an exercise whose file could not be read, or was not handed in."""
     if why := submission.problems.get(stem):
-        return "error", plain_line(why)
+        return "error", why
     whole = submission.problems.get("", "")
     if submission.sources or not whole:  # then what is said of the whole is a note
-        return "not_attempted", plain_line(f"{NOT_HANDED_IN} {whole}")
-    return "error", plain_line(whole)
+        return "not_attempted", f"{NOT_HANDED_IN} {whole}"
+    return "error", whole
 
 
-def _result(entry: Mapping[str, Any]) -> ExerciseResult:
+def _judged(entry: Mapping[str, Any]) -> ExerciseResult:
     verdict = entry["verdict"]
     return ExerciseResult(
         id=verdict["exercise"],
@@ -141,7 +145,11 @@ def _status(submission: Submission, faults: list[str]) -> tuple[str, str]:
     return "graded", " ".join(submission.problems.values())
 
 
-def _total(usages: list[dict[str, float]]) -> dict[str, float]:
+def _usage(submission: Submission, grader: Grader) -> dict[str, float]:
+    """Sums over the checks of a submission; of memory, the peak."""
+    tasks = grader.tasks([submission])
+    entries = [grader.journal.entries.get(task.key, {}) for task in tasks]
+    usages = [entry["usage"] for entry in entries if entry]
     return {
         "cpu_seconds": round(sum(usage["cpu_seconds"] for usage in usages), 3),
         "peak_rss": max((usage["peak_rss"] for usage in usages), default=0),

@@ -61,7 +61,6 @@ def student_page(row: StudentResult, record: dict[str, Any]) -> str:
         "student.html",
         title=f"Feedback for {row.student}",
         row=row,
-        # Why a check failed to run is our affair; what could not be read is theirs.
         reason=without_data(row.reason) if row.status != "ungraded" else "",
         chapters=chapters(row.exercises),
         record=record,
@@ -77,7 +76,7 @@ def chapters(exercises: Sequence[ExerciseResult]) -> list[Chapter]:
 
 
 def _chapter(stem: str, results: list[ExerciseResult]) -> Chapter:
-    messages = {result.message for result in results}
+    messages = {_sentence(result) for result in results}
     # A file that does not load says so once, not once for each exercise.
     shared = messages.pop() if len(results) > 1 and len(messages) == 1 else ""
     return Chapter(
@@ -85,9 +84,14 @@ def _chapter(stem: str, results: list[ExerciseResult]) -> Chapter:
         title=lesson(stem).title,
         score=sum(result.points or 0.0 for result in results),
         max_score=sum(result.max_points for result in results),
-        message=without_data(shared),
+        message=shared,
         exercises=tuple(_told(stem, result, shared) for result in results),
     )
+
+
+def _sentence(result: ExerciseResult) -> str:
+    """What a student reads of a result; why a check failed to run is our affair."""
+    return "" if result.points is None else without_data(result.message)
 
 
 def _told(stem: str, result: ExerciseResult, shared: str) -> Told:
@@ -101,7 +105,7 @@ def _told(stem: str, result: ExerciseResult, shared: str) -> Told:
         word="partly right" if partly else WORDS[result.outcome],
         points=result.points,
         max_points=result.max_points,
-        message="" if shared else without_data(result.message),
+        message="" if shared else _sentence(result),
         hint=lesson(stem).exercise(name).hints[0] if worked_on else "",
         command=f"convlens check {stem[4:]}.{name}" if worked_on else "",
         case=picture.get("case", ""),
