@@ -1,8 +1,8 @@
 """The small networks that checks run on, by name and seed.
 
-Each is there for one trap: an in-place ReLU that overwrites what a hook saw, a ReLU that is a function
-and not a module, a shortcut, a BatchNorm that train mode would move. They take RGB images of any size
-from about 12 pixels, and give five logits.
+Each is there for one trap: an in-place ReLU that overwrites what a hook saw, a ReLU that is a
+function and not a module, a shortcut, a BatchNorm that train mode would move. They take RGB images
+of any size from about 12 pixels, and give five logits.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ class Linear(nn.Module):
 class Patches(nn.Module):
     """Patches of 4x4 pixels, seen each for itself: a map over them is known on paper.
 
-    `patch` gives the mean red, green and blue of a patch. Every colour speaks for class 0, and every
-    colour against class 1.
+    `patch` gives the mean red, green and blue of a patch. Every colour speaks for class 0, and
+    every colour against class 1.
     """
 
     def __init__(self) -> None:

@@ -46,8 +46,8 @@ def _layer_cases(rng: Generator) -> dict[str, Case]:
     double = _images(rng, 2, 3, 16, 20, dtype=torch.float64)
     wanting_grad = _images(rng, 2, 3, 12, 16).requires_grad_()
     return {
-        "two images": case("plain", "relu2", _images(rng, 2, 3, 16, 24), [3, 1]),
-        "one image": case("plain", "conv2", _images(rng, 1, 3, 20, 14), [2]),
+        "two images": case("plain", "conv2", _images(rng, 2, 3, 16, 24), [3, 1]),
+        "one image": case("residual", "stem", _images(rng, 1, 3, 20, 14), [2]),
         "in-place ReLU": case("inplace", "conv2", _images(rng, 3, 3, 12, 16), [0, 4, 4]),
         "BatchNorm and dropout": case("normalised", "norm", _images(rng, 2, 3, 14, 18), [1, 0]),
         "float64": case("residual", "conv1", double, [4, 2]),
@@ -94,8 +94,8 @@ def _guided_cases(rng: Generator) -> dict[str, Case]:
     double = _images(rng, 2, 3, 18, 14, dtype=torch.float64)
     wanting_grad = _images(rng, 2, 3, 12, 20).requires_grad_()
     return {
-        "two images": case("plain", "relu2", _images(rng, 2, 3, 16, 24), [3, 1]),
-        "one image": case("plain", "conv2", _images(rng, 1, 3, 20, 14), [2]),
+        "two images": case("plain", "conv2", _images(rng, 2, 3, 16, 24), [3, 1]),
+        "one image": case("residual", "stem", _images(rng, 1, 3, 20, 14), [2]),
         "float64": case("residual", "stem", double, [4, 0]),
         "BatchNorm and dropout": case("normalised", "norm", _images(rng, 2, 3, 14, 18), [1, 0]),
         "one lit patch": case(
