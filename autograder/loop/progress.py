@@ -56,7 +56,7 @@ class Progress:
     def forget_passing(self, exercise_id: str) -> None:
         """An exercise has become a stub again; that it once passed is kept. `save` writes it."""
         if exercise_id in self.standings:
-            self.standings[exercise_id].update(outcome="not_attempted", points=0.0)
+            self.standings[exercise_id].update({"outcome": "not_attempted", "points": 0.0})
 
     def next_hint(self, exercise_id: str, count: int) -> int:
         """Index of the hint to show now: the next one, or the last again; `save` remembers it."""
