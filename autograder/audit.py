@@ -78,7 +78,8 @@ def _inventory(record: Lesson, source: LessonSource) -> Iterator[str]:
         if exercise.name not in source.exercises:
             yield f"{where} has a check and no solution"
         if len(exercise.mutants) < FEWEST_MUTANTS:
-            yield f"{where} has {len(exercise.mutants)} mutants of its own; {FEWEST_MUTANTS} are asked"
+            count = len(exercise.mutants)
+            yield f"{where} has {count} mutants of its own; {FEWEST_MUTANTS} are asked"
         if len(exercise.hints) != HINTS or not all(exercise.hints):
             yield f"{where} does not have {HINTS} hints"
         if exercise.points <= 0 or exercise.minutes <= 0:

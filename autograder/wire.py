@@ -1,9 +1,9 @@
 """The frames that pass between a worker and its judge: a JSON header and raw tensor bytes.
 
-A frame holds *plain data*: None, bool, int, float, str, list, tuple, dict, tensors, a model named by
-registry and seed, or a note that something else came back. The judge reads frames that hostile code
-may have written. So every length, depth, dtype and shape is checked before anything is allocated,
-and nothing is ever unpickled.
+A frame holds *plain data*: None, bool, int, float, str, list, tuple, dict, tensors, a model named
+by registry and seed, or a note that something else came back. The judge reads frames that hostile
+code may have written. So every length, depth, dtype and shape is checked before anything is
+allocated, and nothing is ever unpickled.
 
 Layout: ``b"CVL1"``, header length (u32), tensor length (u64), header (JSON), tensors (safetensors).
 """

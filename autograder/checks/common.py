@@ -1,7 +1,7 @@
-"""Mistakes that can be made in every exercise: wrappers around the right answer that spoil one thing.
+"""Mistakes that can be made in every exercise: wrappers around the right answer.
 
-Most carry the id that the ladder itself gives to what it finds; the rest are recognised by what they
-return, as an exercise's own mutants are.
+Each spoils one thing. Most carry the id that the ladder itself gives to what it finds; the rest are
+recognised by what they return, as an exercise's own mutants are.
 """
 
 from __future__ import annotations

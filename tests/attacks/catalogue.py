@@ -239,8 +239,9 @@ ATTACKS = [
         "import autograder.worker.serve as serve\n"
         "import autograder.worker.observe as observe\n"
         "def forged(student, call, inputs, filename, device='cpu'):\n"
-        "    return {'status': 'returned', 'value': torch.zeros(2, 16, 24), 'outcome': 'passed',\n"
-        "            'again': torch.zeros(2, 16, 24), 'effects': [], 'printed': '', 'points': 100}\n"
+        "    zeros = torch.zeros(2, 16, 24)\n"
+        "    return {'status': 'returned', 'value': zeros, 'outcome': 'passed',\n"
+        "            'again': zeros, 'effects': [], 'printed': '', 'points': 100}\n"
         "serve.observe = observe.observe = forged\n",
     ),
     Attack(

@@ -119,10 +119,11 @@ def _nbgrader(folder: Path, arguments: argparse.Namespace) -> None:
         )
 
     nbgrader("generate_assignment", STEM)
+    blank = notebook_bytes(notebook(STEM)).decode()
     for number in range(arguments.students):
         place = course / "submitted" / f"s{number}" / STEM
         place.mkdir(parents=True)
-        (place / "lesson.ipynb").write_text(_solved(notebook_bytes(notebook(STEM)).decode(), number))
+        (place / "lesson.ipynb").write_text(_solved(blank, number))
     started = time.perf_counter()
     nbgrader("autograde", STEM)
     stock = (time.perf_counter() - started) / arguments.students

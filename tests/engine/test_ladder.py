@@ -30,11 +30,17 @@ def _body(lines: str) -> Verdict:
 @pytest.mark.parametrize(
     ("lines", "outcome", "words"),
     [
-        ("raise NotImplementedError('l11_saliency.saliency_map: not written yet')",)
-        + ("not_attempted", "is not written yet"),
+        (
+            "raise NotImplementedError('l11_saliency.saliency_map: not written yet')",
+            "not_attempted",
+            "is not written yet",
+        ),
         ("raise NotImplementedError()", "not_attempted", "is not written yet"),
-        ("raise NotImplementedError('l11_saliency.smooth_grad: not written yet')",)
-        + ("not_attempted", "calls `smooth_grad`, which is not written yet"),
+        (
+            "raise NotImplementedError('l11_saliency.smooth_grad: not written yet')",
+            "not_attempted",
+            "calls `smooth_grad`, which is not written yet",
+        ),
         ("return undefined", "error", "raised NameError: name 'undefined' is not defined (line 5"),
         ("import sys; sys.exit()", "error", "ended the program with SystemExit"),
         ("return saliency_map(model, images, target)", "error", "raised RecursionError"),

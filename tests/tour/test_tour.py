@@ -89,7 +89,13 @@ def test_chromium_opens_it_from_disk_in_both_schemes(page: Path, tmp_path: Path)
     for scheme in ("0", "1"):
         shot = tmp_path / f"{scheme}.png"
         subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / scheme}", "--window-size=900,700", f"--blink-settings=preferredColorScheme={scheme}", f"--screenshot={shot}", page.as_uri()],
+            [
+                *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+                *("--no-first-run", "--disable-background-networking", "--disable-sync"),
+                *("--disable-component-update", f"--user-data-dir={tmp_path / scheme}"),
+                *("--window-size=900,700", f"--blink-settings=preferredColorScheme={scheme}"),
+                *(f"--screenshot={shot}", page.as_uri()),
+            ],
             check=True,
             capture_output=True,
             timeout=120,
