@@ -55,7 +55,7 @@ def _block_maps(network: nn.Module) -> list[str]:
 
 
 def feature_map_wall(course: Any) -> Figure:
-    """Sixteen channels of every block, from the top down; a silent channel is left empty."""
+    """Sixteen channels of every block, from the top down; a silent channel is a faint grey."""
     seen = _photos()
     layers = _block_maps(seen.classifier.network)
     activations = course.l02_hooks.capture_activations(
@@ -67,7 +67,7 @@ def feature_map_wall(course: Any) -> Figure:
         rows.append(_tiles(course, maps, len(maps)))
         labels.append(f"{layer.removesuffix('.depthwise')}   {maps.shape[1]}×{maps.shape[2]}")
     wall = torch.cat(rows)
-    figure = new_figure(11.9, 11)
+    figure = new_figure(8.8, 7.7)
     axes = figure.add_subplot()
     axes.imshow(wall.numpy(), interpolation="nearest")
     style_axes(axes)
@@ -80,11 +80,13 @@ def feature_map_wall(course: Any) -> Figure:
 
 
 def _tiles(course: Any, maps: Tensor, columns: int) -> Tensor:
-    """A row of channels as RGBA: each on its own scale, gaps between them, silent ones empty."""
+    """A row of channels as RGBA: each on its own scale, gaps between them, silent ones faint."""
     even = functional.interpolate(maps[None], (SIDE, SIDE), mode="area")
     padded = functional.pad(even, (MARGIN,) * 4, mode="replicate")[0]
     grid = course.l02_hooks.feature_map_grid(padded, columns)
-    opaque = torch.where(maps.amax((1, 2)) > 0, 1.0, 0.12).view(columns, 1, 1)
+    speaks = maps.amax((1, 2)) > 0
+    grid[:, ~speaks.repeat_interleave(TILE)] = torch.nan  # no number: drawn in grey
+    opaque = torch.where(speaks, 1.0, 0.25).view(columns, 1, 1)
     alpha = functional.pad(opaque.expand(columns, SIDE, SIDE), (MARGIN,) * 4)
     return torch.cat([colour(grid), torch.cat(list(alpha), 1)[None]]).permute(1, 2, 0)
 
@@ -125,7 +127,7 @@ def channel_ablated(course: Any) -> Figure:
     network, images = seen.classifier.network, seen.images[:1]
     with torch.inference_mode():
         whole = network(images)
-    figure = new_figure(10, 6)
+    figure = new_figure(8.4, 5.4)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.1))
     for row, (layer, channel) in enumerate((("stem", 8), ("head", 112))):
         activation = course.l02_hooks.capture_activations(network, [layer], images)[layer]
@@ -165,7 +167,7 @@ def guess_and_truth(course: Any) -> Figure:
     with torch.inference_mode():
         whole = network(images)
     target = whole.argmax(1).clone()
-    figure = new_figure(9, 4.4)
+    figure = new_figure(8, 4)
     for number, (layer, shade) in enumerate((("stages.2", ORANGE), ("head", PURPLE))):
         activation = lesson.capture_activations(network, [layer], images)[layer]
         gradient = lesson.capture_gradients(network, layer, images, target)
@@ -203,7 +205,7 @@ def own_scale_and_common_scale(course: Any) -> Figure:
     _, height, width = framed.shape
     common = course.l02_hooks.feature_map_grid(framed, 8)
     common = common.view(6, height, 8, width)[:, 1:-1, :, 1:-1].reshape(own.shape)
-    return image_grid([own, common], ["each by itself", "one scale for all"], inches=4.6)
+    return image_grid([own, common], ["each by itself", "one scale for all"], inches=3.7)
 
 
 def one_channel_many_photos(course: Any) -> Figure:
@@ -217,4 +219,4 @@ def one_channel_many_photos(course: Any) -> Figure:
     light = functional.interpolate(maps / maps.max(), size, mode="bilinear", align_corners=False)
     pictures = (seen.rgb * (0.35 + 0.65 * light))[strongest]
     titles = [f"{seen.names[i]}, {float(maps[i].max()):.1f}" for i in strongest.tolist()]
-    return image_grid(pictures, titles, inches=2.2)
+    return image_grid(pictures, titles, inches=1.6)

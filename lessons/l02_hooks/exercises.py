@@ -1,0 +1,151 @@
+# Stubs of l02_hooks, version 05d3ad7c5f68. Complete them here; `convlens check l02_hooks` says what is right.
+"""Lesson 2: look inside a forward pass with hooks, and change what passes through.
+
+A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
+handle is a context manager: after its ``with`` block the hook is gone, even if the block failed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+
+def capture_activations(
+    model: nn.Module, layers: Sequence[str], images: Tensor
+) -> dict[str, Tensor]:
+    """What each named layer gives for these images.
+
+    Args:
+        model: any network.
+        layers: dotted module names, such as ``["conv1", "blocks.3.relu"]``.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        Each layer's output by name, in the order of `layers`, detached. It is what the layer gave,
+        even if a later layer overwrites it in place. If a layer runs twice, its last output counts.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        KeyError: the layer exists but the forward pass does not run it.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(inplace=True))
+    >>> capture_activations(model, ["1"], torch.zeros(2, 3, 2, 2))["1"].shape
+    torch.Size([2, 5])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l02_hooks.capture_activations: not written yet")
+
+
+class ActivationRecorder:
+    """Keep what the named layers give, for as long as a ``with`` block lasts.
+
+    Each forward pass inside the block overwrites the one before. The record can be read after the
+    block, and each new block starts with an empty one.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> with ActivationRecorder(model, ["1"]) as recorder:
+    ...     logits = model(torch.ones(2, 3, 2, 2))
+    >>> torch.equal(recorder.activations["1"], logits)
+    True
+    """
+
+    activations: dict[str, Tensor]
+
+    def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        """Find the layers; the model is not touched before the block begins.
+
+        Args:
+            model: any network.
+            layers: dotted module names.
+
+        Raises:
+            AttributeError: the model has no layer of that name.
+        """
+        # YOUR CODE HERE
+        raise NotImplementedError("l02_hooks.ActivationRecorder: not written yet")
+
+    def __enter__(self) -> ActivationRecorder:
+        """Begin to record: `activations` fills with detached copies, by layer name."""
+        # YOUR CODE HERE
+        raise NotImplementedError("l02_hooks.ActivationRecorder: not written yet")
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop recording and leave no hook behind. An exception goes on to the caller."""
+        # YOUR CODE HERE
+        raise NotImplementedError("l02_hooks.ActivationRecorder: not written yet")
+
+
+def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
+    """All channels of one image's activation as one grey picture.
+
+    Args:
+        activation: float (C, H, W), one layer's output for one image.
+        columns: channels in a row of the picture, at least 1.
+
+    Returns:
+        Float (rows*H, columns*W) in [0, 1]: channel 0 at the top left, channel 1 to its right. Each
+        channel's own minimum becomes 0 and its maximum 1. A constant channel is all 0, and so are
+        the free places at the end of the last row.
+
+    >>> feature_map_grid(torch.tensor([[[2.0, 4.0]], [[7.0, 7.0]], [[-1.0, 0.0]]]), columns=2)
+    tensor([[0., 1., 0., 0.],
+            [0., 1., 0., 0.]])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l02_hooks.feature_map_grid: not written yet")
+
+
+def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
+    """The logits when one channel of one layer is silent.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted module name.
+        channel: which channel of the layer's output becomes zero, for every image and in every run.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        Logits (N, K), detached.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        IndexError: the layer has no such channel.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    >>> ablate_channel(model, "1", 2, torch.ones(1, 3, 2, 2))[0, 2].item()
+    0.0
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l02_hooks.ablate_channel: not written yet")
+
+
+def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
+    """The gradient of each image's target logit with respect to one layer's output.
+
+    Args:
+        model: a classifier, logits (N, K). Its parameters may be frozen.
+        layer: dotted module name.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+
+    Returns:
+        The gradient, of the shape of the layer's output. Detached. No ``.grad`` is filled. If the
+        layer runs twice, it is the gradient at its last output.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> capture_gradients(model, "1", torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
+    tensor([[1., 0., 0., 0., 0.],
+            [0., 0., 0., 0., 1.]])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l02_hooks.capture_gradients: not written yet")
