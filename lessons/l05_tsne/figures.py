@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lessons.toolkit.plots import INK, TITLE_POINTS, new_figure, style_axes
+from lessons.toolkit.plots import INK, LABEL_POINTS, TITLE_POINTS, new_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,11 @@ COLOURS = (
     "#3a78d0", "#9570c8", "#3f9a50", "#cc3377", "#8a8a8a",
 )  # fmt: skip
 FEW = 600  # digits where a figure needs many maps
+ONE_DIGIT = 3  # a three
 
 
 @lru_cache
-def digits() -> tuple[Tensor, Tensor]:
+def _digits() -> tuple[Tensor, Tensor]:
     """Scikit-learn's 1,797 handwritten digits: (N, 64) in [0, 16] and labels (N,)."""
     from sklearn.datasets import load_digits
 
@@ -47,7 +48,7 @@ def _digit_map(
     init: str = "pca",
     seed: int = 0,
 ) -> Tensor:
-    return tsne(digits()[0][:count], perplexity, steps, init=init, seed=seed)
+    return tsne(_digits()[0][:count], perplexity, steps, init=init, seed=seed)
 
 
 def digits_map(course: Any) -> Figure:
@@ -60,11 +61,108 @@ def digits_map(course: Any) -> Figure:
 
 def pca_and_tsne(course: Any) -> Figure:
     """The same digits by PCA and by t-SNE."""
-    x, _ = digits()
+    x, _ = _digits()
     figure = new_figure(12, 6)
     maps = {"PCA": course.l05_tsne.pca(x, 2), "t-SNE": _digit_map(course.l05_tsne.tsne)}
     for number, (title, points) in enumerate(maps.items()):
         _draw(figure.add_subplot(1, 2, number + 1), points, title, size=22)
+    return figure
+
+
+def neighbours(course: Any) -> Figure:
+    """One digit, some of its neighbours, and how it shares its probability among all of them."""
+    x, _ = _digits()
+    squared = course.l05_tsne.squared_distances(x)
+    order = squared[ONE_DIGIT].argsort()
+    order = torch.cat([order[order == ONE_DIGIT], order[order != ONE_DIGIT]])
+    figure = new_figure(9, 5.6)
+    grid = figure.add_gridspec(2, 9, height_ratios=(1, 3))
+    for column, rank in enumerate((0, 1, 2, 5, 10, 20, 50, 100, 200)):
+        axes = figure.add_subplot(grid[0, column])
+        axes.imshow(16 - x[order[rank]].view(8, 8), cmap="gray", vmin=0, vmax=16)
+        style_axes(axes, f"{rank}" if rank else "i")
+        axes.set(xticks=[], yticks=[])
+    axes = figure.add_subplot(grid[1, :])
+    ranks = torch.arange(1, 301)
+    for perplexity, colour in ((5, COLOURS[3]), (30, COLOURS[5]), (100, COLOURS[8])):
+        p = course.l05_tsne.conditional_probabilities(squared, perplexity)[ONE_DIGIT, order[1:301]]
+        axes.plot(ranks, p, color=colour, linewidth=2.5)
+        end = int((p > 2e-4).nonzero().max())
+        axes.annotate(
+            str(perplexity),
+            (int(ranks[end]), float(p[end])),
+            (-6, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=TITLE_POINTS,
+            fontweight="bold",
+            ha="right",
+            va="top",
+        )
+    axes.set(xscale="log", xlabel="neighbour j, the nearest first")
+    axes.set(yscale="log", ylabel="p(j | i)", ylim=(1e-4, 1))
+    ticks = (1, 2, 5, 10, 20, 50, 100, 200)
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    style_axes(axes, "perplexity 5, 30 and 100")
+    return figure
+
+
+def crowding_and_tail(course: Any) -> Figure:
+    """Left: how far the others are, in 64 dimensions and on paper. Right: two tails."""
+    x, _ = _digits()
+    generator = torch.Generator().manual_seed(0)
+    paper = torch.rand(4 * len(x), 2, generator=generator) * 2 - 1
+    paper = paper[paper.norm(dim=1) < 1][: len(x)]
+    figure = new_figure(10, 4.2)
+    left = figure.add_subplot(1, 2, 1)
+    bins = torch.logspace(0, 2.2, 45)
+    places = (("64 pixels", x, COLOURS[3], 5, 22), ("on paper", paper, COLOURS[5], 22, 11))
+    for name, points, colour, across, up in places:
+        distances = course.l05_tsne.squared_distances(points).sqrt().fill_diagonal_(torch.inf)
+        nearest = distances.amin(1, keepdim=True).median()
+        ratios = (distances / nearest).flatten()
+        counts = torch.histogram(ratios[ratios.isfinite()], bins).hist
+        left.stairs(100 * counts / counts.sum(), bins, color=colour, fill=True, alpha=0.7)
+        left.text(across, up, name, color=colour, fontsize=LABEL_POINTS, fontweight="bold")
+    left.set(
+        xscale="log", ylim=(0, 30), xlabel="distance / distance of the nearest", ylabel="% of pairs"
+    )
+    left.set_xticks((1, 3, 10, 30, 100), ("1", "3", "10", "30", "100"))
+    left.minorticks_off()
+    style_axes(left, "room")
+
+    right = figure.add_subplot(1, 2, 2)
+    line = torch.stack([torch.linspace(0, 5, 201), torch.zeros(201)], 1)
+    # The affinities of the point at 0 to all others on a line.
+    heavy = course.l05_tsne.student_t_affinities(line)[1][0]
+    distance = line[1:, 0]
+    right.plot(distance, (-distance.square()).exp(), color=COLOURS[3], linewidth=2.5)
+    right.plot(distance, heavy[1:], color=COLOURS[5], linewidth=2.5)
+    for text, across, up, digit in (("Gaussian", 0.15, 0.12, 3), ("Student's t", 1.55, 0.36, 5)):
+        right.text(across, up, text, color=COLOURS[digit], fontsize=LABEL_POINTS, fontweight="bold")
+    right.set(xlabel="distance on the map", ylabel="affinity", ylim=(0, 1.02), xlim=(0, 5))
+    style_axes(right, "tails")
+    return figure
+
+
+def what_the_tricks_do(course: Any) -> Figure:
+    """One set of digits, four ways down; under each the divergence it reached."""
+    lesson = course.l05_tsne
+    x, _ = _digits()
+    p = lesson.conditional_probabilities(lesson.squared_distances(x), 30)
+    p = lesson.joint_probabilities(p)
+    maps = {
+        "all the tricks": _digit_map(lesson.tsne),
+        "noise, no exaggeration": lesson.tsne(x, 30, 500, exaggeration=1.0, init="random"),
+        "learning rate 1": lesson.tsne(x, 30, 500, learning_rate=1.0),
+        "60 steps": _digit_map(lesson.tsne, steps=60),
+    }
+    figure = new_figure(13, 4)
+    for number, (title, points) in enumerate(maps.items()):
+        axes = figure.add_subplot(1, 4, number + 1)
+        _draw(axes, points, title, size=12)
+        axes.set_xlabel(f"KL {lesson.kl_divergence(p, points):.2f}")
     return figure
 
 
@@ -83,7 +181,7 @@ def perplexities_and_seeds(course: Any) -> Figure:
 
 def three_five_eight(course: Any) -> Figure:
     """Where 3, 5 and 8 lie, and the nearest pairs among the originals: a distance of 64 pixels."""
-    x, labels = digits()
+    x, labels = _digits()
     figure = new_figure(11, 7)
     grid = figure.add_gridspec(5, 4, width_ratios=(6.5, 1, 1, 1.3))
     _draw(figure.add_subplot(grid[:, 0]), _digit_map(course.l05_tsne.tsne), bold=(3, 5, 8), size=26)
@@ -115,11 +213,11 @@ def picture_wall(course: Any) -> Figure:
     """The map made of the digits themselves, each inked in the colour of its class."""
     from matplotlib.colors import to_rgb
 
-    x, labels = digits()
+    x, labels = _digits()
     ink = torch.tensor([to_rgb(colour) for colour in COLOURS])[labels, :, None, None]
     images = 1 - x.view(-1, 1, 8, 8) / 16 * (1 - ink)
     points = _digit_map(course.l05_tsne.tsne)
-    wall = course.l05_tsne.embedding_canvas(images, points, canvas=(1600, 1600), thumbnail=(24, 24))
+    wall = course.l05_tsne.embedding_canvas(images, points, canvas=(2000, 2000), thumbnail=(24, 24))
     figure = new_figure(10, 10)
     axes = figure.add_subplot()
     axes.imshow(wall.permute(1, 2, 0))
@@ -145,7 +243,7 @@ def _draw(
     axes: Axes, points: Tensor, title: str = "", size: float = 24, bold: tuple[int, ...] = ()
 ) -> None:
     """Each point as its digit; with `bold`, the other digits step back."""
-    labels = digits()[1][: len(points)]
+    labels = _digits()[1][: len(points)]
     for digit, colour in enumerate(COLOURS):
         chosen = not bold or digit in bold
         x, y = points[labels == digit].T
