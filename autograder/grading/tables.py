@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from autograder.grading.plain import plain_line
 from autograder.grading.results import ExerciseResult, StudentResult
 
 SCHEMA = 1
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@")
 
 
 def results(rows: Sequence[StudentResult], record: dict[str, Any]) -> dict[str, Any]:
@@ -73,12 +74,15 @@ def usage_csv(rows: Sequence[StudentResult]) -> str:
 
 
 def defused(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula.
+    """A cell that is one line and that no spreadsheet takes for a formula.
 
-    >>> defused("=cmd()")
+    >>> defused("\\t=cmd()")
     "'=cmd()"
     """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    if not isinstance(cell, str):
+        return cell
+    line = plain_line(cell)
+    return f"'{line}" if line.startswith(FORMULA) else line
 
 
 def _csv(table: list[list[object]]) -> str:

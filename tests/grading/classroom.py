@@ -1,0 +1,130 @@
+"""A class of students as files: perfect ones, stubs, known mistakes, broken and hostile ones."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Self
+from unittest.mock import patch
+
+from autograder.checks import lesson
+from autograder.grading import run
+from autograder.grading.run import Request, Run
+from autograder.grading.sandbox.children import ChildResult
+from autograder.judge.expected import _restored_globals, mutant_source
+from autograder.source import read_lesson
+from autograder.wire import decode
+from autograder.worker.serve import answer
+
+STEM = "l11_saliency"
+SHOUT = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
+HOSTILE_TEXT = (
+    f"{SHOUT}</style></p>\\x1b[31mred\\x1b]0;title\\x07 \\u202egpj.exe =cmd() " + "A" * 10_000
+)
+
+
+def mutant(exercise: str, identity: str) -> str:
+    """A lesson file whose one exercise is a known wrong version."""
+    known = lesson(STEM).exercise(exercise).mutants
+    found = next(mutant for mutant in known if mutant.id == identity)
+    return mutant_source(read_lesson(STEM), exercise, found)
+
+
+def raising(message: str) -> str:
+    """A lesson file whose saliency_map raises; `message` is the source of a string expression."""
+    body = f"def saliency_map(model, images, target):\n    raise ValueError({message})\n"
+    return read_lesson(STEM).replaced("saliency_map", body)
+
+
+def looping() -> str:
+    """A lesson file that never ends loading."""
+    return read_lesson(STEM).bare() + "\nwhile True:\n    pass\n"
+
+
+def hand_in(folder: Path, student: str, text: str) -> None:
+    """One `.py` file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{student}.py").write_text(text, encoding="utf-8", errors="surrogatepass")
+
+
+def mixed_class(folder: Path) -> Path:
+    """Every sort of submission, one each."""
+    source = read_lesson(STEM)
+    hand_in(folder, "ada", source.bare())
+    hand_in(folder, "bob", source.stubs())
+    hand_in(folder, "cem", mutant("saliency_map", "softmax_target"))
+    hand_in(folder, "dai", mutant("saliency_map", "softmax_target") + "\n# my own\n")
+    hand_in(folder, "eva", mutant("saliency_map", "sum_of_all_logits"))
+    hand_in(folder, "fay", mutant("smooth_grad", "softmax_target"))
+    hand_in(folder, "gil", "def saliency_map(model, images, target:\n    return 1\n")
+    hand_in(folder, "hui", "")
+    hand_in(folder, "ivo", raising(repr(HOSTILE_TEXT).replace("\\\\", "\\")))
+    hand_in(folder, "jan", raising("str(images.flatten()[:8].tolist())"))
+    hand_in(folder, "안젤라 kim", source.bare())
+    hand_in(folder, "<script>alert(1)<", source.stubs())
+    hand_in(folder, "=cmd('x')", source.stubs())
+    (folder / "kim.zip").write_bytes(b"PK\x03\x04 not a zip")
+    for suffix in ("a", "b"):
+        name = "lea.zip" if suffix == "a" else "Lea.zip"
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr(f"{STEM}/exercises.py", source.bare())
+    with zipfile.ZipFile(folder / "mia.zip", "w") as archive:
+        archive.writestr(f"{STEM}/exercises.py", source.bare())
+        archive.writestr("../../escape.py", "print('out')")
+    return folder
+
+
+class OwnRoom:
+    """A worker in this process, for work that we wrote ourselves; counts its jobs.
+
+    Args:
+        fault: what a room that is out of order says.
+    """
+
+    def __init__(self, fault: str = "") -> None:
+        self.fault = fault
+        self.jobs = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def run(self, payload: bytes, deadline: float) -> ChildResult:
+        """Answer one job."""
+        self.jobs += 1
+        if self.fault:
+            return ChildResult("grader_fault", reason=self.fault)
+        frames: list[bytes] = []
+        with _restored_globals():
+            answer(decode(payload).value, frames.append)
+        return ChildResult("ok", b"".join(frames))
+
+
+def grade_here(submissions: Path, out: Path, room: OwnRoom | None = None, seed: int = 5) -> Run:
+    """A whole run with one worker in this process."""
+    room = room or OwnRoom()
+    request = Request(submissions, out, [STEM], seed, workers=1)
+    with patch.object(run, "Zygote", lambda *_, **__: room):
+        return run.grade(request)
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    """What a run leaves, but for the journal and what the machine's speed decides."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name not in ("journal.jsonl", "usage.csv", ".lock")
+    }
+
+
+def small_class(folder: Path) -> Path:
+    """Work that is safe to run in this process."""
+    source = read_lesson(STEM)
+    hand_in(folder, "ada", source.bare())
+    hand_in(folder, "bob", source.stubs())
+    hand_in(folder, "cem", mutant("saliency_map", "softmax_target"))
+    hand_in(folder, "eva", mutant("saliency_box", "most_salient_region"))
+    hand_in(folder, "hui", "")
+    return folder
