@@ -26,7 +26,7 @@ from autograder.grading.submission import Submission
 from autograder.grading.versions import checks_hash
 from autograder.judge.expected import Expectation, read_record
 from autograder.judge.verdict import Answer, judge
-from autograder.source import earlier_sources
+from autograder.source import earlier_sources, read_lesson
 from autograder.wire import PREFIX, WireError, encode, read_prefix
 
 MOST_FRAMES = 512
@@ -118,7 +118,9 @@ class Grader:
         """One check of one submission; None where it holds no such lesson."""
         if (source := submission.sources.get(stem)) is None:
             return None
-        earlier = earlier_sources(source, submission.sources.get)
+        # An earlier lesson that was not handed in is there as its stubs, which say so when called.
+        sources = submission.sources
+        earlier = earlier_sources(source, lambda s: sources.get(s) or read_lesson(s).stubs())
         parts = [stem, source, *(part for pair in sorted(earlier.items()) for part in pair)]
         key = content_key("check", exercise, self.hashes[stem], self.salt, *parts)
         return Task(key, content_key("load", *parts), stem, exercise, source, earlier)

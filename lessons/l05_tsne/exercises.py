@@ -1,0 +1,263 @@
+# Stubs of l05_tsne, version 6e0bcd2d74f8. Complete them here; `convlens check l05_tsne` says what is right.
+"""High dimensions on paper: PCA, t-SNE and the picture wall.
+
+A point of high dimension cannot be drawn. PCA draws its shadow; t-SNE (van der Maaten and Hinton
+2008) draws a map that keeps each point's neighbours. All pairs are held at once: 2,000 points make
+matrices of 16 MB.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def distance_factors(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Two thin matrices whose product holds the squared distance of every pair of rows (given).
+
+    |a - b|^2 = |a|^2 - 2ab + |b|^2, so that one fast matrix product measures all pairs.
+
+    Args:
+        x: (N, D) floating point, one point a row.
+
+    Returns:
+        left (N, D + 2) and right (D + 2, N). left @ right is (N, N), with rounding relative to its
+        largest entry: zeros may come out slightly negative.
+
+    >>> left, right = distance_factors(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+    >>> (left @ right).tolist()
+    [[0.0, 25.0], [25.0, 0.0]]
+    """
+    x = x - x.mean(0)  # small numbers round less
+    norm = x.square().sum(1, keepdim=True)
+    one = torch.ones_like(norm)
+    return torch.cat([norm, -2 * x, one], 1), torch.cat([one, x, norm], 1).T
+
+
+def squared_distances(x: Tensor) -> Tensor:
+    """Squared Euclidean distance of every pair of rows (given).
+
+    Args:
+        x: (N, D) floating point, one point a row.
+
+    Returns:
+        (N, N), never negative, zeros on the diagonal.
+
+    >>> squared_distances(torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist()
+    [[0.0, 25.0], [25.0, 0.0]]
+    """
+    left, right = distance_factors(x)
+    return (left @ right).clamp_(min=0).fill_diagonal_(0)
+
+
+def kl_divergence(p: Tensor, y: Tensor) -> float:
+    """How badly the map y tells the neighbours p: the loss of t-SNE, KL(P || Q) (given).
+
+    Args:
+        p: (N, N) joint probabilities, summing to 1.
+        y: (N, 2) the map.
+
+    Returns:
+        The divergence in nats, 0 for a perfect map.
+
+    >>> p = (torch.ones(3, 3) - torch.eye(3)) / 6
+    >>> triangle = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 0.75**0.5]])
+    >>> abs(round(kl_divergence(p, triangle), 6))
+    0.0
+    """
+    q, _ = student_t_affinities(y)
+    # xlogy knows that 0 * log 0 is 0.
+    return float((torch.xlogy(p, p) - torch.xlogy(p, q)).sum())
+
+
+@torch.no_grad()
+def pca(x: Tensor, k: int) -> Tensor:
+    """Coordinates of the points along the k directions in which they vary most.
+
+    An axis can point either way: the one is taken that makes its entry of largest magnitude
+    positive.
+
+    Args:
+        x: (N, D) floating point, one point a row.
+        k: number of directions, 1 to min(N, D).
+
+    Returns:
+        (N, k), columns of mean 0, the most spread out first.
+
+    Raises:
+        ValueError: k is not within 1 to min(N, D).
+
+    Paper: Pearson 1901; Hotelling 1933.
+
+    >>> pca(torch.tensor([[0.0, 5.0], [3.0, 5.0], [6.0, 5.0]]), k=1).tolist()
+    [[-3.0], [0.0], [3.0]]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.pca: not written yet")
+
+
+@torch.no_grad()
+def conditional_probabilities(squared_distances: Tensor, perplexity: float) -> Tensor:
+    """Which points each point would pick as its neighbour: p(j | i) for every i and j.
+
+    Row i is a Gaussian around point i: p(j | i) is proportional to exp(-b_i * d_ij^2) for j != i.
+    Each row has its own precision b_i, such that the row's entropy is log(perplexity): crowded or
+    lonely, every point has the same effective number of neighbours.
+
+    Args:
+        squared_distances: (N, N) floating point, of every pair of points.
+        perplexity: effective number of neighbours, above 1 and below N - 1.
+
+    Returns:
+        (N, N), rows sum to 1, zeros on the diagonal. Each row's entropy is within 1e-5 bits of
+        log2(perplexity). Where more points than that are equally near, they share the row evenly.
+
+    Raises:
+        ValueError: perplexity is not above 1 and below N - 1.
+
+    Paper: van der Maaten and Hinton 2008, section 2.
+
+    >>> line = torch.tensor([[0.0], [1.0], [2.0], [9.0]])
+    >>> p = conditional_probabilities(squared_distances(line), perplexity=2)
+    >>> [round(value, 2) for value in p[1].tolist()]
+    [0.5, 0.0, 0.5, 0.0]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.conditional_probabilities: not written yet")
+
+
+@torch.no_grad()
+def joint_probabilities(conditional: Tensor) -> Tensor:
+    """One symmetric distribution over all pairs of points, from the rows of neighbours.
+
+    Args:
+        conditional: (N, N), p(j | i) in row i, rows sum to 1.
+
+    Returns:
+        (N, N), symmetric, summing to 1 in all. Each row sums to at least 1 / (2 N), so that no
+        point is left out, not even an outlier.
+
+    Paper: van der Maaten and Hinton 2008, section 3.1.
+
+    >>> joint_probabilities(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.joint_probabilities: not written yet")
+
+
+@torch.no_grad()
+def student_t_affinities(y: Tensor) -> tuple[Tensor, Tensor]:
+    """How near the points of the map are to each other, measured with Student's t.
+
+    Args:
+        y: (N, 2) the map.
+
+    Returns:
+        Q and the unnormalised affinities 1 / (1 + d_ij^2), both (N, N) with zeros on the diagonal.
+        Q sums to 1 in all.
+
+    Paper: van der Maaten and Hinton 2008, section 3.3.
+
+    >>> q, unnormalised = student_t_affinities(torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
+    >>> q.tolist(), unnormalised.tolist()
+    ([[0.0, 0.5], [0.5, 0.0]], [[0.0, 0.5], [0.5, 0.0]])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.student_t_affinities: not written yet")
+
+
+@torch.no_grad()
+def tsne_gradient(p: Tensor, y: Tensor) -> Tensor:
+    """Gradient of KL(P || Q) with respect to the map.
+
+    Its row i is 4 * sum_j (p_ij - q_ij) (y_i - y_j) / (1 + d_ij^2).
+
+    Args:
+        p: (N, N) joint probabilities, symmetric.
+        y: (N, 2) the map.
+
+    Returns:
+        (N, 2). A step against it pulls pairs with p > q together and pushes pairs with p < q apart.
+
+    Paper: van der Maaten and Hinton 2008, equation 5.
+
+    >>> p = (torch.ones(3, 3) - torch.eye(3)) / 6
+    >>> tsne_gradient(p, torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]]))[2].sign().tolist()
+    [1.0, 0.0]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.tsne_gradient: not written yet")
+
+
+@torch.no_grad()
+def tsne(
+    x: Tensor,
+    perplexity: float,
+    steps: int,
+    learning_rate: float | None = None,
+    exaggeration: float = 12.0,
+    init: str = "pca",
+    seed: int = 0,
+) -> Tensor:
+    """A map of the points in which neighbours stay neighbours.
+
+    Args:
+        x: (N, D) floating point, one point a row, D >= 2.
+        perplexity: effective number of neighbours, above 1 and below N - 1.
+        steps: number of gradient steps.
+        learning_rate: size of a step. None takes N / 12: the gradient shrinks as 1 / N.
+        exaggeration: factor on P during the first quarter of the steps.
+        init: "pca" starts at the first two principal components, "random" anywhere near the origin.
+        seed: of the start's random part. The same seed gives the same map.
+
+    Returns:
+        (N, 2), mean 0. Who is whose neighbour has a meaning. The unit, the rotation, the size of a
+        cluster and the gap between two clusters have none.
+
+    Raises:
+        ValueError: perplexity does not fit N, or init is neither "pca" nor "random".
+
+    Paper: van der Maaten and Hinton 2008; Kobak and Berens 2019 (start from PCA); Belkina et al.
+    2019 (learning rate).
+
+    >>> x = torch.tensor([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [9.0, 9.0], [9.1, 9.0], [9.0, 9.1]])
+    >>> tsne(x, perplexity=2, steps=100).shape
+    torch.Size([6, 2])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.tsne: not written yet")
+
+
+@torch.no_grad()
+def embedding_canvas(
+    images: Tensor, points: Tensor, canvas: tuple[int, int], thumbnail: tuple[int, int]
+) -> Tensor:
+    """The map as a picture wall: each image drawn small at its point.
+
+    Each axis of the map is stretched to fill the canvas: the leftmost thumbnail touches the left
+    edge, the topmost one the top edge, and none is cut. Each lands on the nearest whole pixel. The
+    second coordinate grows upwards. A later image covers an earlier one. Images are resized
+    bilinearly, with antialiasing.
+
+    Args:
+        images: (N, 3, h, w) or (N, 1, h, w) floating point in [0, 1].
+        points: (N, 2) where each image belongs, in any unit. A single point lies in the middle.
+        canvas: (H, W) of the wall in pixels.
+        thumbnail: (height, width) of one picture in pixels, at most the canvas.
+
+    Returns:
+        (3, H, W) in [0, 1], white where there is no picture.
+
+    Raises:
+        ValueError: the thumbnail is larger than the canvas.
+
+    >>> black, points = torch.zeros(2, 1, 8, 8), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    >>> embedding_canvas(black, points, canvas=(4, 4), thumbnail=(2, 2))[0].int().tolist()
+    [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.embedding_canvas: not written yet")
