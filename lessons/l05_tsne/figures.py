@@ -117,7 +117,7 @@ def crowding_and_tail(course: Any) -> Figure:
     figure = new_figure(10, 4.2)
     left = figure.add_subplot(1, 2, 1)
     bins = torch.logspace(0, 2.2, 45)
-    places = (("64 pixels", x, COLOURS[3], 5, 22), ("on paper", paper, COLOURS[5], 22, 11))
+    places = (("64 pixels", x, COLOURS[3], 5.0, 22.0), ("on paper", paper, COLOURS[5], 22.0, 11.0))
     for name, points, colour, across, up in places:
         distances = course.l05_tsne.squared_distances(points).sqrt().fill_diagonal_(torch.inf)
         nearest = distances.amin(1, keepdim=True).median()
