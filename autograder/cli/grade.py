@@ -63,7 +63,7 @@ def grade(
         with screen:
             run = run_all(request, screen.report)
     except KeyboardInterrupt:
-        errors().print(f"{screen.kept()} The same command goes on from there.", style="bold")
+        errors().print(screen.kept())
         return STOPPED
     if as_json:
         _print_json(request, run)

@@ -78,9 +78,11 @@ class RunScreen:
     def kept(self) -> str:
         """What a stopped run leaves behind, in a sentence."""
         if self.progress is None:
-            return "Stopped before the first check."
+            return "No check was begun."
         kept = self.progress.remembered + self.progress.done - self.progress.ungraded
-        return f"Stopped: {kept} of {self.progress.total} checks are kept."
+        return (
+            f"{kept} of {self.progress.total} checks are kept: the same command goes on from there."
+        )
 
 
 def _opening(progress: Progress) -> str:

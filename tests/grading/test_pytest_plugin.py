@@ -24,8 +24,9 @@ PLUGIN = "autograder.grading.pytest_plugin"
 
 def installed() -> bool:
     """Whether the plugin is found by itself, or this copy was installed before it was there."""
-    points = importlib.metadata.entry_points(group="pytest11")
-    return any(point.value == PLUGIN for point in points)
+    # As pytest looks: a working copy may hold the description of an older installation as well.
+    found = importlib.metadata.distributions()
+    return any(point.value == PLUGIN for it in found for point in it.entry_points)
 
 
 def ask(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -238,7 +238,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(
     monkeypatch.setattr(terminal, "RunScreen", Pressed)
     (tmp_path / ".seed").write_text("5")
     assert ask(inbox, tmp_path) == command.STOPPED
-    assert "Stopped: 5 of 16 checks are kept." in capsys.readouterr().err
+    assert "5 of 16 checks are kept: the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "results.json").exists()
     monkeypatch.undo()
     grade_here(inbox, tmp_path)
