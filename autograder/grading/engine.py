@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -28,8 +27,6 @@ from autograder.judge.expected import Expectation, read_record
 from autograder.judge.verdict import Answer, judge
 from autograder.source import earlier_sources, read_lesson
 from autograder.wire import PREFIX, WireError, encode, read_prefix
-
-MOST_FRAMES = 512
 
 
 class Room(Protocol):
@@ -184,19 +181,19 @@ class Grader:
         entry = asdict(verdict)
         del entry["seconds"], entry["detail"]
         entry["message"] = plain_line(entry["message"])
-        picture = self._picture(room, task) if verdict.outcome == "failed" else {}
+        picture = self._picture(room, task, verdict.case) if verdict.outcome == "failed" else {}
         return {"verdict": entry, "usage": usage, "picture": picture}
 
-    def _picture(self, room: Room, task: Task) -> dict[str, str]:
-        """What went wrong on a public case; nothing where that cannot be shown."""
+    def _picture(self, room: Room, task: Task, case: str) -> dict[str, str]:
+        """What went wrong on the public case of that name; nothing where that cannot be shown."""
         public = self.public[task.stem, task.exercise]
         try:
-            if not public.cases:
+            if not public.has_picture(case):
                 return {}
-            job = public.job(task.source, f"{task.stem}.py", task.earlier)
-            answer = read_answer(room.run(encode(job), public.exercise.deadline))
+            job = public.job(case, task.source, f"{task.stem}.py", task.earlier)
+            answer = read_answer(room.run(encode(job), public.exercise.deadline), len(public.cases))
             with self._lock:
-                return public.picture(answer.records)
+                return public.picture(case, answer.records)
         except Exception:  # a picture is a help; no grade hangs on it
             return {}
 
@@ -209,7 +206,7 @@ class Grader:
         result = room.run(encode(job), expectation.exercise.deadline)
         if result.status == "grader_fault":
             raise GraderFault(result.reason)
-        answer = read_answer(result)
+        answer = read_answer(result, len(expectation.cases))
         if answer.status == "timeout" and not answer.records:
             # Loading is the same for every exercise of the file: once is enough.
             self._never_loads[task.load_key] = answer
@@ -221,12 +218,18 @@ class Grader:
         return answer, usage
 
 
-def read_answer(result: ChildResult) -> Answer:
-    """Cut a child's output into records; reading ends where it is malformed."""
+def read_answer(result: ChildResult, cases: int) -> Answer:
+    """Cut a child's output into records; reading ends where it is malformed.
+
+    Args:
+        result: what became of the child.
+        cases: how many were asked for: there is one frame for each, after the one of loading, and
+            frames beyond these are not read.
+    """
     records: list[dict[str, Any]] = []
     data = memoryview(result.frames)
     status = result.status if result.status in ("ok", "timeout", "memory", "output") else "died"
-    while data and len(records) < MOST_FRAMES:
+    while data and len(records) <= cases:
         try:
             size = PREFIX.size + sum(read_prefix(bytes(data[: PREFIX.size])))
             records.append(read_record(bytes(data[:size])))
@@ -240,13 +243,6 @@ def _how_it_ended(result: ChildResult) -> str:
     if result.signal is not None:
         return f"signal {result.signal}"
     return f"exit code {result.exit_code}" if result.exit_code else ""
-
-
-def class_misconceptions(verdicts: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
-    """How often each mistake was recognised, by (exercise, mutant)."""
-    return Counter(
-        (verdict["exercise"], verdict["diagnosis"]) for verdict in verdicts if verdict["diagnosis"]
-    )
 
 
 def _take(queue: SimpleQueue[Task]) -> Task | None:

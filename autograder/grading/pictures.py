@@ -1,7 +1,7 @@
 """Yours, expected and the difference on a public case, for a student's page.
 
-The student's code runs once more, in the same sandbox, on the cases that `convlens check` shows to
-anyone. So a page can show what went wrong and nothing of a hidden case is ever on it.
+The student's code runs once more, in the same sandbox, on the case of `convlens check` that has the
+name of the one that failed. So a page shows what went wrong, and nothing of a hidden case.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from torch import Tensor
@@ -18,50 +17,49 @@ from autograder.judge.expected import Expectation, Record, make_job
 from autograder.judge.ladder import climb
 from autograder.judge.verdict import well_formed
 from autograder.loop.pictures import panels
-from autograder.record import Case, Exercise
+from autograder.record import Exercise
 
 MOST_PIXELS = 256 * 256
 
 
 class PublicCases:
-    """One exercise's public cases that are worth a picture."""
+    """One exercise's cases under the public seed; they have the names of the hidden ones."""
 
     def __init__(self, stem: str, exercise: Exercise) -> None:
         self.exercise = exercise
         self._expectation = Expectation(stem, exercise)
 
-    @cached_property
-    def cases(self) -> dict[str, Case]:
-        """By name; none where the exercise does not make images."""
-        return {name: case for name, case in self._expectation.cases.items() if case.picture}
+    def has_picture(self, case: str) -> bool:
+        """Whether a failure of this case is worth a picture."""
+        return case in self._expectation.cases and self._expectation.cases[case].picture
 
-    def job(self, source: str, filename: str, earlier: Mapping[str, str]) -> dict[str, Any]:
-        """The job that asks for these cases."""
-        return make_job(
-            self._expectation.stem, self.exercise, self.cases, source, filename, earlier
-        )
+    def job(
+        self, case: str, source: str, filename: str, earlier: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """The job that asks for one case."""
+        cases = {case: self._expectation.cases[case]}
+        stem = self._expectation.stem
+        return make_job(stem, self.exercise, cases, source, filename, earlier)
 
-    def picture(self, records: Sequence[Record]) -> dict[str, str]:
-        """The first case that fails visibly.
-
-        Args:
-            records: what a worker wrote: of loading, then of each case.
+    def picture(self, case: str, records: Sequence[Record]) -> dict[str, str]:
+        """What a worker wrote beside what the reference returns.
 
         Returns:
             ``case``, and a data address of a PNG under ``yours``, ``expected``, ``difference``,
-            with its range under ``yours range`` and so on; empty where nothing can be shown.
+            with its range under ``yours range`` and so on; empty where nothing can be seen.
         """
-        by_case = {str(record.get("case")): well_formed(record) for record in records[1:]}
-        for name, case in self.cases.items():
-            actual, expected = by_case.get(name), self._expectation.records[name]
-            if actual is None or climb(self.exercise, name, case, expected, actual) is None:
-                continue
-            shown = panels(actual["value"], expected.get("value"))
-            if shown is None or shown["yours"].numel() > MOST_PIXELS:
-                continue
-            if bool(shown["difference"].nan_to_num(1.0).any()):
-                return {"case": name, **_drawn(shown)}
-        return {}
+        expected = self._expectation.records[case]
+        actual = well_formed(records[1]) if len(records) > 1 else None
+        if actual is None:
+            return {}
+        if climb(self.exercise, case, self._expectation.cases[case], expected, actual) is None:
+            return {}
+        shown = panels(actual["value"], expected.get("value"))
+        if shown is None or shown["yours"].numel() > MOST_PIXELS:
+            return {}
+        if not bool(shown["difference"].nan_to_num(1.0).any()):
+            return {}
+        return {"case": case, **_drawn(shown)}
 
 
 def _drawn(shown: Mapping[str, Tensor]) -> dict[str, str]:
