@@ -23,7 +23,13 @@ def saliency_segmentation(student: ModuleType, **inputs: Any) -> dict[str, Any] 
         distance = torch.stack([(image - mean[:, None, None]).norm(dim=0) for mean in means])
         return torch.where(markers > 0, markers, distance.argmin(0) + 1)
 
+    # The default needs a library that a sandboxed worker has not: it fails alike everywhere.
+    student.graph_segment = _not_asked_for  # type: ignore[attr-defined]
     mask = student.saliency_segmentation(**inputs, segment=nearest_colour)
     if mask is None:
         return None  # said in its own words
     return {"mask": mask, "the markers given to `segment`": seen[-1] if seen else None}
+
+
+def _not_asked_for(image: Tensor, markers: Any) -> Any:
+    raise RuntimeError("graph_segment was called, though another `segment` was passed")

@@ -17,6 +17,7 @@ from autograder.checks import lesson, stems
 from autograder.grading.engine import read_answer
 from autograder.grading.run import LIMITS, TARGET, Request, grade
 from autograder.grading.sandbox.children import Zygote
+from autograder.judge.compare import close
 from autograder.judge.expected import mutant_source, run_trusted
 from autograder.judge.verdict import Answer, judge
 from autograder.source import ROOT, earlier_sources, read_lesson
@@ -50,12 +51,20 @@ def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
             for name, text in files.items():
                 earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
                 job = expectation.job(text, f"{stem}.py", earlier)
-                result = zygote.run(encode(job), exercise.deadline)
-                boxed = judge(expectation, read_answer(result))
-                trusted = judge(expectation, Answer("ok", tuple(run_trusted(job))))
-                if boxed != trusted:
-                    differing.append((exercise.name, name, boxed, trusted))
+                boxed = read_answer(zygote.run(encode(job), exercise.deadline))
+                trusted = Answer("ok", tuple(run_trusted(job)))
+                # A verdict is a function of the records: only where they differ need it be asked.
+                if not _same_records(boxed, trusted):
+                    verdicts = judge(expectation, boxed), judge(expectation, trusted)
+                    if verdicts[0] != verdicts[1]:
+                        differing.append((exercise.name, name, *verdicts))
     assert differing == []
+
+
+def _same_records(one: Answer, other: Answer) -> bool:
+    """Whether two answers are the same to the last bit, but for how long they took."""
+    plain = [[{**record, "seconds": 0} for record in answer.records] for answer in (one, other)]
+    return one.status == other.status and close(plain[0], plain[1], 0.0, 0.0)
 
 
 def test_references_stay_below_a_tenth_of_every_limit() -> None:
