@@ -62,10 +62,10 @@ def digits_map(course: Any) -> Figure:
 def pca_and_tsne(course: Any) -> Figure:
     """The same digits by PCA and by t-SNE."""
     x, _ = _digits()
-    figure = new_figure(12, 6)
+    figure = new_figure(10, 5.2)
     maps = {"PCA": course.l05_tsne.pca(x, 2), "t-SNE": _digit_map(course.l05_tsne.tsne)}
     for number, (title, points) in enumerate(maps.items()):
-        _draw(figure.add_subplot(1, 2, number + 1), points, title, size=22)
+        _draw(figure.add_subplot(1, 2, number + 1), points, title, size=16)
     return figure
 
 
@@ -154,14 +154,14 @@ def what_the_tricks_do(course: Any) -> Figure:
     p = lesson.joint_probabilities(p)
     maps = {
         "all the tricks": _digit_map(lesson.tsne),
-        "noise, no exaggeration": lesson.tsne(x, 30, 500, exaggeration=1.0, init="random"),
+        "no exaggeration": lesson.tsne(x, 30, 500, exaggeration=1.0, init="random"),
         "learning rate 1": lesson.tsne(x, 30, 500, learning_rate=1.0),
         "60 steps": _digit_map(lesson.tsne, steps=60),
     }
-    figure = new_figure(13, 4)
+    figure = new_figure(10, 3.2)
     for number, (title, points) in enumerate(maps.items()):
         axes = figure.add_subplot(1, 4, number + 1)
-        _draw(axes, points, title, size=12)
+        _draw(axes, points, title, size=7)
         axes.set_xlabel(f"KL {lesson.kl_divergence(p, points):.2f}")
     return figure
 
@@ -172,10 +172,10 @@ def perplexities_and_seeds(course: Any) -> Figure:
         f"perplexity {perplexity}": {"perplexity": perplexity} for perplexity in (2, 10, 30, 150)
     }
     settings |= {f"seed {seed}": {"init": "random", "seed": seed} for seed in range(4)}
-    figure = new_figure(13, 6.8)
+    figure = new_figure(10, 5.5)
     for number, (title, setting) in enumerate(settings.items()):
         points = _digit_map(course.l05_tsne.tsne, FEW, **setting)
-        _draw(figure.add_subplot(2, 4, number + 1), points, title, size=14)
+        _draw(figure.add_subplot(2, 4, number + 1), points, title, size=9)
     return figure
 
 
