@@ -265,6 +265,13 @@ def _naturals(value: Any) -> bool:
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 1 << 40 for n in value)
 
 
+def _is_key(value: Any) -> bool:
+    """A number, a word, or a tuple of these: what is quick to hash, to compare and to name."""
+    if isinstance(value, tuple):
+        return all(_is_key(item) for item in value)
+    return isinstance(value, str | int | float | bool | None)
+
+
 class _Unfolder:
     """Rebuilds the value of one frame, counting nodes and depth as it goes."""
 
@@ -309,10 +316,10 @@ class _Unfolder:
         raise WireError("a part of the header that no writer writes")
 
     def _tensor(self, name: str, device: str, graph: bool) -> torch.Tensor:
-        if name not in self.tensors:
-            raise WireError("a tensor that did not come")
+        # Each once, as writers do: what a few words repeat must not become many copies.
+        if (tensor := self.tensors.pop(name, None)) is None:
+            raise WireError("a tensor that did not come, or that is there twice")
         self.devices.add(device[:20])
-        tensor = self.tensors[name]
         if tensor.dtype == torch.bool:
             # A byte other than 0 or 1 in a bool tensor is undefined behaviour: rebuild it.
             return tensor.view(torch.uint8) != 0
@@ -324,7 +331,7 @@ class _Unfolder:
             if not isinstance(pair, list) or len(pair) != 2:
                 raise WireError("a dict entry that is not a pair")
             key = self.value(pair[0], depth + 1)
-            if not isinstance(key, str | int | float | bool | None | tuple):
+            if not _is_key(key):
                 raise WireError("a dict key that is not plain")
             try:
                 result[key] = self.value(pair[1], depth + 1)

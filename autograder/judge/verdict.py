@@ -91,7 +91,9 @@ class _Judgement:
         self.answer = answer
         self.loading: Record = answer.records[0] if answer.records else {}
         self.records = {
-            str(record.get("case")): record for record in answer.records[1:] if "case" in record
+            case: record
+            for record in answer.records[1:]
+            if isinstance(case := record.get("case"), str)
         }
 
     def verdict(self) -> Verdict:
@@ -105,7 +107,7 @@ class _Judgement:
         if "error" in self.loading:
             error = _checked_error(self.loading["error"])
             return self._none("error", f"Your file does not load: it {error_text(error)}")
-        if not self.loading.get("has"):
+        if self.loading.get("has") is not True:
             name, stem = self.exercise.name, self.expectation.stem
             message = (
                 f"There is no `{name}` in your file. "
@@ -297,7 +299,7 @@ def well_formed(record: Record) -> Record:
         "error": _checked_error(record.get("error")),
         "effects": [name for name in names if isinstance(name, str)],
         "printed": record.get("printed") if isinstance(record.get("printed"), str) else "",
-        "note": str(record.get("note", ""))[:200],
+        "note": _words(record.get("note"), 200),
     }
 
 
@@ -306,7 +308,16 @@ def _checked_error(error: Any) -> dict[str, Any]:
     lines = error.get("lines")
     pairs = lines if isinstance(lines, list) else []
     return {
-        "type": str(error.get("type", ""))[:100],
-        "message": str(error.get("message", ""))[:400],
-        "lines": [[p[0], str(p[1])] for p in pairs if isinstance(p, list) and len(p) == 2],
+        "type": _words(error.get("type"), 100),
+        "message": _words(error.get("message"), 400),
+        "lines": [
+            [pair[0], _words(pair[1], 200)]
+            for pair in pairs
+            if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int)
+        ],
     }
+
+
+def _words(value: Any, most: int) -> str:
+    """Text as it came, cut; anything else is none: to print ten thousand tensors takes hours."""
+    return value[:most] if isinstance(value, str) else ""
