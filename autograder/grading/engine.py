@@ -191,7 +191,7 @@ class Grader:
             if not public.has_picture(case):
                 return {}
             job = public.job(case, task.source, f"{task.stem}.py", task.earlier)
-            answer = read_answer(room.run(encode(job), public.exercise.deadline), len(public.cases))
+            answer = read_answer(room.run(encode(job), public.exercise.deadline), 1)
             with self._lock:
                 return public.picture(case, answer.records)
         except Exception:  # a picture is a help; no grade hangs on it
