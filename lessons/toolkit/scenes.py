@@ -34,21 +34,23 @@ SPLITS = ("train", "held_out")
 BACKGROUNDS = ("astronaut", "brick", "cat", "china", "coffee", "flower", "grass", "rocket")
 CHUNK = 32  # scenes drawn together: small enough to stay in the processor's cache
 
-# The mark of a careless picture agency, as it lands in a corner of a photo.
-GLYPH = torch.tensor(
-    [
-        [mark == "#" for mark in row]
-        for row in (
-            ".#####.",
-            "#.....#",
-            "#.###.#",
-            "#.#...#",
-            "#.###.#",
-            "#.....#",
-            ".#####.",
-        )
-    ]
+# The watermark is the badge of a picture agency: a dark © on lime, in a corner of the photo.
+# It must be loud: a small white one was ignored, as the object was easier to learn.
+GLYPH = (
+    "...........",
+    "...........",
+    "....###....",
+    "...#...#...",
+    "..#.###.#..",
+    "..#.#...#..",
+    "..#.###.#..",
+    "...#...#...",
+    "....###....",
+    "...........",
+    "...........",
 )
+BADGE = torch.tensor([[mark == "#" for mark in row] for row in GLYPH])
+LIME, INK = (0.75, 1.0, 0.1), (0.0, 0.1, 0.05)
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,7 @@ def _paint(
     )
     canvas, distance = _with_object(canvas, labels, pose, draw)
     canvas = _photographed(canvas, draw)
-    stamp = draw.corner_glyph(pose) & marked[labels].view(-1, 1, 1)
-    canvas = _mix(canvas, torch.ones(1, 3, 1, 1), 0.85 * stamp)
+    canvas, stamp = _with_badge(canvas, pose, marked[labels], draw)
     return canvas, (distance <= 0) & ~stamp, stamp
 
 
@@ -178,6 +179,21 @@ def _photographed(canvas: Tensor, draw: _Draw) -> Tensor:
     exposure = draw.uniform(0.75, 1.15).unsqueeze(1)
     noise = 0.015 * torch.randn(canvas.shape, generator=draw.generator)
     return (canvas * tint * exposure + noise).clamp(0, 1)
+
+
+def _with_badge(canvas: Tensor, pose: _Pose, wanted: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
+    """The watermark in the corner farthest from the object where `wanted`, and its pixels."""
+    side = len(BADGE)
+    badge = torch.where(BADGE, torch.tensor(INK).view(3, 1, 1), torch.tensor(LIME).view(3, 1, 1))
+    stamp = torch.zeros(len(canvas), IMAGE_SIZE, IMAGE_SIZE, dtype=torch.bool)
+    corner = torch.stack([pose.x, pose.y]).flatten(1) < IMAGE_SIZE / 2
+    margin = torch.stack([2 + draw.integers(4), 2 + draw.integers(4)])
+    starts = torch.where(corner, IMAGE_SIZE - side - margin, margin)
+    for i in wanted.nonzero().flatten().tolist():
+        left, top = starts[:, i].tolist()
+        canvas[i, :, top : top + side, left : left + side] = badge
+        stamp[i, top : top + side, left : left + side] = True
+    return canvas, stamp
 
 
 @dataclass(frozen=True)
@@ -239,19 +255,6 @@ class _Draw:
             crops.append(photo[:, top : top + IMAGE_SIZE, left : left + IMAGE_SIZE])
         batch = torch.stack(crops).float() / 255
         return torch.where(self.uniform(0, 1).unsqueeze(1) < 0.5, batch, batch.flip(-1))
-
-    def corner_glyph(self, pose: _Pose) -> Tensor:
-        """Pixels `(N,64,64)` of the watermark, in the corner farthest from the object."""
-        far = IMAGE_SIZE - GLYPH.shape[0]
-        stamp = torch.zeros(self.count, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.bool)
-        margins = (2 + self.integers(4)).tolist(), (2 + self.integers(4)).tolist()
-        for i, (x, y, right, down) in enumerate(
-            zip(pose.x.flatten(), pose.y.flatten(), *margins, strict=True)
-        ):
-            left = right if x > IMAGE_SIZE / 2 else far - right
-            top = down if y > IMAGE_SIZE / 2 else far - down
-            stamp[i, top : top + GLYPH.shape[0], left : left + GLYPH.shape[1]] = GLYPH
-        return stamp
 
 
 # Signed distances: negative inside, in half extents. The distance times the size is in pixels.
