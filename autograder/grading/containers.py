@@ -12,7 +12,6 @@ import os
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -36,7 +35,8 @@ class Caps:
         entries: files and folders.
         depth: folders inside folders.
         archive_bytes: size of an archive file.
-        unpacked_bytes: bytes that come out of an archive, over all its entries.
+        index_bytes: size of a zip's directory.
+        unpacked_bytes: bytes that are read of a folder or come out of an archive, over all files.
         source_bytes: size of one `.py` file.
         notebook_bytes: size of one notebook.
     """
@@ -44,8 +44,9 @@ class Caps:
     entries: int = 5_000
     depth: int = 12
     archive_bytes: int = 128 * MIB
+    index_bytes: int = 4 * MIB
     unpacked_bytes: int = 256 * MIB
-    source_bytes: int = MIB
+    source_bytes: int = MIB // 4
     notebook_bytes: int = 32 * MIB
 
     def file_bytes(self, name: str) -> int:
@@ -126,14 +127,14 @@ def _capped(
     most = caps.file_bytes(name.name)
     data = read(most + 1)
     if len(data) > most:
-        contents.notes.append(f"“{_shown(name)}” is larger than {most // MIB} MiB")
+        contents.notes.append(f"“{_shown(name)}” is larger than {_size(most)}")
         return None
     return data
 
 
 def _read_folder(folder: Path, caps: Caps) -> Contents:
     contents = Contents()
-    count = 0
+    count = total = 0
     for place, is_link in _walk(folder, caps.depth, contents):
         count += 1
         if count > caps.entries:
@@ -152,8 +153,8 @@ def _read_folder(folder: Path, caps: Caps) -> Contents:
         except Refused as refusal:
             contents.notes.append(f"“{_shown(name)}” {refusal}")
             continue
-        if data is not None:
-            contents.files[name] = data
+        total += len(data or b"") or caps.file_bytes(name.name)
+        _add(contents, name, data, total, caps)
     return contents
 
 
@@ -185,20 +186,9 @@ def _read_archive(path: Path, caps: Caps) -> Contents:
         read = _read_zip if path.name.lower().endswith(".zip") else _read_tar
         try:
             return read(file, caps)
-        except (
-            zipfile.BadZipFile,
-            tarfile.TarError,
-            zlib.error,
-            EOFError,
-            OSError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-            OverflowError,
-            MemoryError,
-        ) as error:
-            if isinstance(error, Refused):
-                raise
+        except Refused:
+            raise
+        except Exception as error:  # each way of packing has errors of its own, LZMA's among them
             if "password" in str(error):
                 raise Refused("is an archive with a password") from error
             raise Refused("is an archive that is broken or of an unknown kind") from error
@@ -206,7 +196,9 @@ def _read_archive(path: Path, caps: Caps) -> Contents:
 
 def _read_zip(file: io.FileIO, caps: Caps) -> Contents:
     contents = Contents()
-    with zipfile.ZipFile(file) as archive:
+    # The directory is parsed before it can be counted, so its size is bounded first.
+    with zipfile.ZipFile(cast(IO[bytes], _Bounded(file, caps.index_bytes))) as archive:
+        archive.fp.most = 2 * caps.notebook_bytes  # type: ignore[union-attr]
         entries = archive.infolist()
         if len(entries) > caps.entries:
             raise Refused(f"holds {len(entries)} entries; {caps.entries} are read at most")
@@ -231,7 +223,7 @@ def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
     plain = gzip.GzipFile(fileobj=file) if zipped else file
     # The stream mode never seeks, so a bomb is cut off wherever its bytes are spent.
     metered = cast(IO[bytes], _Metered(plain.read, caps.unpacked_bytes))
-    with tarfile.open(fileobj=metered, mode="r|") as archive:
+    with _Tar.open(fileobj=metered, mode="r|") as archive:
         for count, entry in enumerate(archive):
             if count >= caps.entries:
                 raise Refused(f"holds more than {caps.entries} entries")
@@ -240,6 +232,50 @@ def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
             if name is not None and member is not None:
                 _add(contents, name, _capped(member.read, name, caps, contents), 0, caps)
     return contents
+
+
+class _Bounded:
+    """A file that refuses to be read in pieces larger than this."""
+
+    def __init__(self, file: io.FileIO, most: int) -> None:
+        self._file = file
+        self.most = most
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        if size > self.most:
+            raise Refused("is an archive with a directory of too many entries")
+        return self._file.read(size)
+
+
+class _Entry(tarfile.TarInfo):
+    """A tar's header. Those that extend another are kept small: `tarfile` reads each whole.
+
+    Before Python 3.11.10 and 3.12.6 it also took quadratic time to search one (CVE-2024-6232).
+    """
+
+    def _proc_member(self, archive: _Tar) -> tarfile.TarInfo:
+        if self.type in _EXTENDING:
+            archive.left -= self.size
+            if self.size > _EXTENSION_BYTES or archive.left < 0:
+                raise Refused("is an archive with extended headers of unusual size")
+        return super()._proc_member(archive)  # type: ignore[misc]
+
+
+_EXTENSION_BYTES = 4096
+_EXTENDING = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+class _Tar(tarfile.TarFile):
+    tarinfo = _Entry
+    left = MIB  # bytes that all extended headers may have
 
 
 class _Metered:
@@ -289,6 +325,10 @@ def _add(
         del contents.files[name]
         return
     contents.files[name] = data
+
+
+def _size(count: int) -> str:
+    return f"{count // MIB} MiB" if count >= MIB else f"{count // 1024} KiB"
 
 
 def _shown(name: PurePosixPath) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,7 @@ from autograder.submission import BadSubmission, source_of, stems_in
 from lessons.toolkit.errors import UserError
 
 MOST_SUBMISSIONS = 20_000
+MOST_VERSIONS = 8
 
 
 def read_submissions(
@@ -58,11 +60,12 @@ def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None)
     caps = caps or Caps()
     student = student_id(without_suffix(place.name) if not place.is_dir() else place.name)
     try:
-        contents = read_container(place, caps)
+        return _submission(student, place.name, read_container(place, caps), stems)
     except (Refused, OSError) as refusal:
         reason = str(refusal) if isinstance(refusal, Refused) else "cannot be read"
-        return Submission(student, place.name, {}, {"": f"The submission {reason}."})
-    return _submission(student, place.name, contents, stems)
+    except Exception as error:  # whatever one file can do to us, the others are still read
+        reason = f"could not be read ({type(error).__name__}); a person should look at it"
+    return Submission(student, place.name, {}, {"": f"The submission {reason}."})
 
 
 def _places(folder: Path) -> list[Path]:
@@ -93,10 +96,11 @@ def _one(submissions: list[Submission]) -> Submission:
 def _submission(student: str, origin: str, contents: Contents, stems: Sequence[str]) -> Submission:
     sources: dict[str, str] = {}
     problems: dict[str, str] = {}
+    held = {path: _held(path, data) for path, data in contents.files.items()}
     for stem in stems:
         texts: dict[str, str] = {}
         for path, data in sorted(contents.files.items()):
-            if not _could_hold(path, data, stem, stems):
+            if not _could_hold(path, held[path], stem, stems):
                 continue
             try:
                 texts[str(path)] = source_of(data, path.name, stem)
@@ -111,25 +115,36 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
     return Submission(student, origin, sources, problems)
 
 
-def _could_hold(path: PurePosixPath, data: bytes, stem: str, stems: Sequence[str]) -> bool:
+def _held(path: PurePosixPath, data: bytes) -> list[str] | None:
+    """Lessons of which a file holds exercises; None where it cannot be read."""
+    try:
+        return stems_in(data, path.name)
+    except BadSubmission:
+        return None
+
+
+def _could_hold(
+    path: PurePosixPath, held: list[str] | None, stem: str, stems: Sequence[str]
+) -> bool:
     """Whether a file is this lesson's: by its folder or name, else by what it holds."""
     named = {*path.parts[:-1], path.stem}
     if stem in named:
         return path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
     if named & set(stems):
         return False
-    try:
-        return stem in stems_in(data, path.name)
-    except BadSubmission:
+    if held is None:
         return len(stems) == 1 or path.stem in ("exercises", "lesson")
+    return stem in held
 
 
 def _choose(
     stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
 ) -> None:
     """The one file of a lesson that is worked on; none, with the reason, when that is not one."""
-    worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
-    distinct = set((worked or texts).values())
+    distinct, worked = set(texts.values()), dict(texts)
+    if 1 < len(distinct) <= MOST_VERSIONS:
+        worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
+        distinct = set((worked or texts).values())
     if len(distinct) == 1:
         sources[stem] = distinct.pop()
         problems.pop(stem, None)
@@ -142,12 +157,14 @@ def _choose(
 
 def _attempts(text: str, stem: str) -> bool:
     """Whether a file differs from the stubs in what it defines."""
-    return _shape(text) != _shape(read_lesson(stem).stubs())
+    stubs = read_lesson(stem).stubs()
+    return len(text) > 4 * len(stubs) or _shape(text) != _shape(stubs)
 
 
 def _shape(text: str) -> str:
     try:
-        return ast.dump(ast.parse(text))
+        with warnings.catch_warnings(action="ignore"):
+            return ast.dump(ast.parse(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text
 
