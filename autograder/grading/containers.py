@@ -290,7 +290,7 @@ class _Metered:
         data = self._read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise Refused("unpacks to more than a submission may hold")
+            raise Refused("holds more bytes than a submission may")
         return data
 
 
@@ -317,7 +317,7 @@ def _add(
     contents: Contents, name: PurePosixPath, data: bytes | None, total: int, caps: Caps
 ) -> None:
     if total > caps.unpacked_bytes:
-        raise Refused("unpacks to more than a submission may hold")
+        raise Refused("holds more bytes than a submission may")
     if data is None:
         return
     if name in contents.files:

@@ -30,6 +30,8 @@ LIMITS = Limits(
     file_bytes=32 * MIB,
     output_bytes=32 * MIB,
     log_bytes=4 * MIB,
+    # Where the kernel shares the processor by thread, each takes its share from other workers.
+    threads=16,
 )
 
 

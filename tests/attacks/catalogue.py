@@ -109,6 +109,26 @@ FORGED = """
     data = b"".join(frames)
 """
 
+AMPLIFIED = """
+import json, struct
+def send(tree):
+    size = 1 << 20
+    table = {"0": {"dtype": "BOOL", "shape": [size], "data_offsets": [0, size]}}
+    inner, header = json.dumps(table).encode(), json.dumps(tree).encode()
+    body = struct.pack("<Q", len(inner)) + inner + bytes(size)
+    frame = struct.pack("<4sIQ", b"CVL1", len(header), len(body)) + header + body
+    for fd in answer_channels():
+        view = memoryview(frame)
+        try:
+            while view:
+                view = view[os.write(fd, view):]
+        except OSError:
+            pass
+def answer(**fields):
+    return {"$dict": [[key, value] for key, value in fields.items()]}
+ref = {"$tensor": "0", "device": "cpu", "graph": False}
+"""
+
 ATTACKS = [
     # forge the comparison
     Attack(
@@ -565,6 +585,32 @@ ATTACKS = [
         "    for p in model.parameters():\n        p.zero_()\n"
         "    images.zero_()\n"
         "return torch.zeros_like(images[:, 0])\n",
+    ),
+    # frames that are small on the wire and large in the judge
+    *(
+        Attack(
+            f"amplified-{name}",
+            EXHAUST,
+            AMPLIFIED + f"tree = {tree}\n",
+            body="send(tree)\nos._exit(0)\n",
+        )
+        for name, tree in {
+            "bool": "answer(case='two images', status='returned', value=[ref] * 10_000)",
+            "case": "answer(case=[ref] * 10_000)",
+            "error": "answer(error={'$dict': [['type', [ref] * 10_000], ['message', ref]]})",
+            "key": "answer(value={'$dict': [[{'$tuple': [ref] * 10_000}, 1]]})",
+            "truth": "answer(loaded=True, has=ref, case='two images', status=ref, effects=[ref])",
+        }.items()
+    ),
+    Attack(
+        "amplified-frames",
+        EXHAUST,
+        body="import autograder.wire as wire\n"
+        "data = wire.encode([[]] * 15_000)\n"
+        "for fd in answer_channels():\n"
+        "    try:\n"
+        "        for _ in range(500):\n            os.write(fd, data)\n"
+        "    except OSError:\n        pass\n",
     ),
     # identity and reports
     Attack(

@@ -6,10 +6,12 @@ reason, or be graded as what is left when the hostile part is ignored: never a r
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -244,6 +246,59 @@ def source_odd_encoding(folder: Path) -> None:
 
 def source_too_large(folder: Path) -> None:
     (folder / "source-too-large.py").write_text(WRONG + "#" * (3 << 20))
+
+
+def source_undefined_encoding(folder: Path) -> None:
+    (folder / "source-undefined-encoding.py").write_bytes(b"# coding: undefined\n\xff\n")
+
+
+def source_many_statements(folder: Path) -> None:
+    text = WRONG + "x = 1\n" * ((1 << 20) // 6 - 100)
+    with zipfile.ZipFile(folder / "source-many-statements.zip", "w", zipfile.ZIP_DEFLATED) as z:
+        for number in range(200):
+            z.writestr(f"{number}/{STEM}/exercises.py", f"{text}y = {number}\n")
+
+
+def zip_corrupt_lzma(folder: Path) -> None:
+    path = folder / "zip-corrupt-lzma.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(f"{STEM}/exercises.py", WRONG * 100)
+    data = bytearray(path.read_bytes())
+    start = data.find(b"exercises.py") + len("exercises.py")
+    data[start + 9 : start + 40] = b"Z" * 31
+    path.write_bytes(data)
+
+
+def zip_large_directory(folder: Path) -> None:
+    numbers = (20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+    directory = (struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *numbers) + b"a") * 1_000_000
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, len(directory), 0, 0)
+    (folder / "zip-large-directory.zip").write_bytes(directory + end)
+
+
+def tar_header_of_digits(folder: Path) -> None:
+    # Quadratic in Python's tarfile before 3.11.10 and 3.12.6: hours for 4 KB on disk.
+    header = tarfile.TarInfo("p")
+    header.type, header.size = tarfile.XHDTYPE, 4 << 20
+    data = header.tobuf(tarfile.GNU_FORMAT) + b"1" * (4 << 20)
+    (folder / "tar-header-of-digits.tar.gz").write_bytes(gzip.compress(data))
+
+
+def sparse_notebooks(folder: Path) -> None:
+    (folder / "sparse-notebooks").mkdir()
+    for number in range(200):
+        with (folder / "sparse-notebooks" / f"{number}.ipynb").open("wb") as file:
+            file.truncate(32 << 20)
+
+
+def notebook_of_lists(folder: Path) -> None:
+    text = '{"cells":[' + "[]," * (10 << 20) + "[]]}"
+    (folder / "notebook-of-lists.ipynb").write_text(text)
+
+
+def notebook_huge_cell(folder: Path) -> None:
+    cell = _cell(WRONG + "x = 1\n" * (4 << 20), f"{STEM}-saliency_map")
+    _notebook(folder / "notebook-huge-cell.ipynb", [cell])
 
 
 def empty_file(folder: Path) -> None:

@@ -1,0 +1,190 @@
+"""Whatever is handed in becomes one record, and nothing that reading it does is large."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autograder.grading.containers import Caps
+from autograder.grading.intake import read_submission, read_submissions
+from autograder.source import read_lesson
+
+STEM = "l11_saliency"
+NAME = f"{STEM}/exercises.py"
+WRONG = b"def saliency_map(model, images, target):\n    return images[:, 0]\n"
+TRIES = 400
+
+
+def _zip(method: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr(NAME, WRONG * 20)
+        archive.writestr("readme.txt", b"x")
+    return file.getvalue()
+
+
+def _tar(kind: int) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=kind) as archive:
+        entry = tarfile.TarInfo("안" * 40 + f"/{NAME}")  # long, and not ASCII: extended headers
+        entry.size, entry.mtime = len(WRONG), 1.5
+        archive.addfile(entry, io.BytesIO(WRONG))
+    return file.getvalue()
+
+
+def _notebook() -> bytes:
+    marks = {"grade": False, "grade_id": f"{STEM}-saliency_map", "locked": False, "solution": True}
+    cell = {
+        "cell_type": "code",
+        "id": "a",
+        "metadata": {"nbgrader": marks},
+        "outputs": [],
+        "source": ["%matplotlib inline\n", WRONG.decode(), "saliency_map"],
+    }
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}).encode()
+
+
+SEEDS = {
+    "stored.zip": _zip(zipfile.ZIP_STORED),
+    "deflated.zip": _zip(zipfile.ZIP_DEFLATED),
+    "bzip2.zip": _zip(zipfile.ZIP_BZIP2),
+    "lzma.zip": _zip(zipfile.ZIP_LZMA),
+    "pax.tar": _tar(tarfile.PAX_FORMAT),
+    "gnu.tar": _tar(tarfile.GNU_FORMAT),
+    "gnu.tar.gz": gzip.compress(_tar(tarfile.GNU_FORMAT)),
+    "notebook.ipynb": _notebook(),
+    "utf16.ipynb": _notebook().decode().encode("utf-16"),
+    "source.py": read_lesson(STEM).stubs().encode(),
+    "latin.py": b"# -*- coding: koi8-r -*-\n# \xff\xfe\n" + WRONG,
+}
+
+
+def _mutated(rng: random.Random, data: bytes) -> bytes:
+    """A few bytes changed, a piece cut out, doubled, moved or put in."""
+    changed = bytearray(data)
+    for _ in range(rng.randrange(1, 6)):
+        here, there = (rng.randrange(len(changed) + 1) for _ in range(2))
+        here, there = min(here, there), min(max(here, there), here + 40)
+        match rng.randrange(6):
+            case 0 if here < len(changed):
+                changed[here] = rng.randrange(256)
+            case 1:
+                del changed[here:there]
+            case 2:
+                changed[here:here] = changed[here:there] * rng.randrange(1, 9)
+            case 3:
+                changed[here:there] = rng.randbytes(there - here)
+            case 4:
+                changed[here:there] = rng.choice([b"\0", b"\xff", b"9", b"[", b'"']) * rng.choice(
+                    [1, 8, 64, 512]
+                )
+            case 5:
+                del changed[rng.randrange(len(changed) + 1) :]
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_any_bytes_become_a_record(name: str, tmp_path: Path) -> None:
+    rng = random.Random(name)
+    place = tmp_path / name
+    for _ in range(TRIES):
+        place.write_bytes(_mutated(rng, SEEDS[name]))
+        submission = read_submission(place, [STEM, "l02_hooks"])
+        assert submission.sources or submission.problems
+        told = " ".join(submission.problems.values())
+        # That word is for what we did not foresee: here, a fault of ours.
+        assert "a person should look" not in told
+
+
+def _tar_header(kind: bytes, size: int) -> bytes:
+    entry = tarfile.TarInfo("p")
+    entry.type, entry.size = kind, size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def _central_directory(entries: int) -> bytes:
+    """A zip of nothing but a directory, which lists a million files."""
+    numbers = (20, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+    directory = (struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *numbers) + b"a") * entries
+    return directory + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65535, 65535, len(directory), 0, 0)
+
+
+def _cells(source: str, extra: str = "") -> bytes:
+    notebook = json.loads(_notebook())
+    notebook["cells"][0]["source"] = source
+    return json.dumps(notebook).encode().replace(b'"cells": [', b'"cells": [' + extra.encode())
+
+
+# Each of these once ended the run, hung it, or took gigabytes or minutes.
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "digits.tar": lambda: _tar_header(tarfile.XHDTYPE, 4 << 20) + b"1" * (4 << 20),
+    "zeros.tar.gz": lambda: gzip.compress(
+        _tar_header(tarfile.XHDTYPE, 100 << 20) + bytes(100 << 20), 1
+    ),
+    "long-name.tar": lambda: _tar_header(tarfile.GNUTYPE_LONGNAME, 8 << 20) + b"a" * (8 << 20),
+    "directory.zip": lambda: _central_directory(1_000_000),
+    "undefined.py": lambda: b"# coding: undefined\n\xff\n" + WRONG,
+    "large.py": lambda: WRONG + b"x = 1\n" * 50_000,
+    "cell.ipynb": lambda: _cells("x = 1\n" * 1_000_000),
+    "parts.ipynb": lambda: _cells("x = 1\n", "[]," * 2_000_000),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_a_reason(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.write_bytes(BOMBS[name]())
+    submission = read_submission(place, [STEM])
+    told = " ".join(submission.problems.values())
+    if name == "undefined.py":  # an odd encoding, but its letters can be read
+        assert submission.sources
+    else:
+        assert not submission.sources and told and "a person" not in told
+
+
+def test_a_folder_is_read_up_to_a_cap(tmp_path: Path) -> None:
+    place = tmp_path / "sparse"
+    place.mkdir()
+    for number in range(40):
+        with (place / f"{number}.ipynb").open("wb") as file:
+            file.truncate(4 << 20)
+    submission = read_submission(place, [STEM], Caps(unpacked_bytes=32 << 20))
+    assert "more bytes than a submission may" in submission.problems[""]
+
+
+def test_many_versions_of_a_lesson_are_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "many.zip"
+    with zipfile.ZipFile(place, "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number}/{NAME}", WRONG + b"# %d\n" % number)
+    monkeypatch.setattr("autograder.grading.intake._shape", lambda text: pytest.fail("parsed"))
+    assert "50 different files" in read_submission(place, [STEM]).problems[STEM]
+
+
+def test_what_nobody_foresaw_costs_one_submission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autograder.grading import intake
+
+    def broken(data: bytes, name: str, stem: str) -> str:
+        if b"evil" in data:
+            raise ZeroDivisionError
+        return data.decode()
+
+    monkeypatch.setattr(intake, "source_of", broken)
+    (tmp_path / "ada.py").write_bytes(WRONG)
+    (tmp_path / "eve.py").write_bytes(WRONG + b"# evil\n")
+    ada, eve = read_submissions(tmp_path, [STEM])
+    assert ada.sources and not eve.sources
+    assert "a person should look at it" in eve.problems[""]
