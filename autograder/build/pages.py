@@ -17,6 +17,7 @@ _LINK = re.compile(r"(\]\()\.\./(l\d\d_\w+)/lesson(?:\.\w\w)?\.md")
 WORDS = {
     "en": {
         "exercise": "Exercise",
+        "point": "point",
         "points": "points",
         "minutes": "minutes",
         "about": "about",
@@ -140,7 +141,7 @@ def _exercise(source: LessonSource, exercise: Exercise, words: dict[str, str]) -
     solution = without_markers(for_students(source.chunk(name))).strip()
     shown = f'??? success "{words["show"]}"\n\n{_indent(_code(solution))}'
     facts = (
-        f"{_number(exercise.points)} {words['points']} · "
+        f"{_number(exercise.points)} {words['point' if exercise.points == 1 else 'points']} · "
         f"{words['about']} {exercise.minutes} {words['minutes']}"
     )
     hints = [

@@ -83,7 +83,8 @@ def _smooth_cases(rng: Generator) -> dict[str, Case]:
         "three images, one copy": case("residual", contrasts(3, 16, 16), [4, 0, 4], 1, 0.1),
         "BatchNorm and dropout": case("normalised", contrasts(2, 16, 16), [1, 0], 4, 0.2),
         "float64": case("functional", contrasts(2, 16, 20).double(), [0, 3], 3, 0.15),
-        "weights known on paper": case("linear", contrasts(2, 12, 16), [1, 3], 3, 0.15),
+        # Loud enough that the class a copy is taken for changes from copy to copy.
+        "weights known on paper": case("linear", contrasts(2, 12, 16), [1, 3], 8, 0.6),
         "a constant image beside another": case("plain", flat, [2, 4], 6, 0.25),
         "image already requiring grad": case(
             "functional", contrasts(1, 16, 16).requires_grad_(), [1], 2, 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sys
 import warnings
@@ -22,6 +23,7 @@ from autograder.worker.student import EARLIER, offer_earlier
 
 Record = dict[str, Any]
 PUBLIC_SEED = 20130
+TWISTER_WORDS, TWISTER_START = 624, 24
 
 
 def mutant_source(source: LessonSource, exercise: str, mutant: Mutant | Accepted) -> str:
@@ -108,6 +110,21 @@ def _restored_globals() -> Iterator[None]:
         sys.modules.update(modules)
 
 
+def secret_generator(seed: int, purpose: str) -> torch.Generator:
+    """A generator whose whole state comes from a seed of any size, another one for each purpose.
+
+    `manual_seed` keeps 32 bits of a seed: few enough to try them all. Here a hash stretches the
+    seed over the 624 words of the Mersenne twister, each of which torch keeps in eight bytes.
+    """
+    generator = torch.Generator().manual_seed(0)
+    state = bytearray(generator.get_state().numpy().tobytes())
+    words = hashlib.shake_256(f"{purpose} {seed}".encode()).digest(4 * TWISTER_WORDS)
+    for word in range(TWISTER_WORDS):
+        place = TWISTER_START + 8 * word
+        state[place : place + 4] = words[4 * word : 4 * word + 4]
+    return generator.set_state(torch.frombuffer(state, dtype=torch.uint8).clone())
+
+
 class Expectation:
     """One exercise under one seed: its cases, what the reference does, and what each mutant does.
 
@@ -118,7 +135,7 @@ class Expectation:
         self.stem = stem
         self.exercise = exercise
         self.seed = seed
-        self.cases = exercise.inputs(torch.Generator().manual_seed(seed))
+        self.cases = exercise.inputs(secret_generator(seed, f"{stem}.{exercise.name}"))
         self._mutants: dict[str, list[Record]] = {}
         self._beginnings: dict[str, list[Record]] = {}
 
