@@ -24,6 +24,8 @@ from lessons.toolkit.errors import UserError
 
 MOST_SUBMISSIONS = 20_000
 MOST_VERSIONS = 8
+# Folders of a course of nbgrader.
+NBGRADER = {"submitted", "source", "release", "autograded", "feedback", "exchange", "data"}
 
 
 def read_submissions(
@@ -72,6 +74,7 @@ def _places(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return [folder]
     if (folder / "submitted").is_dir():
+        _refuse_if_mixed(folder)
         folder = folder / "submitted"
     places = [
         place
@@ -83,6 +86,26 @@ def _places(folder: Path) -> list[Path]:
     if len(places) > MOST_SUBMISSIONS:
         raise UserError(f"{folder} holds {len(places)} entries.", "Grade them in several folders.")
     return places
+
+
+def _refuse_if_mixed(folder: Path) -> None:
+    """A student who is called "submitted" must not hide all the others."""
+    strangers = [
+        place.name
+        for place in folder.iterdir()
+        if not place.name.startswith((".", "_"))
+        and place.name not in NBGRADER
+        and (place.is_dir() or is_archive(place.name))
+    ]
+    if strangers:
+        raise UserError(
+            f"{folder} holds a folder “submitted” and, beside it, “{_printable(min(strangers))}”.",
+            "Name the folder whose entries are the students.",
+        )
+
+
+def _printable(name: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in name)[:60]
 
 
 def _one(submissions: list[Submission]) -> Submission:

@@ -8,6 +8,10 @@ import unicodedata
 
 LONGEST = 80
 SAFE = re.compile(r"\w[\w.@+-]*(?: [\w.@+-]+)*", re.UNICODE)
+# Letters to Unicode, and nothing to the eye: a second "ada" would look like the first.
+BLANK = re.compile("[\u115f\u1160\u3164\uffa0]")
+# Devices to Windows, with any suffix: pages of these names cannot be copied there.
+RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
 
 def student_id(name: str) -> str:
@@ -22,8 +26,10 @@ def student_id(name: str) -> str:
     'x-9cdf6a50'
     """
     plain = unicodedata.normalize("NFC", name)
-    if SAFE.fullmatch(plain) and len(plain.encode()) <= LONGEST and not plain.endswith("."):
+    is_strange = plain.endswith(".") or RESERVED.fullmatch(plain) or BLANK.search(plain)
+    if SAFE.fullmatch(plain) and len(plain.encode()) <= LONGEST and not is_strange:
         return plain
+    plain = BLANK.sub("_", plain)
     kept = re.sub(r"\W+", "_", plain, flags=re.UNICODE).strip("_")
     while len(kept.encode()) > LONGEST - 20:
         kept = kept[:-1]

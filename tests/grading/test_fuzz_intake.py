@@ -16,7 +16,9 @@ import pytest
 
 from autograder.grading.containers import Caps
 from autograder.grading.intake import read_submission, read_submissions
+from autograder.grading.names import student_id
 from autograder.source import read_lesson
+from lessons.toolkit.errors import UserError
 
 STEM = "l11_saliency"
 NAME = f"{STEM}/exercises.py"
@@ -188,3 +190,23 @@ def test_what_nobody_foresaw_costs_one_submission(
     ada, eve = read_submissions(tmp_path, [STEM])
     assert ada.sources and not eve.sources
     assert "a person should look at it" in eve.problems[""]
+
+
+def test_a_student_called_submitted_hides_nobody(tmp_path: Path) -> None:
+    for student in ("ada", "submitted"):
+        (tmp_path / student / STEM).mkdir(parents=True)
+        (tmp_path / student / NAME).write_bytes(WRONG)
+    with pytest.raises(UserError, match="beside it, “ada”"):
+        read_submissions(tmp_path, [STEM])
+    course = tmp_path / "course"
+    for folder in ("submitted/ada/hw", "source", "release", ".git"):
+        (course / folder).mkdir(parents=True)
+    (course / "submitted" / "ada" / "hw" / f"{STEM}.py").write_bytes(WRONG)
+    assert [s.student for s in read_submissions(course, [STEM])] == ["ada"]
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.txt", "COM1", "ada\u3164", "\u3164", "a."])
+def test_a_name_that_some_system_cannot_hold_gets_another(name: str) -> None:
+    found = student_id(name)
+    assert found != name and found.isprintable() and "\u3164" not in found
+    assert found.rpartition("-")[2] and student_id("condor") == "condor"
