@@ -53,7 +53,7 @@ def read_submissions(
     for place in places:
         submission = read_submission(place, stems, caps)
         # Case is folded: pages of two students must not be one file on some disks.
-        found.setdefault(submission.student.casefold(), []).append(submission)
+        found.setdefault(submission.student.lower(), []).append(submission)
     return [_one(submissions) for _, submissions in sorted(found.items())]
 
 
@@ -66,7 +66,8 @@ def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None)
     except (Refused, OSError) as refusal:
         reason = str(refusal) if isinstance(refusal, Refused) else "cannot be read"
     except Exception as error:  # whatever one file can do to us, the others are still read
-        reason = f"could not be read ({type(error).__name__}); a person should look at it"
+        fault = f"The submission could not be read ({type(error).__name__}). Look at it yourself."
+        return Submission(student, place.name, fault=fault)
     return Submission(student, place.name, {}, {"": f"The submission {reason}."})
 
 

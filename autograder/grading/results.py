@@ -105,6 +105,8 @@ def exercise_result(submission: Submission, stem: str, name: str, grader: Grader
     if entry is not None:
         return _judged(entry)
     identity, points = f"{stem}.{name}", lesson(stem).exercise(name).points
+    if submission.fault:
+        return ExerciseResult(identity, "ungraded", None, points, message=submission.fault)
     if task is not None:
         fault = grader.faults.get(task.key, "the run was stopped before it")
         return ExerciseResult(identity, "ungraded", None, points, message=plain_line(fault))
@@ -137,6 +139,8 @@ def _judged(entry: Mapping[str, Any]) -> ExerciseResult:
 
 
 def _status(submission: Submission, faults: list[str]) -> tuple[str, str]:
+    if submission.fault:
+        return "ungraded", submission.fault
     if faults:
         return "ungraded", f"{len(faults)} checks could not be graded: {faults[0]}"
     if not submission.sources:

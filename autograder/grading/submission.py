@@ -15,9 +15,11 @@ class Submission:
         origin: where it came from, relative to the submissions folder.
         sources: source text by lesson stem.
         problems: why a lesson's file cannot be graded, by stem; under "" why the whole cannot.
+        fault: our own failure to read it; then nothing of it is graded, and nothing is a 0.
     """
 
     student: str
     origin: str
     sources: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
