@@ -49,8 +49,11 @@ def command(
     covers = [path for path in covers if Path(path).is_dir()]
     for path in covers:
         words += ["--tmpfs", path]
-    for source in dict.fromkeys((listed.python, *(e.path for e in listed.entries), *listed.files)):
+    for source in dict.fromkeys((listed.python, *listed.files)):
         words += ["--ro-bind", str(source), str(source)]
+    housed = listed.housed
+    for entry in listed.entries:
+        words += ["--ro-bind", str(entry.path), str(housed[entry.root] / entry.name)]
     for device in DEVICES:
         words += ["--dev-bind", device, device]
     # Its own /proc, to write the maps of its children's users; each child covers it.

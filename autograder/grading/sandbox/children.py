@@ -171,7 +171,9 @@ class Zygote:
         rung = next(name for name, level in LADDER.items() if level == self.isolation.level)
         listed = whitelist.build(self._import_from, self._distributions)
         path, readable = listed.sys_path, listed.readable
-        if rung == "landlock":
+        if rung == "namespaces":
+            path = listed.housed_path
+        elif rung == "landlock":
             shelf = stack.enter_context(tempfile.TemporaryDirectory(prefix="convlens-worker-"))
             path = listed.stage(Path(shelf))
             readable = [*readable, path[0], *bubblewrap.DEVICES, "/proc/cpuinfo"]

@@ -77,6 +77,22 @@ class Whitelist:
         return list(dict.fromkeys(str(root) for root in roots))
 
     @property
+    def housed(self) -> dict[Path, Path]:
+        """Where each root of importable entries lies in a root file system of our own.
+
+        Not at its real place: a project or an environment below `/tmp` would be covered by a
+        child's own `/tmp`, and a real path is none of a student's business.
+        """
+        roots = dict.fromkeys(entry.root for entry in self.entries)
+        return {root: Path(f"/importable/{number}") for number, root in enumerate(roots)}
+
+    @property
+    def housed_path(self) -> list[str]:
+        """The import path that goes with `housed`."""
+        stdlib = [self.stdlib, self.stdlib / "lib-dynload"]
+        return [str(place) for place in (*stdlib, *self.housed.values())]
+
+    @property
     def readable(self) -> list[str]:
         """Every file and directory on the list, at its real place."""
         stdlib = [self.stdlib / name for name in self.stdlib_names]
