@@ -34,6 +34,8 @@ class Running:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            # A shell starts background jobs deaf to Ctrl-C, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         self.seen: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -238,3 +238,13 @@ def test_levels_are_recorded_by_their_full_names() -> None:
         "landlock": "landlock+seccomp+rlimits",
         "none": "none",
     }
+
+
+@pytest.mark.parametrize("rung", ["namespaces", "landlock"])
+def test_a_project_below_tmp_is_seen(rung: str, tmp_path: Path) -> None:
+    """A child's own `/tmp` must not cover what is imported late, wherever the clone lies."""
+    (tmp_path / "late_module.py").write_text("ANSWER = 42\n")
+    inside = Path(__file__).parent / "inside"
+    with open_zygote(rung, import_from=[inside, tmp_path]) as zygote:
+        result = zygote.run(b"import late_module; say(late_module.ANSWER)", 30)
+    assert (result.status, result.frames) == ("ok", b"42")
