@@ -383,13 +383,13 @@ ATTACKS = [
     Attack(
         "previous-student",
         STEAL,
-        "for folder in ['/tmp', '/dev/shm', '/var/tmp', os.getcwd()]:\n"
+        "for folder in {'/tmp', '/dev/shm', '/var/tmp', os.getcwd()}:\n"
         "    try:\n"
         "        with open(folder + '/left-for-the-next', 'a') as file:\n"
         "            file.write('x')\n"
         "    except OSError:\n"
         "        pass\n",
-        "kept = [f for f in ['/tmp', '/dev/shm', '/var/tmp', os.getcwd()]\n"
+        "kept = [f for f in {'/tmp', '/dev/shm', '/var/tmp', os.getcwd()}\n"
         "        if os.path.exists(f + '/left-for-the-next')\n"
         "        and os.path.getsize(f + '/left-for-the-next') > 1]\n"
         "raise RuntimeError(f'met another: {kept}')\n",
