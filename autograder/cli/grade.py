@@ -36,19 +36,26 @@ def grade(
     isolation: Annotated[
         str, typer.Option(help="auto, namespaces, landlock, or none (unprotected).")
     ] = "auto",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file whose [limits] and [caps] replace the defaults."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> int:
     """Grade submissions in a sandbox (instructors)."""
     _refuse_other_systems()
-    from autograder.grading.run import Request, read_seed
+    from autograder.grading.containers import Caps
+    from autograder.grading.run import LIMITS, Request, read_seed
     from autograder.grading.run import grade as run_all
     from autograder.grading.sandbox.probe import choose
+    from autograder.grading.settings import read_settings
     from autograder.grading.terminal import RunScreen, show_run
 
     stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
     choose(isolation)  # refused before anything is written
     if not submissions.exists():
         raise UserError(f"There is no folder {submissions}.", "Name the one with the submissions.")
+    limits, caps = read_settings(config, LIMITS, Caps())
     request = Request(
         submissions=submissions,
         out=out,
@@ -57,6 +64,8 @@ def grade(
         seed=read_seed(seed_file or out / ".seed"),
         workers=workers or len(os.sched_getaffinity(0)),
         isolation=isolation,
+        limits=limits,
+        caps=caps,
     )
     screen = RunScreen(errors())
     try:
