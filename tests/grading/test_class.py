@@ -102,16 +102,19 @@ def report(out: Path) -> dict[str, bytes]:
     }
 
 
+def _lines(out: Path) -> int:
+    journal = out / "journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
 def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path: Path) -> None:
     inbox = hand_in(make_class([STEM], 24, SEED, at_most=3), tmp_path / "in")
     seed_file = tmp_path / "seed"
     seed_file.write_text(str(SEED))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    started = time.monotonic()
     subprocess.run(_command(inbox, whole, seed_file), cwd=ROOT, capture_output=True, check=False)
-    length = time.monotonic() - started
     draw = random.Random(7)
-    kept = []
+    kept = [0]
     for _ in range(3):
         process = subprocess.Popen(
             _command(inbox, broken, seed_file),
@@ -119,12 +122,14 @@ def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path: Path) ->
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(length * draw.uniform(0.3, 0.9))
+        wanted = kept[-1] + draw.randint(4, 20)
+        while _lines(broken) < wanted and process.poll() is None:
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        journal = broken / "journal.jsonl"
-        kept.append(journal.stat().st_size if journal.exists() else 0)
-    assert kept == sorted(kept) and kept[-1] > 0  # nothing written is ever lost
+        kept.append(_lines(broken))
+    assert kept == sorted(kept) and kept[1] > 0  # nothing written is ever lost
+    assert kept[-1] < 24 * len(lesson(STEM).exercises)  # and the last kill came in time
     subprocess.run(_command(inbox, broken, seed_file), cwd=ROOT, capture_output=True, check=False)
     assert report(broken) == report(whole)
     lines = (broken / "journal.jsonl").read_text().splitlines()
