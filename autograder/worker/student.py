@@ -104,7 +104,9 @@ def _message(error: BaseException) -> str:
 
 def _student_lines(error: BaseException, filename: str) -> list[list[Any]]:
     if isinstance(error, SyntaxError) and error.filename == filename:
-        return [[error.lineno or 0, (error.text or "").strip()[:200]]]
+        # Not `error.text`: Python may take that from a file of this name on the disk.
+        number = error.lineno or 0
+        return [[number, linecache.getline(filename, number).strip()[:200]]]
     frames = traceback.walk_tb(error.__traceback__)
     numbers = [number for frame, number in frames if frame.f_code.co_filename == filename]
     return [[n, linecache.getline(filename, n).strip()[:200]] for n in numbers[-MOST_LINES:]]

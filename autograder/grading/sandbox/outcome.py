@@ -110,7 +110,7 @@ class Watch:
             return "exited", f"It ended with exit code {code}."
         if -code in (signal.SIGKILL, signal.SIGXCPU):
             # The kernel's clock for the limit and its account of the time differ by a few ticks.
-            if cpu_seconds >= 0.9 * self.limits.cpu_seconds:
+            if cpu_seconds >= 0.8 * self.limits.cpu_seconds - 0.2:
                 limit = self.limits.cpu_seconds
                 return "timeout", f"It used more than {limit:g} s of processor time."
             return "memory", "The kernel killed it, most likely for want of memory."
