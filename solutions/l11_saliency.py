@@ -83,10 +83,12 @@ def smooth_grad(
         return images + noise * spread * draw
 
     total = torch.zeros_like(images)
-    batch = max(1, 8 // len(images))  # copies at a time: about eight images keep a processor busy
+    batch = max(1, 4 // len(images))  # copies at a time: about four images stay in the cache
     for first in range(0, samples, batch):
         count = min(batch, samples - first)
-        noisy = torch.cat([noisy_copy() for _ in range(count)]).requires_grad_()
+        noisy = torch.cat([noisy_copy() for _ in range(count)])
+        # The channels of a pixel side by side in memory: convolutions run faster so.
+        noisy = noisy.contiguous(memory_format=torch.channels_last).requires_grad_()
         with torch.enable_grad():
             logits = model(noisy)
             chosen = logits.gather(1, target.repeat(count)[:, None]).sum()
