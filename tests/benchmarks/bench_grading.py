@@ -11,6 +11,7 @@ Every mode also checks what it times: a score that is not the known one ends it 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import resource
 import signal
@@ -110,12 +111,16 @@ def _nbgrader(folder: Path, arguments: argparse.Namespace) -> None:
         "c = get_config()\nc.CourseDirectory.course_id = 'c'\n"
     )
 
+    # nbgrader runs alembic by name.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
     def nbgrader(*command: str) -> None:
         subprocess.run(
             [sys.executable, "-m", "nbgrader", *command],
             cwd=course,
             check=True,
             capture_output=True,
+            env={**os.environ, "PATH": path},
         )
 
     nbgrader("generate_assignment", STEM)
