@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from autograder.record import Case
-from autograder.wire import Foreign, ModelSpec
+from autograder.wire import Foreign
 
 SIDE_EFFECTS = {
     "hooks_left": (
@@ -67,22 +66,6 @@ def call_text(name: str, case: Case) -> str:
     if case.call:
         return f"`{name}`"
     return f"`{name}({', '.join(case.inputs)})`"
-
-
-def shapes_text(inputs: Mapping[str, Any]) -> str:
-    """The inputs of a call in a few words: networks by name, tensors by shape."""
-    parts = [f"{name} {_input_text(value)}" for name, value in inputs.items()]
-    return ", ".join(parts)
-
-
-def _input_text(value: Any) -> str:
-    if isinstance(value, ModelSpec):
-        return f"'{value.name}'"
-    if isinstance(value, Tensor):
-        return f"{dtype_text(value)} {tuple(value.shape)}"
-    if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
-        return f"{len(value)} tensors"
-    return repr(value)[:60]
 
 
 def dtype_text(value: Tensor) -> str:

@@ -46,15 +46,12 @@ def _grad_cam(course: Any, subject: Subject) -> list[Panel]:
 
 def _guided_grad_cam(course: Any, subject: Subject) -> list[Panel]:
     network, layer = subject.classifier.network, subject.classifier.default_layer
-    guided = course.l12_guided_backprop.guided_backprop(network, subject.images, subject.target())
     panels = []
     for rank in (0, subject.other_rank()):
-        if rank:
-            guided = course.l12_guided_backprop.guided_backprop(
-                network, subject.images, subject.target(rank)
-            )
+        target = subject.target(rank)
+        guided = course.l12_guided_backprop.guided_backprop(network, subject.images, target)
         product = course.l14_grad_cam.guided_grad_cam(
-            network, layer, subject.images, subject.target(rank), guided=guided
+            network, layer, subject.images, target, guided=guided
         )[0]
         name = subject.name(rank)
         alt = f"Fine lines kept only where the evidence for “{name}” lies."

@@ -44,15 +44,6 @@ class Aftermath:
     tree_after: dict[str, tuple[int, int]]
 
 
-def _processes() -> set[str]:
-    """Every process but the kernel's and those of other people's sessions, by start and command."""
-    listed = subprocess.run(
-        ["ps", "-eo", "pid,lstart,args", "--no-headers"], capture_output=True, text=True, check=True
-    )
-    ours = ("autograder.worker", "sandbox.zygote", "bwrap", "from autograder.grading.sandbox")
-    return {line for line in listed.stdout.splitlines() if any(word in line for word in ours)}
-
-
 def _children() -> set[str]:
     """This process's own children, and theirs."""
     found, waiting = set(), [os.getpid()]
