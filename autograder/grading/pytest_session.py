@@ -13,7 +13,7 @@ from autograder.grading import intake
 from autograder.grading.engine import Grader, Room
 from autograder.grading.journal import Journal
 from autograder.grading.results import ExerciseResult, exercise_result
-from autograder.grading.run import LIMITS, TARGET, read_seed
+from autograder.grading.run import LIMITS, open_room, read_seed
 from autograder.grading.sandbox.children import Zygote
 from autograder.grading.sandbox.probe import choose
 from autograder.grading.submission import Submission
@@ -41,6 +41,7 @@ class Session:
         stems = sorted({find_lesson(name) for name in lessons or landed_stems()})
         seed = PUBLIC_SEED if seed_file is None else read_seed(seed_file)
         self._path = path
+        self._stems = stems
         self._resources = contextlib.ExitStack()
         self._room: Room | None = None
         self.submissions = intake.read_submissions(path, stems)
@@ -52,7 +53,7 @@ class Session:
         )
 
     def _make_room(self) -> Zygote:
-        return Zygote(TARGET, isolation=self._isolation, limits=LIMITS)
+        return open_room(self._isolation, LIMITS, self._stems)
 
     def grade(self, submission: Submission, stem: str, exercise: str) -> ExerciseResult:
         """One verdict; points are None where the grader itself failed."""

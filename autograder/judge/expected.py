@@ -6,7 +6,7 @@ import hashlib
 import random
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from autograder.record import Accepted, Case, Exercise, Mutant
 from autograder.source import LessonSource, earlier_sources, read_lesson
 from autograder.wire import decode
 from autograder.worker.serve import answer
-from autograder.worker.student import EARLIER, offer_earlier
+from autograder.worker.student import offer_earlier
 
 Record = dict[str, Any]
 PUBLIC_SEED = 20130
@@ -77,8 +77,9 @@ def run_trusted(job: dict[str, Any]) -> list[Record]:
     What the job imports from earlier lessons is the reference.
     """
     frames: list[bytes] = []
-    with _restored_globals():
-        answer({**job, "earlier": earlier_references(job["source"])}, frames.append)
+    earlier = earlier_references(job["source"])
+    with restored_globals(earlier):
+        answer({**job, "earlier": earlier}, frames.append)
     return [read_record(frame) for frame in frames]
 
 
@@ -88,9 +89,10 @@ def earlier_references(source: str) -> dict[str, str]:
 
 
 @contextmanager
-def _restored_globals() -> Iterator[None]:
+def restored_globals(earlier: Iterable[str]) -> Iterator[None]:
     """Put back what a job may leave behind: generators, gradient mode, default dtype, modules."""
-    modules = {name: module for name, module in sys.modules.items() if EARLIER.fullmatch(name)}
+    names = [f"lessons.{stem}.exercises" for stem in earlier]
+    modules = {name: sys.modules[name] for name in names if name in sys.modules}
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     threads = torch.get_num_threads()

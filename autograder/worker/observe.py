@@ -65,7 +65,7 @@ def observe(
         ``printed``, ``seconds``, and ``effects``: what the call left behind, by name.
     """
     ready = {name: _materialise(value, device) for name, value in inputs.items()}
-    _seed_global_generators()
+    seed_global_generators()
     scene = _Scene(ready)
     output = CappedText()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
@@ -81,7 +81,7 @@ def observe(
     return record
 
 
-def _seed_global_generators() -> None:
+def seed_global_generators() -> None:
     """Let code that wrongly draws from a global generator draw alike in every process.
 
     So the same file gets the same verdict twice, and a mutant that drops at random is recognised.

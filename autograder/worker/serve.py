@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import torch
 
 from autograder.wire import WireError, encode, read_frame
-from autograder.worker.observe import CappedText, observe
+from autograder.worker.observe import CappedText, observe, seed_global_generators
 from autograder.worker.student import describe_error, load
 
 
@@ -39,6 +39,7 @@ def answer(job: dict[str, Any], write: Callable[[bytes], Any]) -> None:
 
 def _load(job: dict[str, Any], write: Callable[[bytes], Any]) -> ModuleType | None:
     output = CappedText()
+    seed_global_generators()
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             student = load(job["stem"], job["source"], job["filename"], job.get("earlier"))

@@ -68,8 +68,9 @@ _EARLIER = _EarlierLessons()
 
 def offer_earlier(sources: Mapping[str, str]) -> None:
     """Let these lessons, and no others from an earlier job, be imported as the student's own."""
-    for name in [name for name in sys.modules if EARLIER.fullmatch(name)]:
-        del sys.modules[name]
+    # By name: a search of sys.modules would touch, and so copy, a page for each of its strings.
+    for stem in {*_EARLIER.sources, *sources}:
+        sys.modules.pop(f"lessons.{stem}.exercises", None)
     _EARLIER.sources = dict(sources)
     if _EARLIER not in sys.meta_path:
         sys.meta_path.insert(0, _EARLIER)

@@ -11,7 +11,7 @@ from autograder.checks import lesson
 from autograder.grading import run
 from autograder.grading.run import Request, Run
 from autograder.grading.sandbox.children import ChildResult
-from autograder.judge.expected import _restored_globals, mutant_source
+from autograder.judge.expected import mutant_source, restored_globals
 from autograder.source import read_lesson
 from autograder.wire import decode
 from autograder.worker.serve import answer
@@ -97,7 +97,7 @@ class OwnRoom:
         if self.fault:
             return ChildResult("grader_fault", reason=self.fault)
         frames: list[bytes] = []
-        with _restored_globals():
+        with restored_globals(()):
             answer(decode(payload).value, frames.append)
         return ChildResult("ok", b"".join(frames))
 

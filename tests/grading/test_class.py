@@ -15,8 +15,8 @@ from synthetic import expectation_of, hand_in, make_class
 
 from autograder.checks import lesson, stems
 from autograder.grading.engine import read_answer
-from autograder.grading.run import LIMITS, TARGET, Request, grade
-from autograder.grading.sandbox.children import Zygote
+from autograder.grading.run import LIMITS, Request, grade, open_room
+from autograder.grading.sandbox.probe import choose
 from autograder.judge.compare import close
 from autograder.judge.expected import mutant_source, run_trusted
 from autograder.judge.verdict import Answer, judge
@@ -42,7 +42,7 @@ def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
     """References, stubs and all mutants: one verdict and one diagnosis, whoever ran them."""
     source = read_lesson(stem)
     differing = []
-    with Zygote(TARGET, limits=LIMITS) as zygote:
+    with open_room(choose(), LIMITS, [stem]) as zygote:
         for exercise in lesson(stem).exercises:
             expectation = expectation_of(stem, exercise.name, SEED)
             files = {"right": source.bare(), "stub": source.stubs()}
@@ -71,7 +71,7 @@ def _same_records(one: Answer, other: Answer) -> bool:
 
 def test_references_stay_below_a_tenth_of_every_limit() -> None:
     for stem in stems():
-        with Zygote(TARGET, limits=LIMITS) as zygote:
+        with open_room(choose(), LIMITS, [stem]) as zygote:
             idle = zygote.run(b"", 30).peak_rss
             for exercise in lesson(stem).exercises:
                 text = read_lesson(stem).bare()

@@ -16,6 +16,7 @@ from conftest import RUNGS, descendants, open_descriptors, open_zygote, processe
 
 from autograder.grading.sandbox.children import ChildResult, Zygote
 from autograder.grading.sandbox.limits import MIB, Limits
+from lessons.toolkit.errors import UserError
 
 pytestmark = pytest.mark.sandbox
 
@@ -357,3 +358,13 @@ def test_a_target_that_cannot_be_imported_is_one_clear_line() -> None:
 
     with pytest.raises(UserError, match=r"does not start: ModuleNotFoundError.*nowhere"):
         open_zygote("landlock", target="nowhere:run")
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_zygote_that_a_rehearsal_leaves_with_a_thread_is_refused(rung: str) -> None:
+    quiet = b"x = sum(range(10))"
+    with open_zygote(rung, rehearsals=[quiet, quiet]) as zygote:
+        assert zygote.run(b"say('here')", 30).frames == b"here"
+    noisy = b"import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
+    with pytest.raises(UserError, match="2 threads"):
+        open_zygote(rung, rehearsals=[noisy])

@@ -73,6 +73,8 @@ class Zygote:
         isolation: from `choose`; the best there is when None.
         limits: of each child.
         preload: modules that the zygote imports once, besides the target's.
+        rehearsals: jobs of our own that the zygote itself answers before its first fork, so that
+            what a first use costs is paid once. Never a job that holds a submission.
         distributions: installed distributions that a child may import, with what they depend on.
         import_from: further directories a child may import from, whole.
 
@@ -91,6 +93,7 @@ class Zygote:
         isolation: Isolation | None = None,
         limits: Limits | None = None,
         preload: Sequence[str] = PRELOAD,
+        rehearsals: Sequence[bytes] = (),
         distributions: Sequence[str] = whitelist.DISTRIBUTIONS,
         import_from: Sequence[Path] = (),
     ) -> None:
@@ -98,6 +101,7 @@ class Zygote:
         self.limits = limits or Limits()
         self._target = target
         self._preload = list(preload)
+        self._rehearsals = tuple(rehearsals)
         self._distributions = tuple(distributions)
         self._import_from = [Path(path) for path in import_from]
         self._lock = threading.Lock()
@@ -153,7 +157,11 @@ class Zygote:
             stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
             ours.settimeout(_START_SECONDS)
             try:
-                ours.send(json.dumps(config).encode())
+                with contextlib.ExitStack() as sent:
+                    jobs = [_sealed(payload) for payload in self._rehearsals]
+                    for job in jobs:
+                        sent.callback(os.close, job)
+                    socket.send_fds(ours, [json.dumps(config).encode()], jobs)
                 answer, descriptors = _receive(ours)
             except (_ZygoteLost, OSError) as lost:
                 errors.seek(0)
@@ -228,15 +236,8 @@ class Zygote:
     ) -> tuple[int, int]:
         """Hand a job over; the reading ends of its output and its log."""
         with contextlib.ExitStack() as sent:
-            job = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            job = _sealed(payload)
             sent.callback(os.close, job)
-            with open(job, "wb", buffering=0, closefd=False) as file:
-                view = memoryview(payload)
-                while view:
-                    view = view[file.write(view) :]
-            os.lseek(job, 0, os.SEEK_SET)
-            # Sealed, the child cannot grow it: that memory would count against nobody.
-            fcntl.fcntl(job, _F_ADD_SEALS, _SEAL_ALL)
             readers, writers = [], []
             for _ in range(2):
                 reader, writer = os.pipe()
@@ -256,6 +257,19 @@ class Zygote:
 
 _F_ADD_SEALS = 1033
 _SEAL_ALL = 0x1 | 0x2 | 0x4 | 0x8  # seal, shrink, grow, write
+
+
+def _sealed(payload: bytes) -> int:
+    """A descriptor that a child can read, and nothing else."""
+    job = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(job, "wb", buffering=0, closefd=False) as file:
+        view = memoryview(payload)
+        while view:
+            view = view[file.write(view) :]
+    os.lseek(job, 0, os.SEEK_SET)
+    # Sealed, the child cannot grow it: that memory would count against nobody.
+    fcntl.fcntl(job, _F_ADD_SEALS, _SEAL_ALL)
+    return job
 
 
 def _follow(

@@ -1,12 +1,14 @@
-"""The zygote: one thread, everything imported, nothing computed; it forks one child a job.
+"""The zygote: one thread, everything imported and rehearsed; it forks one child a job.
 
 It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no
-child. It starts inside bubblewrap or shuts itself in by Landlock. One thread and no tensor work
-before the fork, because threads do not survive one: a child that finds torch's pool without its
-threads waits forever.
+child. It starts inside bubblewrap or shuts itself in by Landlock. One thread, because threads do
+not survive a fork: a child that finds torch's pool without its threads waits forever. So what it
+rehearses runs on one thread, and a zygote that finds itself with a second one says that it is
+broken.
 
-Orders: a first message configures; each later one is a job with three descriptors (payload, output,
-log). Answers: ready, then for each job started (with a pidfd) and ended, or fault.
+Orders: a first message configures, with a descriptor for each job to rehearse; each later one is a
+job with three descriptors (payload, output, log). Answers: ready, then for each job started (with a
+pidfd) and ended, or fault.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from autograder.grading.sandbox import kernel, landlock, limits, namespaces, sec
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
+MOST_REHEARSALS = 64
 EXIT_MEMORY = 86
 
 _PAYLOAD, _OUTPUT, _SETUP = 3, 4, 5
@@ -40,9 +43,11 @@ Target = Callable[[int, int], Any]
 def main(control_fd: int) -> None:
     """Configure from the first message, then fork a child a job until the grader hangs up."""
     control = socket.socket(fileno=control_fd)
-    config = json.loads(control.recv(MESSAGE_BYTES))
+    first, rehearsals, _, _ = socket.recv_fds(control, MESSAGE_BYTES, MOST_REHEARSALS)
+    config = json.loads(first)
     # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
+    stat = os.open("/proc/self/stat", os.O_RDONLY)
     maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
         if config["rung"] == "landlock":
@@ -50,6 +55,10 @@ def main(control_fd: int) -> None:
             landlock.restrict(config["readable"], config["writable"])
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
+        _rehearse(target, rehearsals, stat)
+        # What the collector never visits, it never copies in a child.
+        gc.collect()
+        gc.freeze()
         kernel.collapse_memory(maps)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
@@ -76,10 +85,16 @@ def _prepare(preload: list[str], target: str) -> Target:
         torch.set_num_threads(1)
         # Reads /proc/cpuinfo once; a child has no /proc.
         torch.backends.cpu.get_cpu_capability()
-    # What the collector never visits, it never copies in a child.
-    gc.collect()
-    gc.freeze()
     return found
+
+
+def _rehearse(target: Target, jobs: list[int], stat: int) -> None:
+    for job in jobs:
+        target(job, os.open(os.devnull, os.O_WRONLY))  # which closes both
+    # The name may hold blanks; 17 fields after it stands the number of threads.
+    threads = int(os.pread(stat, 4096, 0).rpartition(b")")[2].split()[17])
+    if threads != 1:
+        raise RuntimeError(f"the zygote has {threads} threads after its rehearsal; a fork needs 1")
 
 
 def _one_job(
