@@ -133,7 +133,9 @@ def _capped(
 
 
 def _read_folder(folder: Path, caps: Caps) -> Contents:
+    """A folder's files; those of its archive where that is all there is, as Moodle exports them."""
     contents = Contents()
+    archives: list[Path] = []
     count = total = 0
     for place, is_link in _walk(folder, caps.depth, contents):
         count += 1
@@ -141,8 +143,8 @@ def _read_folder(folder: Path, caps: Caps) -> Contents:
             raise Refused(f"holds more than {caps.entries} files")
         name = PurePosixPath(place.relative_to(folder).as_posix())
         if not _wanted(name):
-            if is_archive(name.name):
-                contents.notes.append(f"“{_shown(name)}” is an archive inside the submission")
+            if is_archive(name.name) and not is_link:
+                archives.append(place)
             continue
         if is_link:
             contents.notes.append(f"“{_shown(name)}” is a link")
@@ -155,6 +157,11 @@ def _read_folder(folder: Path, caps: Caps) -> Contents:
             continue
         total += len(data or b"") or caps.file_bytes(name.name)
         _add(contents, name, data, total, caps)
+    if len(archives) == 1 and not contents.files and not contents.notes:
+        return _read_archive(archives[0], caps)
+    for place in archives:
+        name = PurePosixPath(place.relative_to(folder).as_posix())
+        contents.notes.append(f"“{_shown(name)}” is an archive inside the submission")
     return contents
 
 

@@ -124,7 +124,8 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
     for stem in stems:
         texts: dict[str, str] = {}
         for path, data in sorted(contents.files.items()):
-            if not _could_hold(path, held[path], stem, stems):
+            alone = len(contents.files) == len(stems) == 1
+            if not alone and not _could_hold(path, held[path], stem, stems):
                 continue
             try:
                 texts[str(path)] = source_of(data, path.name, stem)

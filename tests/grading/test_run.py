@@ -185,7 +185,7 @@ def test_the_command_ends_with_1_where_a_person_is_needed(
     assert ask(inbox, tmp_path / "out") == 1
     said = capsys.readouterr()
     assert "5 submissions: 4 graded, 1 unusable, 0 ungraded." in said.out
-    assert "hui: “hui.py”: there is nothing in it." in said.out
+    assert "hui: “hui.py” is empty." in said.out
     assert "ran unprotected" in said.out
     assert "different checks." in said.err
     assert (tmp_path / "out" / ".seed").exists()
