@@ -36,6 +36,10 @@ class Room(Protocol):
         """Run one job in a child of its own."""
         ...
 
+    def stop(self) -> None:
+        """End the job under way at once; called from another thread."""
+        ...
+
 
 class GraderFault(RuntimeError):
     """Something of ours broke: the check stays ungraded."""
@@ -109,6 +113,7 @@ class Grader:
         }
         self.faults: dict[str, str] = {}
         self._never_loads: dict[str, Answer] = {}
+        self._rooms: list[Room] = []
         self._lock = threading.Lock()
 
     def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
@@ -151,13 +156,16 @@ class Grader:
                 for future in futures:
                     future.result()
             except BaseException:
-                _drain(queue)  # so that the other workers end after the check they are on
+                _drain(queue)
+                for room in self._rooms:
+                    room.stop()
                 raise
 
     def _work(
         self, queue: SimpleQueue[Task], progress: Progress, report: Callable[[Progress], None]
     ) -> None:
         with self.make_room() as room:
+            self._rooms.append(room)
             while (task := _take(queue)) is not None:
                 entry = self.grade(room, task)
                 with self._lock:

@@ -365,6 +365,22 @@ def test_a_zygote_that_a_rehearsal_leaves_with_a_thread_is_refused(rung: str) ->
     quiet = b"x = sum(range(10))"
     with open_zygote(rung, rehearsals=[quiet, quiet]) as zygote:
         assert zygote.run(b"say('here')", 30).frames == b"here"
-    noisy = b"import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
+    noisy = (
+        b"import threading as t, time; t.Thread(target=time.sleep, args=[60], daemon=True).start()"
+    )
     with pytest.raises(UserError, match="2 threads"):
         open_zygote(rung, rehearsals=[noisy])
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_job_is_stopped_from_another_thread(rung: str) -> None:
+    before = descendants(os.getpid()).keys()
+    with open_zygote(rung) as zygote:
+        began = time.monotonic()
+        timer = threading.Timer(0.5, zygote.stop)
+        timer.start()
+        result = zygote.run(b"while True: pass", 60)
+        assert (result.status, result.reason) == ("grader_fault", "The run was stopped.")
+        assert zygote.run(b"say(1)", 60).status == "grader_fault"
+        assert time.monotonic() - began < 10
+    assert descendants(os.getpid()).keys() == before

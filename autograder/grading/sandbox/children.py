@@ -107,6 +107,7 @@ class Zygote:
         self._lock = threading.Lock()
         self._resources = contextlib.ExitStack()
         self._control: socket.socket | None = None
+        self._stopped = False
         self._start()
 
     def __enter__(self) -> Self:
@@ -129,6 +130,8 @@ class Zygote:
         with self._lock:
             reason = ""
             for attempt in range(2):
+                if self._stopped:
+                    break
                 try:
                     if self._control is None:
                         self._start()
@@ -140,12 +143,20 @@ class Zygote:
                     # A child may be running still: Ctrl-C ends it with its zygote.
                     self.close()
                     raise
+            reason = "The run was stopped." if self._stopped else reason
             return ChildResult("grader_fault", reason=reason, retries=1)
 
     def close(self) -> None:
         """End the zygote and whatever it forked; `run` would start a new one."""
         self._control = None
         self._resources.close()
+
+    def stop(self) -> None:
+        """End the job under way, from another thread: its `run` gives `"grader_fault"` at once."""
+        self._stopped = True
+        if (control := self._control) is not None:
+            with contextlib.suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)
 
     def _start(self) -> None:
         with contextlib.ExitStack() as stack:
