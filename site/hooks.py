@@ -7,9 +7,9 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from autograder.build import site
-from autograder.build.pages import lesson_table
 from lessons.toolkit.errors import UserError
 
 # Read once a build: a lesson that lands meanwhile waits for the next.
@@ -40,13 +40,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, config: MkDocsConfig, **_: Any) -> str:
-    """Put the table of lessons where a page asks for it."""
-    if site.LESSON_TABLE not in markdown:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) -> str:
+    """Put the lessons' table and figures where a hand-written page asks for them."""
+    if page.file.generated_by:
         return markdown
-    return markdown.replace(
-        site.LESSON_TABLE, lesson_table(_found, config.theme["language"], "lessons/")
-    )
+    try:
+        return site.filled(markdown, _found, config.theme["language"])
+    except UserError as error:
+        raise PluginError(str(error)) from error
 
 
 def on_post_page(output: str, **_: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,11 @@ class Workshop:
         for name, place in places.items():
             shutil.copy(SAMPLE / name, place)
         self.solution = places["solution.py"]
+        self.home = root / "site" / "docs" / "index.md"
+        # The course's own home page shows a figure of a lesson that is not here.
+        self.home.write_text(
+            re.sub(r"figure:\w+\.\w+", f"figure:{STEM}.bars", self.home.read_text())
+        )
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run code in a process of its own that takes the course from the copy."""

@@ -63,7 +63,7 @@ def lesson_page(
         elif isinstance(block, CellBlock):
             parts.append(_cell(block.code, next(outputs), words))
         elif isinstance(block, FigureBlock):
-            parts.append(_figure(block, source.stem, made, lazy=pictures > 0))
+            parts.append(figure(block, source.stem, made, lazy=pictures > 0))
             pictures += 1
         elif isinstance(block, ExerciseBlock):
             parts.append(_exercise(source, record.exercise(block.name), words))
@@ -119,12 +119,20 @@ def _at_a_glance(stem: str, story: Story, record: Lesson, words: dict[str, str])
     )
 
 
-def _figure(block: FigureBlock, stem: str, made: Rendering, lazy: bool) -> str:
+def figure(block: FigureBlock, folder: str, made: Rendering, lazy: bool = False) -> str:
+    """A picture with its size, its text and its caption.
+
+    Args:
+        block: which, and its words.
+        folder: where the lesson's pictures lie, as seen from the page.
+        made: the lesson's pictures.
+        lazy: let the browser load it when it comes into sight.
+    """
     picture = made.pictures[block.name]
     alt = block.alt.replace("[", "\\[").replace("]", "\\]")
     size = f"width={picture.width} height={picture.height}"
     loading = " loading=lazy" if lazy else ""
-    image = f"![{alt}]({stem}/{picture.path.name}){{ {size}{loading} }}"
+    image = f"![{alt}]({folder}/{picture.path.name}){{ {size}{loading} }}"
     caption = f'\n<figcaption markdown="span">{block.caption}</figcaption>' if block.caption else ""
     return f'<figure markdown="span">\n{image}{caption}\n</figure>'
 

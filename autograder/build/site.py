@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING
 from autograder import checks
 from autograder.build import landed, lesson_problems
 from autograder.build.look import look_over
-from autograder.build.pages import WORDS, lesson_index, lesson_page
-from autograder.build.renderings import renderings
-from autograder.build.story import Story, read_story, story_path
+from autograder.build.pages import WORDS, figure, lesson_index, lesson_page, lesson_table
+from autograder.build.renderings import rendering, renderings
+from autograder.build.story import FigureBlock, Story, read_story, story_path
 from autograder.record import Lesson
 from autograder.source import ROOT, read_lesson
 from lessons.toolkit.errors import UserError
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
 
 SITE = ROOT / "site"
-LESSON_TABLE = "<!-- lessons -->"
+_TABLE = "<!-- lessons -->"
+_FIGURE = re.compile(
+    r'^!\[(?P<alt>[^\]]*)\]\(figure:(?P<stem>l\d\d_\w+)\.(?P<name>\w+) "(?P<caption>[^"]*)"\)$',
+    re.MULTILINE,
+)
 # What stock Material 9.8.1 gets wrong for a screen reader, and how it should read.
 _ACCESSIBLE = (
     (
@@ -53,7 +58,8 @@ def build_site(out: Path | str | None = None, strict: bool = True) -> Path:
     try:
         build(config)
     except (Abort, BuildError) as error:
-        reason = warnings.lines[0] if warnings.lines else str(error)
+        # "Error reading page 'x.md':" only announces the line that says why.
+        reason = next((line for line in warnings.lines if not line.endswith(":")), str(error))
         raise UserError(
             f"The site cannot be built: {reason}", "Mend it and build again."
         ) from error
@@ -127,6 +133,30 @@ def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
         for picture in made[stem].pictures.values():
             files[f"lessons/{stem}/{picture.path.name}"] = picture.path
     return files
+
+
+def filled(markdown: str, found: Found, language: str = "en") -> str:
+    """A hand-written page of the site's root with what it asks for of the lessons.
+
+    ``<!-- lessons -->`` is their table; ``![alt](figure:l14_grad_cam.two_questions "caption")`` is
+    a figure that stands in that lesson's story as well.
+
+    Raises:
+        UserError: no such figure in a landed lesson, or it cannot be drawn.
+    """
+
+    def drawn(match: re.Match[str]) -> str:
+        stem, name = match["stem"], match["name"]
+        if not any(stem == other and name in story.figures for other, story, _ in found):
+            raise UserError(
+                f"A page asks for the figure {stem}.{name}, which no landed lesson shows.",
+                "Name a figure of a lesson's story.",
+            )
+        block = FigureBlock(name, match["alt"], match["caption"])
+        return figure(block, f"lessons/{stem}", rendering(stem, language))
+
+    table = lesson_table(found, language, "lessons/")
+    return _FIGURE.sub(drawn, markdown.replace(_TABLE, table))
 
 
 def accessible(page: str) -> str:

@@ -82,6 +82,18 @@ def test_only_what_changed_is_drawn_again(workshop: Workshop):
     assert min(drawn()) > cells
 
 
+def test_home_shows_a_figure_of_a_lesson(built: Path):
+    home = (built / "index.html").read_text()
+    assert re.search(rf'<figure>\s*<img [^>]*src="lessons/{STEM}/bars.svg" width="\d+"', home)
+    assert "<figcaption>" in home and "figure:" not in home
+
+
+def test_home_cannot_ask_for_a_figure_that_no_lesson_shows(workshop: Workshop):
+    workshop.edit(workshop.home, f"figure:{STEM}.bars", f"figure:{STEM}.stars")
+    (line,) = workshop.ask("site.check_site()")
+    assert f"the figure {STEM}.stars, which no landed lesson shows" in line
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "says"),
     [
