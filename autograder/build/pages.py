@@ -31,6 +31,7 @@ WORDS = {
         "or": "or open the notebook:",
         "exercises": "exercises",
         "column": "Exercises",
+        "grading": "Grading",
         "home": "Home",
         "lesson": "Lesson",
         "lessons": "Lessons",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SITE = ROOT / "site"
 _TABLE = "<!-- lessons -->"
+_SCHEMA = "assets/results.schema.json"
 _FIGURE = re.compile(
     r'^!\[(?P<alt>[^\]]*)\]\(figure:(?P<stem>l\d\d_\w+)\.(?P<name>\w+) "(?P<caption>[^"]*)"\)$',
     re.MULTILINE,
@@ -111,12 +112,13 @@ def lessons(language: str = "en") -> Found:
 
 
 def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
-    """MkDocs' `nav`: the home page, then the lessons in order."""
+    """MkDocs' `nav`: the home page, the lessons in order, then what instructors need."""
     entries: list[object] = ["lessons/index.md"]
     for stem, story, _ in found:
         entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
     words = WORDS[language]
-    return [{words["home"]: "index.md"}, {words["lessons"]: entries}]
+    grading: dict[str, object] = {words["grading"]: "grading.md"}
+    return [{words["home"]: "index.md"}, {words["lessons"]: entries}, grading]
 
 
 def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
@@ -126,7 +128,10 @@ def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
         UserError: a figure or a cell fails.
     """
     made = renderings([stem for stem, _, _ in found], language)
-    files: dict[str, str | Path] = {"lessons/index.md": lesson_index(found, language)}
+    files: dict[str, str | Path] = {
+        "lessons/index.md": lesson_index(found, language),
+        _SCHEMA: ROOT / "autograder" / "grading" / Path(_SCHEMA).name,
+    }
     for stem, story, record in found:
         page = lesson_page(read_lesson(stem), story, record, made[stem], language)
         files[f"lessons/{stem}.md"] = page

@@ -24,17 +24,20 @@ def grade(
     submissions: Annotated[Path, typer.Argument(help="Folder with one submission a student.")],
     out: Annotated[Path, typer.Option(help="Folder of results; an earlier run is taken up.")],
     lesson: Annotated[
-        list[str] | None, typer.Option(help="A lesson to grade; again for more. All by default.")
+        list[str] | None,
+        typer.Option(metavar="LESSON", help="A lesson to grade; again for more. All by default."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Sandboxes at once; one a core by default.")
+        int | None,
+        typer.Option(metavar="N", min=1, max=256, help="Sandboxes at once; one a core by default."),
     ] = None,
     seed_file: Annotated[
         Path | None,
         typer.Option(help="Secret seed of the hidden cases, made where there is none."),
     ] = None,
     isolation: Annotated[
-        str, typer.Option(help="auto, namespaces, landlock, or none (unprotected).")
+        str,
+        typer.Option(metavar="LEVEL", help="auto, namespaces, landlock, or none (unprotected)."),
     ] = "auto",
     config: Annotated[
         Path | None,

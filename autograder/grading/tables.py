@@ -1,14 +1,7 @@
 """Results as data: `results.json`, `grades.csv`, `usage.csv`.
 
-`results.json`, schema 1:
-
-- `run`: versions, hash of the seed, isolation, limits, hash of each lesson's checks.
-- `students`: a list in order of id, each with `student`, `origin`, `status` ("graded", "unusable",
-  "ungraded"), `reason`, `score`, `max_score` and `exercises`; each of those with `id`, `outcome`
-  ("passed", "failed", "not_attempted", "error", "timeout", "ungraded"), `points` (null when
-  ungraded), `max_points`, `diagnosis` (id of a known mistake, or null), `message`, `case`.
-
-Nothing in it varies from run to run over the same submissions.
+`results.json` is described by `results.schema.json` beside this file. Nothing in it varies from run
+to run over the same submissions.
 """
 
 from __future__ import annotations

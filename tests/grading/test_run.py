@@ -9,7 +9,7 @@ import random
 import shutil
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from classroom import (
@@ -22,6 +22,7 @@ from classroom import (
     mixed_class,
     small_class,
 )
+from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from autograder.cli import grade as command
@@ -29,8 +30,9 @@ from autograder.cli.main import main
 from autograder.grading import run, terminal
 from autograder.grading.engine import Progress
 from autograder.grading.run import Request, read_seed
-from autograder.grading.sandbox.probe import NONE, probe
-from autograder.source import read_lesson
+from autograder.grading.sandbox.probe import LADDER, NONE, probe
+from autograder.judge.verdict import Outcome
+from autograder.source import ROOT, read_lesson
 from lessons.toolkit.errors import UserError
 
 
@@ -64,6 +66,18 @@ def test_every_student_has_a_row_with_the_known_score(out: Path):
         "hui": (0, "unusable"),
     }
     assert 11 <= grades["eva"][0] < 14
+
+
+def test_results_are_as_their_schema_says(out: Path):
+    schema = json.loads((ROOT / "autograder/grading/results.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    results = json.loads((out / "results.json").read_text())
+    assert list(Draft202012Validator(schema).iter_errors(results)) == []
+    results["students"][0]["exercises"][0]["points"] = float("-1")
+    assert list(Draft202012Validator(schema).iter_errors(results))
+    described = schema["$defs"]["exercise"]["properties"]
+    assert set(described["outcome"]["enum"]) == {*get_args(Outcome), "ungraded"}
+    assert set(schema["$defs"]["run"]["properties"]["isolation"]["enum"]) == set(LADDER.values())
 
 
 def test_the_record_names_all_that_a_grade_depends_on(out: Path):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from autograder.grading.containers import Caps
+from autograder.grading.run import LIMITS
 from autograder.grading.sandbox.limits import Limits
 from autograder.grading.settings import read_settings
+from autograder.source import ROOT
 from lessons.toolkit.errors import UserError
 
 
@@ -49,3 +53,12 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, words: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         read_settings(tmp_path / "no.toml", Limits(), Caps())
+
+
+def test_the_settings_on_the_sites_page_are_the_defaults(tmp_path: Path):
+    page = (ROOT / "site" / "docs" / "grading.md").read_text()
+    file = tmp_path / "shown.toml"
+    file.write_text(page[page.index("[limits]") : page.index("```", page.index("[limits]"))])
+    shown = tomllib.loads(file.read_text())
+    assert shown["limits"] == asdict(LIMITS) and shown["caps"] == asdict(Caps())
+    assert read_settings(file, Limits(), Caps()) == (LIMITS, Caps())
