@@ -21,7 +21,7 @@ from lessons.toolkit.errors import UserError
 
 LARGEST_SOURCE = 4 << 20
 LARGEST_NOTEBOOK = 64 << 20
-LARGEST_CELL = 1 << 18
+LARGEST_CELL = 1 << 15
 MOST_CELLS = 20_000
 MOST_PARTS = 1_000_000
 MAGIC = re.compile(r"\s*(%%?[A-Za-z]|!|\?)")
@@ -214,8 +214,9 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
     text = decode_text(data)
     if not text.strip():
         raise BadSubmission("is empty")
-    # Each part of a list or a table but its last has a comma: what parsing costs is known before.
-    if text.count(",") > MOST_PARTS:
+    # Each part of a list or a table but its first has a comma, and each list or table a bracket:
+    # what parsing costs is known before.
+    if sum(map(text.count, ",[{")) > MOST_PARTS:
         raise BadSubmission("has too many parts", "Clear its outputs and save it again.")
     try:
         notebook = json.loads(text)

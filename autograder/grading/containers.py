@@ -216,6 +216,9 @@ def _read_zip(file: io.FileIO, caps: Caps) -> Contents:
             name = _entry_name(entry.filename, entry.is_dir(), is_regular, caps, contents)
             if name is None:
                 continue
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # Python unpacks these whole, whatever is asked for: 900 bytes become gigabytes.
+                raise Refused("is an archive packed by an unusual method; pack it as plain zip")
             with archive.open(entry) as member:
                 data = _capped(member.read, name, caps, contents)
             total += len(data or b"") or caps.file_bytes(name.name)
@@ -230,14 +233,19 @@ def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
     plain = gzip.GzipFile(fileobj=file) if zipped else file
     # The stream mode never seeks, so a bomb is cut off wherever its bytes are spent.
     metered = cast(IO[bytes], _Metered(plain.read, caps.unpacked_bytes))
-    with _Tar.open(fileobj=metered, mode="r|") as archive:
+    total = 0
+    # The first entry is read by `open` itself, so its class must know the cap.
+    entries = type("_CappedEntry", (_Entry,), {"largest": caps.unpacked_bytes})
+    with _Tar.open(fileobj=metered, mode="r|", tarinfo=entries) as archive:
         for count, entry in enumerate(archive):
             if count >= caps.entries:
                 raise Refused(f"holds more than {caps.entries} entries")
             name = _entry_name(entry.name, entry.isdir(), entry.isreg(), caps, contents)
             member = archive.extractfile(entry) if name is not None else None
             if name is not None and member is not None:
-                _add(contents, name, _capped(member.read, name, caps, contents), 0, caps)
+                data = _capped(member.read, name, caps, contents)
+                total += len(data or b"")
+                _add(contents, name, data, total, caps)
     return contents
 
 
@@ -262,15 +270,31 @@ class _Entry(tarfile.TarInfo):
     Before Python 3.11.10 and 3.12.6 it also took quadratic time to search one (CVE-2024-6232).
     """
 
+    largest = 0
+
     def _proc_member(self, archive: _Tar) -> tarfile.TarInfo:
         if self.type in _EXTENDING:
             archive.left -= self.size
             if self.size > _EXTENSION_BYTES or archive.left < 0:
                 raise Refused("is an archive with extended headers of unusual size")
-        return super()._proc_member(archive)  # type: ignore[misc]
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise Refused("is an archive with sparse files, which are not read")
+        if self.size > self.largest:
+            raise Refused("holds more bytes than a submission may")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        if member.size > self.largest:  # by an extended header
+            raise Refused("holds more bytes than a submission may")
+        return member
+
+    def _refuse_sparse(self, *_: object) -> None:
+        # A few bytes of map can stand for gigabytes of holes.
+        raise Refused("is an archive with sparse files, which are not read")
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
 
 
 _EXTENSION_BYTES = 4096
+_MOST_IDLE = 16
 _EXTENDING = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -291,12 +315,15 @@ class _Metered:
     def __init__(self, read: Callable[[int], bytes], most: int) -> None:
         self._read = read
         self._left = most
+        self._idle = 0
 
     def read(self, size: int) -> bytes:
         """The next bytes."""
         data = self._read(size)
         self._left -= len(data)
-        if self._left < 0:
+        # Asked beyond its end again and again, a stream would answer for as long as it is asked.
+        self._idle = 0 if data else self._idle + 1
+        if self._left < 0 or self._idle > _MOST_IDLE:
             raise Refused("holds more bytes than a submission may")
         return data
 

@@ -25,7 +25,7 @@ from autograder.grading.submission import Submission
 from autograder.grading.versions import checks_hash
 from autograder.judge.expected import Expectation, read_record
 from autograder.judge.verdict import Answer, judge
-from autograder.source import earlier_sources, read_lesson
+from autograder.source import earlier_sources, read_lesson, solution_stems
 from autograder.wire import PREFIX, WireError, encode, read_prefix
 
 
@@ -121,8 +121,7 @@ class Grader:
         if (source := submission.sources.get(stem)) is None:
             return None
         # An earlier lesson that was not handed in is there as its stubs, which say so when called.
-        sources = submission.sources
-        earlier = earlier_sources(source, lambda s: sources.get(s) or read_lesson(s).stubs())
+        earlier = earlier_sources(source, lambda other: _text_of(other, submission))
         parts = [stem, source, *(part for pair in sorted(earlier.items()) for part in pair)]
         key = content_key("check", exercise, self.hashes[stem], self.salt, *parts)
         return Task(key, content_key("load", *parts), stem, exercise, source, earlier)
@@ -251,6 +250,13 @@ def _how_it_ended(result: ChildResult) -> str:
     if result.signal is not None:
         return f"signal {result.signal}"
     return f"exit code {result.exit_code}" if result.exit_code else ""
+
+
+def _text_of(stem: str, submission: Submission) -> str | None:
+    """A lesson as a student handed it in, or its stubs; None where a file names no lesson."""
+    if (text := submission.sources.get(stem)) is not None:
+        return text
+    return read_lesson(stem).stubs() if stem in solution_stems() else None
 
 
 def _take(queue: SimpleQueue[Task]) -> Task | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from autograder.grading.containers import (
@@ -29,7 +29,10 @@ NBGRADER = {"submitted", "source", "release", "autograded", "feedback", "exchang
 
 
 def read_submissions(
-    folder: Path, stems: Sequence[str], caps: Caps | None = None
+    folder: Path,
+    stems: Sequence[str],
+    caps: Caps | None = None,
+    read: Callable[[Path], Submission] | None = None,
 ) -> list[Submission]:
     """Read every submission below a folder, or the one that a file is.
 
@@ -41,17 +44,18 @@ def read_submissions(
         folder: the submissions.
         stems: lessons to look for.
         caps: what one submission may hold.
+        read: reads one; in this process when None. See `reader.Reader`.
 
     Raises:
         UserError: the folder is not there, or holds nothing.
     """
-    caps = caps or Caps()
+    read = read or (lambda place: read_submission(place, stems, caps))
     if not folder.exists():
         raise UserError(f"There is no folder {folder}.", "Name the folder with the submissions.")
     places = _places(folder)
     found: dict[str, list[Submission]] = {}
     for place in places:
-        submission = read_submission(place, stems, caps)
+        submission = read(place)
         # Case is folded: pages of two students must not be one file on some disks.
         found.setdefault(submission.student.lower(), []).append(submission)
     return [_one(submissions) for _, submissions in sorted(found.items())]
@@ -60,15 +64,22 @@ def read_submissions(
 def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None) -> Submission:
     """Read one submission: a folder, an archive, a `.py` file or a notebook."""
     caps = caps or Caps()
-    student = student_id(without_suffix(place.name) if not place.is_dir() else place.name)
+    student = student_of(place)
     try:
         return _submission(student, place.name, read_container(place, caps), stems)
     except (Refused, OSError) as refusal:
         reason = str(refusal) if isinstance(refusal, Refused) else "cannot be read"
+    except MemoryError:
+        reason = "takes more memory than there is for one to read"
     except Exception as error:  # whatever one file can do to us, the others are still read
         fault = f"The submission could not be read ({type(error).__name__}). Look at it yourself."
         return Submission(student, place.name, fault=fault)
     return Submission(student, place.name, {}, {"": f"The submission {reason}."})
+
+
+def student_of(place: Path) -> str:
+    """The id of the student whom a submission is named for."""
+    return student_id(place.name if place.is_dir() else without_suffix(place.name))
 
 
 def _places(folder: Path) -> list[Path]:

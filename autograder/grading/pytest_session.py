@@ -10,8 +10,10 @@ from pathlib import Path
 
 from autograder.checks import lesson
 from autograder.grading import intake
+from autograder.grading.containers import Caps
 from autograder.grading.engine import Grader, Room
 from autograder.grading.journal import Journal
+from autograder.grading.reader import Reader
 from autograder.grading.results import ExerciseResult, exercise_result
 from autograder.grading.run import LIMITS, open_room, read_seed
 from autograder.grading.sandbox.children import Zygote
@@ -44,7 +46,8 @@ class Session:
         self._stems = stems
         self._resources = contextlib.ExitStack()
         self._room: Room | None = None
-        self.submissions = intake.read_submissions(path, stems)
+        with Reader(stems, Caps()) as reader:
+            self.submissions = intake.read_submissions(path, stems, read=reader.read)
         self.exercises = [(stem, e.name) for stem in stems for e in lesson(stem).exercises]
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="convlens-"))
         journal = self._resources.enter_context(Journal(Path(folder) / "journal.jsonl"))

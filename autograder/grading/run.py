@@ -14,6 +14,7 @@ from autograder.grading import intake, tables
 from autograder.grading.containers import Caps
 from autograder.grading.engine import Grader, Progress
 from autograder.grading.journal import Journal, locked, write_atomically
+from autograder.grading.reader import Reader
 from autograder.grading.rehearsal import rehearsals
 from autograder.grading.results import StudentResult, collect
 from autograder.grading.sandbox.children import PRELOAD, Zygote
@@ -77,7 +78,10 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
         UserError: no such folder, isolation that cannot be had, an output folder in use or full.
     """
     isolation = choose(request.isolation)
-    submissions = intake.read_submissions(request.submissions, request.stems, request.caps)
+    with Reader(request.stems, request.caps) as reader:
+        submissions = intake.read_submissions(
+            request.submissions, request.stems, request.caps, reader.read
+        )
     _make_folder(request.out)
     with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
         grader = Grader(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
 import struct
 import tarfile
@@ -17,6 +18,7 @@ import pytest
 from autograder.grading.containers import Caps
 from autograder.grading.intake import read_submission, read_submissions
 from autograder.grading.names import student_id
+from autograder.grading.reader import Reader
 from autograder.source import read_lesson
 from lessons.toolkit.errors import UserError
 
@@ -124,8 +126,53 @@ def _cells(source: str, extra: str = "") -> bytes:
     return json.dumps(notebook).encode().replace(b'"cells": [', b'"cells": [' + extra.encode())
 
 
+def _zeros(method: int) -> bytes:
+    """A gigabyte in a few hundred bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive, archive.open(NAME, "w") as member:
+        for _ in range(256):
+            member.write(bytes(4 << 20))
+    return file.getvalue()
+
+
+def _endless_tar(pax: bool = False) -> bytes:
+    """An entry that is said to be larger than any disk, and that is not there."""
+    entry = tarfile.TarInfo("notes.bin")
+    entry.size = 0 if pax else 10**20
+    if pax:
+        entry.pax_headers = {"size": str(10**20)}
+        return entry.tobuf(tarfile.PAX_FORMAT) + bytes(1024)
+    return entry.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+
+
+def _sparse_tar(kind: str) -> bytes:
+    """Notebooks that are all hole."""
+    data = b""
+    for number in range(200):
+        entry = tarfile.TarInfo(f"{number}.ipynb")
+        if kind == "gnu":
+            entry.type = tarfile.GNUTYPE_SPARSE
+            head = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+            head[483:495] = b"%011o\0" % (32 << 20)
+            head[148:156] = b" " * 8
+            head[148:156] = b"%06o\0 " % sum(head[:512])
+            data += head
+        else:
+            entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+            data += entry.tobuf(tarfile.PAX_FORMAT)
+    return data + bytes(1024)
+
+
 # Each of these once ended the run, hung it, or took gigabytes or minutes.
 BOMBS: dict[str, Callable[[], bytes]] = {
+    "bzip2.zip": lambda: _zeros(zipfile.ZIP_BZIP2),
+    "lzma.zip": lambda: _zeros(zipfile.ZIP_LZMA),
+    "endless.tar.gz": lambda: gzip.compress(_endless_tar()),
+    "endless-pax.tar": lambda: _endless_tar(pax=True),
+    "sparse.tar": lambda: _sparse_tar("gnu"),
+    "sparse-pax.tar": lambda: _sparse_tar("pax"),
+    "f-strings.ipynb": lambda: _cells('x = f"' + "{1}" * 80_000 + '"'),
+    "nested.ipynb": lambda: _cells("x = 1\n", "[" * 900 + "]" * 900 + "," + "[[]]," * 700_000),
     "digits.tar": lambda: _tar_header(tarfile.XHDTYPE, 4 << 20) + b"1" * (4 << 20),
     "zeros.tar.gz": lambda: gzip.compress(
         _tar_header(tarfile.XHDTYPE, 100 << 20) + bytes(100 << 20), 1
@@ -143,7 +190,10 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 def test_a_bomb_is_a_reason(name: str, tmp_path: Path) -> None:
     place = tmp_path / name
     place.write_bytes(BOMBS[name]())
-    submission = read_submission(place, [STEM])
+    with Reader([STEM], Caps(), seconds=20) as reader:
+        submission = reader.read(place)
+        assert reader.read(place) == submission
+    assert "to read" not in submission.problems.get("", "")  # refused, not stopped
     told = " ".join(submission.problems.values())
     if name == "undefined.py":  # an odd encoding, but its letters can be read
         assert submission.sources
@@ -215,3 +265,33 @@ def test_names_that_no_disk_confuses_stay_two(tmp_path: Path) -> None:
         (tmp_path / f"{student}.py").write_bytes(WRONG)
     found = {s.student: bool(s.sources) for s in read_submissions(tmp_path, [STEM])}
     assert found["Straße"] and found["strasse"] and len(found) == 3
+
+
+def test_what_breaks_the_reader_costs_one_submission(tmp_path: Path) -> None:
+    places = [tmp_path / f"{name}.py" for name in ("ada", "bob", "cem")]
+    for place in places:
+        place.write_bytes(WRONG)
+    places[1].unlink()
+    os.mkfifo(places[1])  # nobody ever writes: not a file, and no reason to wait
+    with Reader([STEM], Caps(), seconds=20) as reader:
+        ada, bob, cem = map(reader.read, places)
+    assert ada.sources == cem.sources == {STEM: WRONG.decode()}
+    assert "not a file" in bob.problems[""]
+
+
+@pytest.mark.parametrize("trouble", ["hang", "memory", "death"])
+def test_a_broken_reader_is_replaced(
+    trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "broken"
+    actions = {"hang": "sleep 60", "memory": "exit 1", "death": "kill -9 $$"}
+    script.write_text(f"#!/bin/sh\n{actions[trouble]}\n")
+    script.chmod(0o700)
+    (tmp_path / "ada.py").write_bytes(WRONG)
+    with Reader([STEM], Caps(), seconds=2) as reader:
+        with monkeypatch.context() as patch:
+            patch.setattr("autograder.grading.reader.sys.executable", str(script))
+            broken = reader.read(tmp_path / "ada.py")
+        assert broken.student == "ada" and "to read" in broken.problems[""]
+        monkeypatch.setattr(reader, "_seconds", 20)
+        assert reader.read(tmp_path / "ada.py").sources
