@@ -1,9 +1,12 @@
 """What a zygote rehearses before its first fork, so that no child pays for torch's first uses.
 
-The first convolution of a shape makes its kernel, the first gradient starts the engine, the first
-eigenvalues load a solver. A child lives for one check, so without a rehearsal every use of its is a
-first one. The rehearsal is a job like any other, with our own code for the student's: it calls the
-networks of the public cases on images of the public sizes, so it holds nothing of a hidden case.
+The first convolution of a shape makes its kernel, the first eigenvalues load a solver. A child
+lives for one check, so without a rehearsal every use of its is a first one. The rehearsal is a job
+like any other, with our own code for the student's: it calls the networks of the public cases on
+images of the public sizes, so it holds nothing of a hidden case.
+
+No gradient is rehearsed: it is cheap the first time, and once autograd's engine has run, a fork of
+it crashes where a backward pass calls another, some sixty deep.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from torch.nn import functional as F
 
 
 def rehearse(model, images):
-    """Hooks, gradients both ways, resizing, sorting, linear algebra."""
+    """Hooks, convolutions, resizing, sorting, linear algebra."""
     rows = images.detach().flatten(1).double()[:, :64]
     distances = torch.cdist(rows, rows).square()
     results = {
@@ -40,19 +43,16 @@ def rehearse(model, images):
         return results
     seen = []
     handle = model.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    image = images.detach().clone().requires_grad_()
-    logits = model(image)
+    logits = model(images.detach().clone().requires_grad_())
     handle.remove()
-    scores = logits.gather(1, logits.argmax(1, keepdim=True)).sum()
-    (gradient,) = torch.autograd.grad(scores, image, retain_graph=True)
-    logits.softmax(1).sum().backward()
     with torch.no_grad():
         model(images)
-    saliency = gradient.abs().amax(1, keepdim=True)
+    results["score"] = logits.softmax(1).gather(1, logits.argmax(1, keepdim=True)).detach()
+    largest = images.abs().amax(1, keepdim=True)
     size = tuple(images.shape[-2:])
-    results["map"] = F.interpolate(saliency[..., ::2, ::2], size, mode="bilinear")
-    results["pooled"] = F.avg_pool2d(saliency, 2).clamp(min=0)
-    results["weights"] = torch.einsum("nc,nchw->nhw", gradient.mean((2, 3)), gradient)
+    results["map"] = F.interpolate(largest[..., ::2, ::2], size, mode="bilinear")
+    results["pooled"] = F.avg_pool2d(largest, 2).clamp(min=0)
+    results["weights"] = torch.einsum("nc,nchw->nhw", images.mean((2, 3)), images)
     results["noisy"] = images + torch.randn(images.shape, generator=torch.Generator())
     return results
 '''

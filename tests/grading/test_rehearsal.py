@@ -5,11 +5,43 @@ from __future__ import annotations
 import io
 
 import pytest
+import torch
 
 from autograder.checks import stems
+from autograder.grading.engine import read_answer
 from autograder.grading.rehearsal import rehearsals
+from autograder.grading.run import LIMITS, open_room
+from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import run_trusted
-from autograder.wire import read_frame
+from autograder.wire import encode, read_frame
+
+DEEP = """
+import torch
+from torch.utils.checkpoint import checkpoint
+
+
+def deep(images):
+    def layers(x, left):
+        if left == 0:
+            return x.sin()
+        return checkpoint(lambda y: layers(1.01 * y, left - 1), x, use_reentrant=True)
+
+    image = images.clone().requires_grad_()
+    layers(image, 70).sum().backward()
+    return image.grad
+"""
+
+
+@pytest.mark.sandbox
+@pytest.mark.slow
+def test_a_gradient_inside_gradients_works_after_a_rehearsal() -> None:
+    case = {"name": "one", "call": "deep", "inputs": {"images": torch.rand(1, 3, 8, 8)}}
+    job = {"stem": "l00", "exercise": "deep", "source": DEEP, "filename": "x.py", "cases": [case]}
+    with open_room(choose(), LIMITS, list(stems())) as room:
+        result = room.run(encode(job), 60)
+    assert result.status == "ok", result.reason
+    _, record = read_answer(result, 1).records
+    assert record["status"] == "returned"
 
 
 @pytest.mark.parametrize("stem", stems())

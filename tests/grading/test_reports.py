@@ -134,7 +134,7 @@ def test_a_passed_exercise_shows_no_hint(real: Path):
 
 def test_a_file_that_does_not_load_says_so_once(real: Path):
     text = pages(real / "out")["feedback/hui/index.html"]
-    assert text.count("there is nothing in it") == 1
+    assert text.count("hui.py” is empty") == 1
 
 
 def pictures(text: str) -> list[str]:

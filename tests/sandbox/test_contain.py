@@ -384,3 +384,41 @@ def test_a_job_is_stopped_from_another_thread(rung: str) -> None:
         assert zygote.run(b"say(1)", 60).status == "grader_fault"
         assert time.monotonic() - began < 10
     assert descendants(os.getpid()).keys() == before
+
+
+HOARD = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p] + [ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+ANONYMOUS, SHARED, PRIVATE = 0x20, 0x01, 0x02
+
+
+def room(size):
+    return libc.mmap(None, size, 3, ANONYMOUS | given["kind"], -1, 0)
+
+
+# Address space that is given back makes room under the limit of address space, here at once.
+step, total = 16 << 20, 0
+while total < given["size"]:
+    place = room(step)
+    assert place not in (None, 2**64 - 1), total
+    ctypes.memset(place, 1, step)
+    total += step
+say("held")
+import time; time.sleep(5)
+"""
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("rung", RUNGS)
+def test_memory_that_is_held_counts_however_it_came(rung: str, kind: int, attack: Attack) -> None:
+    bounds = Limits(memory_bytes=128 * MIB)
+    with open_zygote(rung, limits=bounds) as zygote:
+        assert attack(zygote, HOARD, kind=kind, size=64 * MIB).frames == b"held"
+    # As if the child had given back a gigabyte of libraries: the limit of address space is far.
+    with open_zygote(rung, limits=Limits(memory_bytes=1024 * MIB)) as zygote:
+        zygote.limits = bounds  # for the watch outside; the kernel was told the other
+        result = attack(zygote, HOARD, kind=kind, size=768 * MIB)
+    assert result.status == "memory" and "held more than" in result.reason, result

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from autograder.grading.sandbox import bubblewrap, seccomp, whitelist, zygote
+from autograder.grading.sandbox import limits as limits_of
 from autograder.grading.sandbox.limits import Limits
 from autograder.grading.sandbox.outcome import ChildResult, Watch
 from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, choose
@@ -107,6 +108,7 @@ class Zygote:
         self._lock = threading.Lock()
         self._resources = contextlib.ExitStack()
         self._control: socket.socket | None = None
+        self._held = 0
         self._stopped = False
         self._start()
 
@@ -182,6 +184,7 @@ class Zygote:
             if "broken" in answer:
                 raise _will_not_start(answer["broken"])
             self._control = ours
+            self._held = int(answer["held"])
             self._resources = stack.pop_all()
 
     def _launch(
@@ -198,7 +201,8 @@ class Zygote:
             readable = [*readable, path[0], *bubblewrap.DEVICES, "/proc/cpuinfo"]
         config = {
             "rung": rung,
-            "readable": readable,
+            # Under namespaces a child could find them in a frame, and they name this machine.
+            "readable": readable if rung == "landlock" else [],
             "writable": ["/dev/null"],
             "filter": "" if self.isolation.level == NONE else seccomp.compiled().hex(),
             "limits": asdict(self.limits),
@@ -236,7 +240,7 @@ class Zygote:
             if "started" not in answer:
                 raise _ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
             watch = Watch(self.limits)
-            _follow(watch, control, output, log, descriptors[0], begin + deadline)
+            _follow(watch, control, (output, log), descriptors[0], begin + deadline, self._held)
             ended, _ = _receive(control)
             _drain(output, watch.output)
             _drain(log, watch.printed)
@@ -284,15 +288,24 @@ def _sealed(payload: bytes) -> int:
 
 
 def _follow(
-    watch: Watch, control: socket.socket, output: int, log: int, child: int, end: float
+    watch: Watch, control: socket.socket, pipes: tuple[int, int], child: int, end: float, held: int
 ) -> None:
-    """Read what a child says until the zygote reports its death; kill it when it is time."""
-    takers = {output: watch.output, log: watch.printed}
+    """Read what a child says until the zygote reports its death; kill it when it is time.
+
+    Args:
+        watch: takes what it says.
+        control: where the zygote reports.
+        pipes: reading ends of its output and of its log.
+        child: its pidfd.
+        end: its deadline, by the monotonic clock.
+        held: bytes that the zygote holds, and so the child from the first.
+    """
+    takers = dict(zip(pipes, (watch.output, watch.printed), strict=True))
     poll = select.poll()
     for descriptor in (*takers, control.fileno()):
         poll.register(descriptor, select.POLLIN)
     process = _process_of(child)
-    condemned_at = 0.0
+    condemned_at = next_look = 0.0
     while True:
         now = time.monotonic()
         if now >= end:
@@ -310,8 +323,9 @@ def _follow(
                 takers[descriptor](data)
             else:
                 poll.unregister(descriptor)
-        if now + _TICK_SECONDS < end and _threads(process) > watch.limits.threads:
-            watch.condemn("killed", f"It started more than {watch.limits.threads} threads.")
+        if now + _TICK_SECONDS < end and now >= next_look:
+            next_look = now + _TICK_SECONDS
+            _look_at(process, watch, held)
 
 
 def _drain(descriptor: int, take: Any) -> None:
@@ -335,17 +349,25 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _process_of(pidfd: int) -> str:
-    """The directory of a process's threads, by our own /proc."""
+    """The directory of a process, by our own /proc."""
     text = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
     pid = next(line.split()[1] for line in text.splitlines() if line.startswith("Pid:"))
-    return f"/proc/{pid}/task"
+    return f"/proc/{pid}"
 
 
-def _threads(process: str) -> int:
+def _look_at(process: str, watch: Watch, held: int) -> None:
+    """What the kernel's own limits leave open: threads as root, memory for mappings given back."""
+    limits = watch.limits
     try:
-        return Path(process).stat().st_nlink - 2
+        threads = Path(process, "task").stat().st_nlink - 2
+        memory = limits_of.held(Path(process, "status").read_bytes()) - held
     except OSError:
-        return 0  # it has ended
+        return  # it has ended
+    if threads > limits.threads:
+        watch.condemn("killed", f"It started more than {limits.threads} threads.")
+    # With slack: the limit of address space comes first, and ends in an error that can be read.
+    if memory > 1.125 * limits.memory_bytes:
+        watch.condemn("memory", f"It held more than {limits.memory_bytes} bytes.")
 
 
 def _kill(pidfd: int) -> None:

@@ -16,7 +16,8 @@ class Limits:
 
     Args:
         cpu_seconds: processor time; the kernel kills at the next whole second.
-        memory_bytes: address space on top of what the zygote has mapped before the fork.
+        memory_bytes: address space on top of what the zygote has mapped before the fork, and memory
+            held on top of what the zygote holds.
         tmp_bytes: size of the private `/tmp` (namespaces only; under Landlock nothing is writable).
         file_bytes: size of one file.
         open_files: descriptors open at once.
@@ -45,6 +46,18 @@ def address_space(statm: int) -> int:
     """
     pages = int(os.pread(statm, 64, 0).split()[0])
     return pages * resource.getpagesize()
+
+
+def held(status: bytes) -> int:
+    """Bytes of its own that a process holds, by the text of its `/proc/PID/status`.
+
+    What it maps and never touches does not count, nor do pages of its libraries' files.
+
+    >>> held(b"RssAnon:\\t  8 kB\\nRssFile:\\t 900 kB\\nRssShmem:\\t 2 kB\\n")
+    10240
+    """
+    fields = dict(line.split(b":", 1) for line in status.splitlines() if b":" in line)
+    return 1024 * sum(int(fields.get(name, b"0").split()[0]) for name in (b"RssAnon", b"RssShmem"))
 
 
 def apply(limits: Limits, mapped: int) -> None:

@@ -48,6 +48,7 @@ def main(control_fd: int) -> None:
     # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     stat = os.open("/proc/self/stat", os.O_RDONLY)
+    status = os.open("/proc/self/status", os.O_RDONLY)
     maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
         if config["rung"] == "landlock":
@@ -64,7 +65,7 @@ def main(control_fd: int) -> None:
         _say(control, {"broken": traceback.format_exc()})
         return
     own = os.pidfd_open(os.getpid())
-    _say(control, {"ready": True}, own)
+    _say(control, {"ready": True, "held": limits.held(os.pread(status, 1 << 14, 0))}, own)
     while True:
         # Three descriptors are expected; room for no more.
         message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
