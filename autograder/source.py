@@ -52,7 +52,7 @@ class LessonSource:
 
     def stub(self, name: str) -> str:
         """One exercise as a student meets it."""
-        return make_stub(self.chunk(name), self.stem, name)
+        return for_students(make_stub(self.chunk(name), self.stem, name))
 
     def stubs(self) -> str:
         """The whole file as a student meets it."""

@@ -81,7 +81,7 @@ def grade(
         _print_json(request, run)
     else:
         show_run(output(), request, run)
-    return 0 if all(row.status == "graded" for row in run.rows) else 1
+    return 1 if any(row.needs_person for row in run.rows) else 0
 
 
 def _refuse_other_systems() -> None:

@@ -7,6 +7,7 @@ run tries again.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,11 +21,12 @@ from autograder.checks import lesson
 from autograder.grading.journal import Journal, content_key
 from autograder.grading.pictures import PublicCases
 from autograder.grading.plain import plain_line
+from autograder.grading.quotes import explained, quotes, sentence
 from autograder.grading.sandbox.children import ChildResult
 from autograder.grading.submission import Submission
 from autograder.grading.versions import checks_hash
 from autograder.judge.expected import Expectation, read_record
-from autograder.judge.verdict import Answer, judge
+from autograder.judge.verdict import Answer, Verdict, judge
 from autograder.source import earlier_sources, read_lesson, solution_stems
 from autograder.wire import PREFIX, WireError, encode, read_prefix
 
@@ -185,24 +187,33 @@ class Grader:
         except Exception as error:  # a fault of the grader must not sink the run
             self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
             return None
-        entry = asdict(verdict)
+        message, picture = self._shown(room, task, expectation, verdict, answer)
+        entry = {**asdict(verdict), "message": plain_line(explained(message))}
         del entry["seconds"], entry["detail"]
-        entry["message"] = plain_line(entry["message"])
-        picture = self._picture(room, task, verdict.case) if verdict.outcome == "failed" else {}
         return {"verdict": entry, "usage": usage, "picture": picture}
 
-    def _picture(self, room: Room, task: Task, case: str) -> dict[str, str]:
-        """What went wrong on the public case of that name; nothing where that cannot be shown."""
+    def _shown(
+        self, room: Room, task: Task, expectation: Expectation, verdict: Verdict, answer: Answer
+    ) -> tuple[str, dict[str, str]]:
+        """The sentence, and a picture of what went wrong on the public case of that name."""
         public = self.public[task.stem, task.exercise]
-        try:
-            if not public.has_picture(case):
-                return {}
+        draws = verdict.outcome == "failed" and public.has_picture(verdict.case)
+        quoted = quotes(verdict, answer, expectation)
+        if not draws and not quoted:
+            return verdict.message, {}
+        records: tuple[dict[str, Any], ...] = ()
+        with contextlib.suppress(Exception):  # a help; no grade hangs on it
+            case = verdict.case or public.first()
             job = public.job(case, task.source, f"{task.stem}.py", task.earlier)
-            answer = read_answer(room.run(encode(job), public.exercise.deadline), 1)
-            with self._lock:
-                return public.picture(case, answer.records)
-        except Exception:  # a picture is a help; no grade hangs on it
-            return {}
+            records = read_answer(room.run(encode(job), public.exercise.deadline), 1).records
+        message, picture = verdict.message, {}
+        with self._lock:
+            if quoted:
+                message = sentence(verdict, answer, records, public.expectation)
+            if draws:
+                with contextlib.suppress(Exception):
+                    picture = public.picture(verdict.case, records)
+        return message, picture
 
     def _ask(
         self, room: Room, task: Task, expectation: Expectation

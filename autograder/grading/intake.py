@@ -18,7 +18,7 @@ from autograder.grading.containers import (
 )
 from autograder.grading.names import student_id
 from autograder.grading.submission import Submission
-from autograder.source import read_lesson
+from autograder.source import read_lesson, solution_stems
 from autograder.submission import BadSubmission, source_of, stems_in
 from lessons.toolkit.errors import UserError
 
@@ -83,7 +83,7 @@ def student_of(place: Path) -> str:
 
 
 def _places(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not folder.is_dir() or _is_one_students(folder):
         return [folder]
     if (folder / "submitted").is_dir():
         _refuse_if_mixed(folder)
@@ -98,6 +98,14 @@ def _places(folder: Path) -> list[Path]:
     if len(places) > MOST_SUBMISSIONS:
         raise UserError(f"{folder} holds {len(places)} entries.", "Grade them in several folders.")
     return places
+
+
+def _is_one_students(folder: Path) -> bool:
+    """Whether a folder is a submission and not the folder of many."""
+    lessons = {*solution_stems(), "exercises.py", "lesson.ipynb"}
+    return any(place.name in lessons for place in folder.iterdir()) or any(
+        (folder / "lessons" / stem).is_dir() for stem in solution_stems()
+    )
 
 
 def _refuse_if_mixed(folder: Path) -> None:
@@ -135,7 +143,8 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
     for stem in stems:
         texts: dict[str, str] = {}
         for path, data in sorted(contents.files.items()):
-            alone = len(contents.files) == len(stems) == 1
+            # A lone file that defines nothing known may be broken from its first line.
+            alone = len(contents.files) == len(stems) == 1 and not held[path]
             if not alone and not _could_hold(path, held[path], stem, stems):
                 continue
             try:
@@ -165,7 +174,8 @@ def _could_hold(
     """Whether a file is this lesson's: by its folder or name, else by what it holds."""
     named = {*path.parts[:-1], path.stem}
     if stem in named:
-        return path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
+        usual = path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
+        return usual or stem in (held or ())
     if named & set(stems):
         return False
     if held is None:
@@ -177,18 +187,17 @@ def _choose(
     stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
 ) -> None:
     """The one file of a lesson that is worked on; none, with the reason, when that is not one."""
-    distinct, worked = set(texts.values()), dict(texts)
+    distinct, worked = dict(zip(texts.values(), texts.values(), strict=True)), dict(texts)
     if 1 < len(distinct) <= MOST_VERSIONS:
         worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
-        distinct = set((worked or texts).values())
+        # Files that differ in a comment alone are one.
+        distinct = {_shape(text): text for text in (worked or texts).values()}
     if len(distinct) == 1:
-        sources[stem] = distinct.pop()
+        (sources[stem],) = distinct.values()
         problems.pop(stem, None)
         return
     names = " and ".join(f"“{path[-60:]}”" for path in sorted(worked or texts)[:4])
-    problems[stem] = (
-        f"There are {len(distinct)} different files for this lesson: {names}. Keep one."
-    )
+    problems[stem] = f"There are {len(distinct)} different files for {stem}: {names}. Keep one."
 
 
 def _attempts(text: str, stem: str) -> bool:
@@ -208,10 +217,11 @@ def _shape(text: str) -> str:
 def _why_nothing(origin: str, contents: Contents) -> str:
     if contents.notes:
         return f"No lesson could be read. Left alone: {'; '.join(contents.notes[:5])}."
-    if not contents.files and not origin.lower().endswith(WORK) and not is_archive(origin):
-        return "The submission holds no .py file and no notebook."
     if not contents.files:
-        return "The submission is empty."
+        return "The submission holds no .py file and no notebook."
+    if set(contents.files) == {PurePosixPath(origin)} and not origin.lower().endswith(WORK):
+        kinds = ".py, .ipynb, .zip, .tar.gz or a folder"
+        return f"“{origin[-60:]}” is not a kind of file that is graded: hand in {kinds}."
     if not any(data.strip() for data in contents.files.values()):
         names = " and ".join(f"“{path.name}”" for path in sorted(contents.files)[:4])
         return f"{names}: there is nothing in it."

@@ -29,6 +29,15 @@ class PublicCases:
         self.exercise = exercise
         self._expectation = Expectation(stem, exercise)
 
+    @property
+    def expectation(self) -> Expectation:
+        """What the reference does on them."""
+        return self._expectation
+
+    def first(self) -> str:
+        """The plainest case."""
+        return next(iter(self._expectation.cases))
+
     def has_picture(self, case: str) -> bool:
         """Whether a failure of this case is worth a picture."""
         return case in self._expectation.cases and self._expectation.cases[case].picture

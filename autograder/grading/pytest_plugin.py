@@ -49,6 +49,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if given.file_or_dir:
         raise pytest.UsageError("--submission is a run of its own: name no tests beside it.")
     place = Path(given.submission).resolve()
+    if not place.exists():
+        raise pytest.UsageError(f"There is no folder or file {given.submission}.")
     folder = place if place.is_dir() else place.parent
     if early_config.invocation_params.dir.resolve().is_relative_to(folder):
         raise pytest.UsageError("Run pytest from outside the folder of submissions.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autograder.checks import lesson
 from autograder.grading.engine import Grader
 from autograder.grading.plain import plain_line
 from autograder.grading.submission import Submission
+from autograder.judge import words
 
 NOT_HANDED_IN = "This lesson is not in the submission."
 
@@ -63,6 +64,11 @@ class StudentResult:
     usage: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
+    def needs_person(self) -> bool:
+        """Whether somebody should look: it is not final, or a part of it could not be read."""
+        return self.status != "graded" or bool(self.reason)
+
+    @property
     def score(self) -> float:
         """Points so far."""
         return round(sum(exercise.points or 0.0 for exercise in self.exercises), 2)
@@ -82,11 +88,12 @@ def collect(
 
 
 def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> StudentResult:
-    exercises = [
-        exercise_result(submission, stem, exercise.name, grader)
+    found = {
+        f"{stem}.{exercise.name}": exercise_result(submission, stem, exercise.name, grader)
         for stem in stems
         for exercise in lesson(stem).exercises
-    ]
+    }
+    exercises = [_with_need(result, found) for result in found.values()]
     status, reason = _status(submission, [e.message for e in exercises if e.points is None])
     return StudentResult(
         student=submission.student,
@@ -112,6 +119,22 @@ def exercise_result(submission: Submission, stem: str, name: str, grader: Grader
         return ExerciseResult(identity, "ungraded", None, points, message=plain_line(fault))
     outcome, why = _not_read(submission, stem)
     return ExerciseResult(identity, outcome, 0.0, points, message=plain_line(why))
+
+
+def _with_need(result: ExerciseResult, found: Mapping[str, ExerciseResult]) -> ExerciseResult:
+    """A result that earned nothing says so where something that it builds on does not pass either.
+
+    What its own mistake looks like is then no longer told: it may have none.
+    """
+    stem, _, name = result.id.partition(".")
+    if result.points != 0.0 or result.outcome not in ("failed", "error"):
+        return result
+    for need in lesson(stem).exercise(name).needs:
+        needed = found.get(need if "." in need else f"{stem}.{need}")
+        if needed is not None and needed.outcome not in ("passed", "ungraded"):
+            message = words.builds_on(name, need)
+            return replace(result, message=message, diagnosis=None, picture={})
+    return result
 
 
 def _not_read(submission: Submission, stem: str) -> tuple[str, str]:

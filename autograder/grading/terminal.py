@@ -105,7 +105,7 @@ def show_run(console: Console, request: Request, run: Run) -> None:
         for hard in difficulties(graded)[:HARDEST]:
             table.add_row(hard.id, f"{100 * hard.share:.0f} %", f"{hard.passed}/{hard.graded}")
         console.print(table)
-    needed = [row for row in run.rows if row.status != "graded"]
+    needed = [row for row in run.rows if row.needs_person]
     if needed:
         console.print("\nNeed a person:", style="bold")
     for row in needed[:MOST_NAMED]:

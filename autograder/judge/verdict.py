@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from autograder.judge.compare import close
 from autograder.judge.expected import Expectation, Record
 from autograder.judge.ladder import Finding, climb, error_text, holds_graph
 from autograder.record import Mutant
+from autograder.source import read_lesson, solution_stems
 
 Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 TIDY_SHARE = 0.8
@@ -125,7 +127,8 @@ class _Judgement:
             # nbgrader's own stub says nothing more.
             if not error["message"] or error["message"].startswith(own):
                 return self._none("not_attempted", f"`{self.exercise.name}` is not written yet.")
-            if match := re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"]):
+            match = re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"])
+            if match and f"{match[1]}{match[2]}" in _every_exercise():
                 other = match[2] if match[1] == f"{self.expectation.stem}." else match[1] + match[2]
                 message = f"`{self.exercise.name}` calls `{other}`, which is not written yet."
                 return self._none("not_attempted", f"{message} Start there.")
@@ -254,6 +257,12 @@ class _Judgement:
             case_count=len(self.expectation.cases),
             seconds=self.answer.seconds,
         )
+
+
+@cache
+def _every_exercise() -> set[str]:
+    stems = solution_stems()
+    return {f"{stem}.{name}" for stem in stems for name in read_lesson(stem).exercises}
 
 
 def same_record(theirs: Record, ours: Record, exercise: Any) -> bool:

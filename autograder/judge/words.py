@@ -61,6 +61,11 @@ SIDE_EFFECTS = {
 }
 
 
+def builds_on(name: str, need: str) -> str:
+    """What to say of an exercise before its own mistake, where one that it calls is wrong."""
+    return f"`{name}` builds on `{need}`, which does not pass yet: mend that first."
+
+
 def call_text(name: str, case: Case) -> str:
     """The call as a student would write it: `saliency_map(model, images, target)`."""
     if case.call:

@@ -266,10 +266,11 @@ def _with_values(verdict: Verdict, expectation: Expectation, answer: Answer) -> 
 def _with_need(checked: Checked, need: str | None) -> Checked:
     if need is None or checked.verdict.outcome == "not_attempted":
         return checked
-    verdict = checked.verdict
-    name = verdict.exercise.partition(".")[2]
-    first = f"`{name}` builds on `{need}`, which does not pass yet: mend that first. "
-    return replace(checked, verdict=replace(verdict, message=first + verdict.message))
+    from autograder.judge.words import builds_on
+
+    # What its own mistake looks like is not told: it may have none.
+    message = builds_on(checked.verdict.exercise.partition(".")[2], need)
+    return replace(checked, verdict=replace(checked.verdict, message=message, diagnosis=None))
 
 
 def _without_line_numbers(message: str) -> str:

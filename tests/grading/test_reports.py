@@ -16,13 +16,15 @@ from urllib.parse import quote
 import pytest
 import torch
 from classroom import HOSTILE_TEXT, SHOUT, STEM, OwnRoom, grade_here, hand_in, raising, small_class
+from torch import Tensor
 
 from autograder.checks import lesson
 from autograder.grading.plain import plain_line
 from autograder.grading.reports import write_pages
 from autograder.grading.reports.page import number, prose
 from autograder.grading.results import ExerciseResult, StudentResult
-from autograder.judge.expected import Expectation
+from autograder.judge.expected import PUBLIC_SEED, Expectation
+from autograder.source import read_lesson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "site"))
 from browser import Browser, chromium
@@ -161,18 +163,58 @@ def test_the_picture_of_expected_values_is_the_public_reference(real: Path):
     assert any(torch.equal(pixels.permute(2, 0, 1), one) for one in drawn)
 
 
-def test_no_hidden_number_stands_on_a_students_page(real: Path):
+def _pixels(seed: int) -> Tensor:
+    """The first case's image under a seed."""
+    expectation = Expectation(STEM, lesson(STEM).exercise("saliency_map"), seed)
+    return next(iter(expectation.cases.values())).inputs["images"].flatten()[:6]
+
+
+def test_no_hidden_number_stands_in_a_report(real: Path):
     raw = (real / "out" / "results.json").read_text("utf-8")
+    told = [f"{value:.4f}".lstrip("-")[:-1] for value in _pixels(PUBLIC_SEED).tolist()]
+    assert all(number in raw for number in told)  # the attack did reach the sentence
     expectation = Expectation(STEM, lesson(STEM).exercise("saliency_map"), SEED)
     case = next(iter(expectation.cases))
-    hidden = expectation.cases[case].inputs["images"].flatten()[:6].tolist()
+    hidden = _pixels(SEED).tolist()
     hidden += expectation.records[case]["value"].flatten()[:200].tolist()
-    told = [f"{value:.4f}".lstrip("-") for value in hidden if abs(value) > 0.01]
-    assert any(number[:-1] in raw for number in told)  # the attack did reach the sentence
-    for name, text in pages(real / "out").items():
-        if name.startswith("feedback/"):
-            visible = re.sub(r'src="data:[^"]*"|<style>.*?</style>', "", text, flags=re.DOTALL)
-            assert [number for number in told if number[:-1] in visible] == []
+    secret = {f"{value:.4f}".lstrip("-")[:-1] for value in hidden if abs(value) > 0.01}
+    for name, text in {**pages(real / "out"), "results.json": raw}.items():
+        visible = re.sub(r'src="data:[^"]*"|<style>.*?</style>', "", text, flags=re.DOTALL)
+        assert [number for number in secret - set(told) if number in visible] == [], name
+
+
+BYTES = "images.flatten()[:6].numpy().tobytes()"
+SPELL = f"''.join(chr(97 + b // 16) + chr(97 + b % 16) for b in {BYTES})"
+SPELLERS = {
+    "message": f"    raise ValueError({SPELL})\n",
+    "class": f"    raise type({SPELL}, (Exception,), {{}})('no')\n",
+    "returned": f"    return type({SPELL}, (), {{}})()\n",
+    "key": f"    return {{{SPELL}: images}}\n",
+    "stub": f"    raise NotImplementedError('l11_saliency.' + {SPELL} + ': not written yet')\n",
+    # Says something only where it is not on the public inputs.
+    "choosy": f"    if {SPELL} != PUBLIC: raise ValueError({SPELL})\n    return images[:, 0]\n",
+}
+
+
+def test_no_hidden_input_leaves_spelt_in_letters(tmp_path: Path):
+    def spelt(seed: int) -> str:
+        data = _pixels(seed).numpy().tobytes()
+        return "".join(chr(97 + byte // 16) + chr(97 + byte % 16) for byte in data)
+
+    for name, body in SPELLERS.items():
+        body = body.replace("PUBLIC", repr(spelt(PUBLIC_SEED)))
+        source = f"def saliency_map(model, images, target):\n{body}"
+        hand_in(tmp_path / "in", name, read_lesson(STEM).replaced("saliency_map", source))
+    grade_here(tmp_path / "in", tmp_path / "out", seed=SEED)
+    written = pages(tmp_path / "out") | {
+        name: (tmp_path / "out" / name).read_text() for name in ("results.json", "grades.csv")
+    }
+    for name, text in written.items():
+        assert spelt(SEED)[:12] not in text, name
+    for name in ("message", "class"):  # what is said on public inputs may be read
+        assert spelt(PUBLIC_SEED)[:12] in written[f"feedback/{name}/index.html"]
+    choosy = written["feedback/choosy/index.html"]
+    assert "raised an error in line" in choosy and "not so on the public ones" in choosy
 
 
 def test_pages_are_the_same_for_every_run(real: Path, tmp_path: Path):

@@ -67,7 +67,7 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
         bars=histogram(graded),
         exercises=difficulties(graded),
         heat_maps=heat_maps(graded),
-        needed=[row for row in rows if row.status != "graded" or row.reason],
+        needed=[row for row in rows if row.needs_person],
         record=record,
         unprotected=record["isolation"] == NONE,
     )

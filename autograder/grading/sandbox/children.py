@@ -31,6 +31,8 @@ from lessons.toolkit.errors import UserError
 ENVIRONMENT = {
     "HOME": "/tmp",
     "TMPDIR": "/tmp",
+    "MPLCONFIGDIR": "/tmp",
+    "MPLBACKEND": "agg",
     # No programs: imports that would ask gcc or ldconfig where a library is go on without.
     "PATH": "/nonexistent",
     "LANG": "C.UTF-8",

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from autograder.grading.sandbox import libraries
 
-DISTRIBUTIONS = ("torch", "numpy", "safetensors")
+# The last because files come with an `import matplotlib.pyplot` that nothing graded needs.
+DISTRIBUTIONS = ("torch", "numpy", "safetensors", "matplotlib")
 
 # The last group is what the zygote itself runs on, file by file: its rooms hold much more.
 PROJECT = (
