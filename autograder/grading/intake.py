@@ -145,6 +145,7 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
         for path, data in sorted(contents.files.items()):
             # A lone file that defines nothing known may be broken from its first line.
             alone = len(contents.files) == len(stems) == 1 and not held[path]
+            alone = alone and path.suffix.lower() in WORK
             if not alone and not _could_hold(path, held[path], stem, stems):
                 continue
             try:
@@ -191,7 +192,7 @@ def _choose(
     if 1 < len(distinct) <= MOST_VERSIONS:
         worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
         # Files that differ in a comment alone are one.
-        distinct = {_shape(text): text for text in (worked or texts).values()}
+        distinct = {_shape(text): text for text in reversed((worked or texts).values())}
     if len(distinct) == 1:
         (sources[stem],) = distinct.values()
         problems.pop(stem, None)

@@ -13,6 +13,7 @@ import pytest
 
 from autograder.build import notebook
 from autograder.build.notebook import notebook_bytes
+from autograder.checks import stems
 from autograder.grading.intake import read_submissions
 from autograder.grading.submission import Submission
 from autograder.source import read_lesson
@@ -68,6 +69,18 @@ SHAPES: dict[str, Callable[[Path], None]] = {
     "tar.gz": lambda at: _put(at / "ada.tar.gz", _tar_gz(ARCHIVE)),
     "tgz in a folder": lambda at: _put(at / "ada" / "work.tgz", _tar_gz(ARCHIVE)),
     "nbgrader's course": lambda at: _put(at / "submitted" / "ada" / STEM / "exercises.py", TEXT),
+    "download renamed by a browser, beside the stubs": lambda at: [
+        _put(at / "ada" / STEM / "exercises.py", read_lesson(STEM).stubs()),
+        _put(at / "ada" / STEM / "exercises (1).py", TEXT),
+    ],
+    "shipped notebook beside the work": lambda at: [
+        _put(at / "ada" / STEM / "exercises.py", TEXT),
+        _put(at / "ada" / STEM / "lesson.ipynb", notebook_bytes(notebook(STEM))),
+    ],
+    "two files that differ in a comment": lambda at: [
+        _put(at / "ada" / "a.py", TEXT),
+        _put(at / "ada" / "b.py", TEXT + "# mine\n"),
+    ],
     "stubs beside the work": lambda at: [
         _put(at / "ada" / "lessons" / STEM / "exercises.py", read_lesson(STEM).stubs()),
         _put(at / "ada" / STEM / "exercises.py", TEXT),
@@ -117,12 +130,15 @@ def test_a_lone_file_is_the_one_lesson_whatever_it_holds(text: str, tmp_path: Pa
     ("files", "reason"),
     [
         ({"ada/report.pdf": "%PDF"}, "holds no .py file and no notebook"),
+        ({"ada.zip": _zip({"report.pdf": "%PDF"})}, "holds no .py file and no notebook"),
+        ({"ada.pdf": "%PDF"}, "“ada.pdf” is not a kind of file that is graded: hand in .py"),
+        ({"ada/a.py": TEXT, "ada/b.py": TEXT + "y = 2\n"}, f"2 different files for {STEM}"),
+        ({"ada.py": read_lesson(OTHER).bare()}, "No file in the submission belongs to a lesson"),
         ({"ada.zip": "PK\3\4"}, "broken"),
         ({"ada/a.zip": _zip(ARCHIVE), "ada/b.zip": _zip(ARCHIVE)}, "archive inside"),
         ({"ada.zip": _zip({"inner.zip": "PK"})}, "archive inside"),
         ({"ada.py": ""}, "is empty"),
         ({"ada.zip": _zip(ARCHIVE), "ada.py": TEXT}, "2 submissions for one student"),
-        ({"ada/a.py": TEXT, "ada/b.py": TEXT + "y = 2\n"}, "2 different files"),
     ],
 )
 def test_what_cannot_be_used_says_why(
@@ -133,6 +149,21 @@ def test_what_cannot_be_used_says_why(
     submission = _only(tmp_path)
     assert submission.sources == {}
     assert reason in " ".join(submission.problems.values())
+
+
+@pytest.mark.parametrize("place", [f"{STEM}/exercises.py", "exercises.py", f"lessons/{STEM}/x.py"])
+def test_a_folder_that_is_one_students_is_one_submission(place: str, tmp_path: Path) -> None:
+    _put(tmp_path / "ada" / place, TEXT)
+    submission = _only(tmp_path / "ada")
+    assert (submission.student, submission.sources) == ("ada", {STEM: TEXT})
+
+
+@pytest.mark.parametrize("stem", stems())
+def test_nobody_has_worked_on_a_shipped_notebook(stem: str, tmp_path: Path) -> None:
+    _put(tmp_path / "ada" / stem / "exercises.py", read_lesson(stem).bare())
+    _put(tmp_path / "ada" / stem / "lesson.ipynb", notebook_bytes(notebook(stem)))
+    (submission,) = read_submissions(tmp_path, [stem])
+    assert submission.sources == {stem: read_lesson(stem).bare()}
 
 
 def test_one_students_lessons_come_from_several_files(tmp_path: Path) -> None:

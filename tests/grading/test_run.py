@@ -117,6 +117,25 @@ def test_another_seed_is_another_grading(inbox: Path, out: Path, tmp_path: Path)
     assert room.jobs > 0
 
 
+def test_what_builds_on_a_wrong_function_is_told_so_and_nothing_else(tmp_path: Path):
+    lesson_14 = read_lesson("l14_grad_cam")
+    right = "activation_gradients.mean(dim=(2, 3))"
+    assert right in lesson_14.chunk("channel_weights")
+    source = lesson_14.edited("channel_weights", ((right, "activation_gradients.sum(dim=(2, 3))"),))
+    hand_in(tmp_path / "in", "ada", source)
+    request = Request(tmp_path / "in", tmp_path / "out", ["l14_grad_cam"], 5, workers=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
+        (row,) = run.grade(request).rows
+    told = {result.id.partition(".")[2]: result for result in row.exercises}
+    assert told["channel_weights"].diagnosis == "sum_for_mean"
+    for name in ("grad_cam", "counterfactual"):
+        assert told[name].message.endswith(
+            "builds on `channel_weights`, which does not pass yet: mend that first."
+        )
+        assert told[name].diagnosis is None
+
+
 def test_equal_files_are_graded_once(tmp_path: Path):
     for student in ("ada", "bea", "cia"):
         hand_in(tmp_path / "in", student, read_lesson(STEM).bare())
