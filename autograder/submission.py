@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.source import LessonSource, for_students, read_lesson, solution_stems
+from autograder.worker.student import CELL
 from lessons.toolkit.errors import UserError
 
 LARGEST_SOURCE = 4 << 20
@@ -129,13 +130,24 @@ def solution_cells(data: bytes, stem: str) -> dict[str, str]:
         text = _cell_text(cell)
         if len(text) > LARGEST_CELL:
             raise BadSubmission(f"has a solution cell of {len(text)} characters")
-        found[exercise] = definitions(text)
+        found[exercise] = _callable(exercise, text)
     if not found:
         raise BadSubmission(
             f"holds no solution cell of {stem}",
             f"Work in the notebook that `convlens notebook {stem}` opens.",
         )
     return found
+
+
+def _callable(exercise: str, text: str) -> str:
+    """A cell's definitions; of one that does not parse, a function that says so when called.
+
+    So one cell's slip costs that exercise, as it does in Jupyter, and not the lesson.
+    """
+    kept = definitions(text)
+    if _parsed(kept) is not None:
+        return kept
+    return f"def {exercise}(*_, **__):\n    compile({text!r}, {CELL!r}, 'exec')\n"
 
 
 def join_cells(cells: dict[str, str], lesson: LessonSource) -> str:

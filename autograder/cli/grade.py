@@ -48,7 +48,7 @@ def grade(
     """Grade submissions in a sandbox (instructors)."""
     _refuse_other_systems()
     from autograder.grading.containers import Caps
-    from autograder.grading.run import LIMITS, Request, read_seed
+    from autograder.grading.run import LIMITS, Request, make_folder, read_seed
     from autograder.grading.run import grade as run_all
     from autograder.grading.sandbox.probe import choose
     from autograder.grading.settings import read_settings
@@ -59,6 +59,7 @@ def grade(
     if not submissions.exists():
         raise UserError(f"There is no folder {submissions}.", "Name the one with the submissions.")
     limits, caps = read_settings(config, LIMITS, Caps())
+    make_folder(out, submissions)
     request = Request(
         submissions=submissions,
         out=out,

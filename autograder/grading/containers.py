@@ -362,6 +362,8 @@ def _add(
 
 
 def _size(count: int) -> str:
+    if count < 1024:
+        return f"{count} bytes"
     return f"{count // MIB} MiB" if count >= MIB else f"{count // 1024} KiB"
 
 

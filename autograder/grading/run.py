@@ -82,7 +82,7 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
         submissions = intake.read_submissions(
             request.submissions, request.stems, request.caps, reader.read
         )
-    _make_folder(request.out)
+    make_folder(request.out, request.submissions)
     with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
         grader = Grader(
             request.stems,
@@ -160,7 +160,14 @@ def read_seed(path: Path) -> int:
         ) from error
 
 
-def _make_folder(out: Path) -> None:
+def make_folder(out: Path, submissions: Path) -> None:
+    """Make the folder of results.
+
+    Raises:
+        UserError: it cannot be made, or lies among the submissions and would be read as one.
+    """
+    if submissions.is_dir() and out.resolve().is_relative_to(submissions.resolve()):
+        raise UserError(f"{out} lies inside {submissions}.", "Give another folder with --out.")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

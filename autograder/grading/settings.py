@@ -42,9 +42,13 @@ def read_settings(path: Path | None, limits: Limits, caps: Caps) -> tuple[Limits
 
 
 def _changed(defaults: Settings, table: Any) -> Settings:
+    if table is not None and not isinstance(table, dict):
+        raise UserError(
+            f"{table!r} is no table of settings.", "Write [limits] or [caps] above them."
+        )
     names = [field.name for field in dataclasses.fields(defaults)]
     changes: dict[str, Any] = {}
-    for name, value in (table if isinstance(table, dict) else {}).items():
+    for name, value in (table or {}).items():
         if name not in names:
             raise unknown("setting", name, names)
         whole = not isinstance(getattr(defaults, name), float)

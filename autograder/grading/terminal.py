@@ -97,7 +97,8 @@ def show_run(console: Console, request: Request, run: Run) -> None:
     counts = Counter(row.status for row in run.rows)
     graded = [row for row in run.rows if row.status == "graded"]
     words = [f"{counts[status]} {status}" for status in ("graded", "unusable", "ungraded")]
-    console.print(f"\n{len(run.rows)} submissions: {', '.join(words)}.", style="bold")
+    plural = "" if len(run.rows) == 1 else "s"
+    console.print(f"\n{len(run.rows)} submission{plural}: {', '.join(words)}.", style="bold")
     if graded:
         mean = sum(row.score for row in graded) / len(graded)
         console.print(f"Mean {mean:.2f} of {graded[0].max_score:g} points.")

@@ -15,6 +15,8 @@ from typing import Any
 
 LONGEST_MESSAGE = 400
 MOST_LINES = 4
+CELL = "<a solution cell>"
+"""Name under which a notebook's cell is compiled that does not parse."""
 EARLIER = re.compile(r"lessons\.(l\d\d_\w+)\.exercises")
 
 
@@ -108,6 +110,8 @@ def _student_lines(error: BaseException, filename: str) -> list[list[Any]]:
         # Not `error.text`: Python may take that from a file of this name on the disk.
         number = error.lineno or 0
         return [[number, linecache.getline(filename, number).strip()[:200]]]
+    if isinstance(error, SyntaxError) and error.filename == CELL:
+        return [[error.lineno or 0, (error.text or "").strip()[:200]]]
     frames = traceback.walk_tb(error.__traceback__)
     numbers = [number for frame, number in frames if frame.f_code.co_filename == filename]
     return [[n, linecache.getline(filename, n).strip()[:200]] for n in numbers[-MOST_LINES:]]

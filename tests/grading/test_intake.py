@@ -10,12 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from synthetic import expectation_of
 
 from autograder.build import notebook
 from autograder.build.notebook import notebook_bytes
-from autograder.checks import stems
+from autograder.checks import lesson, stems
 from autograder.grading.intake import read_submissions
 from autograder.grading.submission import Submission
+from autograder.judge.expected import run_trusted
+from autograder.judge.verdict import Answer, judge
 from autograder.source import read_lesson
 
 STEM, OTHER = "l11_saliency", "l05_tsne"
@@ -171,3 +174,21 @@ def test_one_students_lessons_come_from_several_files(tmp_path: Path) -> None:
     _put(tmp_path / "ada" / "b.py", read_lesson(OTHER).bare())
     (submission,) = read_submissions(tmp_path, [STEM, OTHER])
     assert submission.sources == {STEM: TEXT, OTHER: read_lesson(OTHER).bare()}
+
+
+def test_a_cell_that_does_not_parse_costs_its_own_exercise(tmp_path: Path) -> None:
+    book = json.loads(notebook_bytes(notebook(STEM, solved=True)))
+    for cell in book["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == f"{STEM}-saliency_box":
+            cell["source"] = "def saliency_box(saliency, share):\n    return max((1, 2)\n"
+    _put(tmp_path / "ada.ipynb", json.dumps(book))
+    source = _only(tmp_path).sources[STEM]
+    verdicts = {}
+    for exercise in lesson(STEM).exercises:
+        expectation = expectation_of(STEM, exercise.name, 5)
+        records = run_trusted(expectation.job(source, f"{STEM}.py"))
+        verdicts[exercise.name] = judge(expectation, Answer("ok", tuple(records)))
+    box = verdicts.pop("saliency_box")
+    assert {verdict.outcome for verdict in verdicts.values()} == {"passed"}
+    assert box.outcome == "error"
+    assert "raised SyntaxError: '(' was never closed (line 2: `return max((1, 2)`)" in box.message

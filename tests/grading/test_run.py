@@ -136,6 +136,12 @@ def test_what_builds_on_a_wrong_function_is_told_so_and_nothing_else(tmp_path: P
         assert told[name].diagnosis is None
 
 
+def test_results_are_not_written_among_the_submissions(inbox: Path):
+    with pytest.raises(UserError, match="lies inside"):
+        run.grade(Request(inbox, inbox / "out", [STEM], 5))
+    assert not (inbox / "out").exists()
+
+
 def test_equal_files_are_graded_once(tmp_path: Path):
     for student in ("ada", "bea", "cia"):
         hand_in(tmp_path / "in", student, read_lesson(STEM).bare())

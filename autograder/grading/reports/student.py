@@ -106,7 +106,8 @@ def _told(stem: str, result: ExerciseResult, shared: str) -> Told:
         points=result.points,
         max_points=result.max_points,
         message="" if shared else _sentence(result),
-        hint=lesson(stem).exercise(name).hints[0] if worked_on else "",
+        # It is about the idea: a crash has its own sentence.
+        hint=lesson(stem).exercise(name).hints[0] if result.outcome == "failed" else "",
         command=f"convlens check {stem[4:]}.{name}" if worked_on else "",
         case=picture.get("case", ""),
         pictures=tuple((panel, picture[panel], picture[f"{panel} range"]) for panel in PANELS)
