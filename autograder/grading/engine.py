@@ -198,7 +198,8 @@ class Grader:
         """The sentence, and a picture of what went wrong on the public case of that name."""
         public = self.public[task.stem, task.exercise]
         draws = verdict.outcome == "failed" and public.has_picture(verdict.case)
-        quoted = quotes(verdict, answer, expectation)
+        with self._lock:
+            quoted = quotes(verdict, answer, expectation)
         if not draws and not quoted:
             return verdict.message, {}
         records: tuple[dict[str, Any], ...] = ()

@@ -24,11 +24,18 @@ def quotes(verdict: Verdict, answer: Answer, expectation: Expectation) -> bool:
     """Whether a verdict's sentence holds words that a worker sent and that are not ours as well."""
     ours = set(_strings(list(expectation.records.values())))
     ours |= {name for name, value in vars(builtins).items() if isinstance(value, type)}
-    for text in _strings(list(answer.records)):
-        said = " ".join(text.split())[:_SHORTEST_CUT]
-        if said and text not in ours and said in verdict.message:
-            return True
-    return False
+    quoted = {
+        text
+        for text in _strings(list(answer.records))
+        if (said := " ".join(text.split())[:_SHORTEST_CUT])
+        and text not in ours
+        and said in verdict.message
+    }
+    # A known mistake says, word for word, what our own version of it says on these inputs.
+    for mutant in expectation.mutants if quoted else ():
+        if mutant.id == verdict.diagnosis:
+            quoted -= set(_strings(expectation.mutant_records(mutant)))
+    return bool(quoted)
 
 
 def sentence(

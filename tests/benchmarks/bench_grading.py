@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=24)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--many", type=int, default=100, help="a class beside nbgrader's few")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +88,7 @@ def _bare(folder: Path, arguments: argparse.Namespace) -> None:
         _ = expectation.records
         for mutant in expectation.mutants:
             expectation.mutant_records(mutant)
-    ratios: dict[int, list[float]] = {1: [], 2: []}
+    ratios: dict[int, list[float]] = {workers: [] for workers in arguments.workers}
     for turn in range(arguments.turns):
         started = time.perf_counter()
         for student in students:
