@@ -56,11 +56,10 @@ class LessonSource:
 
     def stubs(self) -> str:
         """The whole file as a student meets it."""
-        parts = [
-            make_stub(chunk.text, self.stem, chunk.name) if chunk.name else chunk.text
+        return "".join(
+            self.stub(chunk.name) if chunk.name else for_students(chunk.text)
             for chunk in self.chunks
-        ]
-        return for_students("".join(parts))
+        )
 
     def given(self) -> str:
         """Everything outside the exercises: what a notebook's first cell holds."""

@@ -144,8 +144,7 @@ def _callable(exercise: str, text: str) -> str:
 
     So one cell's slip costs that exercise, as it does in Jupyter, and not the lesson.
     """
-    kept = definitions(text)
-    if _parsed(kept) is not None:
+    if (kept := _definitions(text)) is not None:
         return kept
     return f"def {exercise}(*_, **__):\n    compile({text!r}, {CELL!r}, 'exec')\n"
 
@@ -168,6 +167,11 @@ def definitions(text: str) -> str:
     >>> definitions("%matplotlib inline\\nx = 1\\nx")
     '\\nx = 1\\n'
     """
+    kept = _definitions(text)
+    return text if kept is None else kept
+
+
+def _definitions(text: str) -> str | None:
     tree = _parsed(text)
     if tree is None:
         text = "".join(
@@ -175,7 +179,7 @@ def definitions(text: str) -> str:
         )
         tree = _parsed(text)
     if tree is None:
-        return text
+        return None
     lines = text.split("\n")  # as the parser counts them
     kept = {
         number

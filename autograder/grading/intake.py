@@ -101,11 +101,19 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _is_one_students(folder: Path) -> bool:
-    """Whether a folder is a submission and not the folder of many."""
-    lessons = {*solution_stems(), "exercises.py", "lesson.ipynb"}
-    return any(place.name in lessons for place in folder.iterdir()) or any(
-        (folder / "lessons" / stem).is_dir() for stem in solution_stems()
-    )
+    """Whether a folder is a submission and not the folder of many.
+
+    A lesson's file beside other folders or archives is a hand-out that was left among them.
+    """
+    stems = solution_stems()
+    if any((folder / "lessons" / stem).is_dir() for stem in stems):
+        return True
+    places = [place for place in folder.iterdir() if not place.name.startswith((".", "_"))]
+    if any(
+        place.name not in stems and (place.is_dir() or is_archive(place.name)) for place in places
+    ):
+        return False
+    return any(place.name in (*stems, "exercises.py", "lesson.ipynb") for place in places)
 
 
 def _refuse_if_mixed(folder: Path) -> None:
@@ -188,7 +196,7 @@ def _choose(
     stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
 ) -> None:
     """The one file of a lesson that is worked on; none, with the reason, when that is not one."""
-    distinct, worked = dict(zip(texts.values(), texts.values(), strict=True)), dict(texts)
+    distinct, worked = {text: text for text in texts.values()}, dict(texts)
     if 1 < len(distinct) <= MOST_VERSIONS:
         worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
         # Files that differ in a comment alone are one.

@@ -27,27 +27,22 @@ class PublicCases:
 
     def __init__(self, stem: str, exercise: Exercise) -> None:
         self.exercise = exercise
-        self._expectation = Expectation(stem, exercise)
-
-    @property
-    def expectation(self) -> Expectation:
-        """What the reference does on them."""
-        return self._expectation
+        self.expectation = Expectation(stem, exercise)
 
     def first(self) -> str:
         """The plainest case."""
-        return next(iter(self._expectation.cases))
+        return next(iter(self.expectation.cases))
 
     def has_picture(self, case: str) -> bool:
         """Whether a failure of this case is worth a picture."""
-        return case in self._expectation.cases and self._expectation.cases[case].picture
+        return case in self.expectation.cases and self.expectation.cases[case].picture
 
     def job(
         self, case: str, source: str, filename: str, earlier: Mapping[str, str]
     ) -> dict[str, Any]:
         """The job that asks for one case."""
-        cases = {case: self._expectation.cases[case]}
-        stem = self._expectation.stem
+        cases = {case: self.expectation.cases[case]}
+        stem = self.expectation.stem
         return make_job(stem, self.exercise, cases, source, filename, earlier)
 
     def picture(self, case: str, records: Sequence[Record]) -> dict[str, str]:
@@ -57,11 +52,11 @@ class PublicCases:
             ``case``, and a data address of a PNG under ``yours``, ``expected``, ``difference``,
             with its range under ``yours range`` and so on; empty where nothing can be seen.
         """
-        expected = self._expectation.records[case]
+        expected = self.expectation.records[case]
         actual = well_formed(records[1]) if len(records) > 1 else None
         if actual is None:
             return {}
-        if climb(self.exercise, case, self._expectation.cases[case], expected, actual) is None:
+        if climb(self.exercise, case, self.expectation.cases[case], expected, actual) is None:
             return {}
         shown = panels(actual["value"], expected.get("value"))
         if shown is None or shown["yours"].numel() > MOST_PIXELS:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autograder.judge.expected import Expectation, Record
-from autograder.judge.ladder import climb, error_text
+from autograder.judge.ladder import climb, load_error_text
 from autograder.judge.verdict import Answer, Verdict, well_formed
 from autograder.wire import Foreign
 
@@ -68,7 +68,7 @@ def _on_public(verdict: Verdict, public: Sequence[Record], expectation: Expectat
     loading = public[0] if public else {}
     if not verdict.case:  # the file does not load
         error = well_formed(loading)["error"] if "error" in loading else None
-        return f"Your file does not load: it {error_text(error)}" if error else ""
+        return load_error_text(error) if error else ""
     if len(public) < 2 or verdict.case not in expectation.cases:
         return ""
     case = expectation.cases[verdict.case]

@@ -122,17 +122,16 @@ def exercise_result(submission: Submission, stem: str, name: str, grader: Grader
 
 
 def _with_need(result: ExerciseResult, found: Mapping[str, ExerciseResult]) -> ExerciseResult:
-    """A result that earned nothing says so where something that it builds on does not pass either.
-
-    What its own mistake looks like is then no longer told: it may have none.
-    """
+    """A result that earned nothing names what it builds on, where that does not pass either."""
     stem, _, name = result.id.partition(".")
-    if result.points != 0.0 or result.outcome not in ("failed", "error"):
+    if result.points != 0.0 or result.outcome == "not_attempted":
         return result
     for need in lesson(stem).exercise(name).needs:
         needed = found.get(need if "." in need else f"{stem}.{need}")
-        if needed is not None and needed.outcome not in ("passed", "ungraded"):
-            message = words.builds_on(name, need)
+        if needed is None or needed.outcome in ("passed", "ungraded"):
+            continue
+        if needed.message != result.message:  # else it is the file that does not load
+            message = words.builds_on(name, need, result.outcome, result.message)
             return replace(result, message=message, diagnosis=None, picture={})
     return result
 

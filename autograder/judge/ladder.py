@@ -289,6 +289,11 @@ def error_text(error: dict[str, Any]) -> str:
     return f"{said.rstrip('.')}{where}."
 
 
+def load_error_text(error: dict[str, Any]) -> str:
+    """The sentence on a file whose top-level code raises."""
+    return f"Your file does not load: it {error_text(error)}"
+
+
 def holds_graph(value: Any) -> bool:
     """Whether a tensor of this value still remembers how it was computed."""
     return any(leaf.requires_grad for leaf in _leaves(value))

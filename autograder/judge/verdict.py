@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from autograder.judge.compare import close
 from autograder.judge.expected import Expectation, Record
-from autograder.judge.ladder import Finding, climb, error_text, holds_graph
+from autograder.judge.ladder import Finding, climb, holds_graph, load_error_text
 from autograder.record import Mutant
 from autograder.source import read_lesson, solution_stems
 
@@ -108,7 +108,7 @@ class _Judgement:
             return self._none("error", "Your file sent no answer. Does it end the program itself?")
         if "error" in self.loading:
             error = _checked_error(self.loading["error"])
-            return self._none("error", f"Your file does not load: it {error_text(error)}")
+            return self._none("error", load_error_text(error))
         if self.loading.get("has") is not True:
             name, stem = self.exercise.name, self.expectation.stem
             message = (

@@ -61,9 +61,13 @@ SIDE_EFFECTS = {
 }
 
 
-def builds_on(name: str, need: str) -> str:
-    """What to say of an exercise before its own mistake, where one that it calls is wrong."""
-    return f"`{name}` builds on `{need}`, which does not pass yet: mend that first."
+def builds_on(name: str, need: str, outcome: str, message: str) -> str:
+    """What to say of an exercise that earned nothing, where one that it calls does not pass.
+
+    A wrong value is not described: the exercise itself may be right. An error still is.
+    """
+    first = f"`{name}` builds on `{need}`, which does not pass yet: mend that first."
+    return first if outcome == "failed" else f"{first} {message}"
 
 
 def call_text(name: str, case: Case) -> str:

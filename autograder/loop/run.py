@@ -268,9 +268,10 @@ def _with_need(checked: Checked, need: str | None) -> Checked:
         return checked
     from autograder.judge.words import builds_on
 
-    # What its own mistake looks like is not told: it may have none.
-    message = builds_on(checked.verdict.exercise.partition(".")[2], need)
-    return replace(checked, verdict=replace(checked.verdict, message=message, diagnosis=None))
+    verdict = checked.verdict
+    name = verdict.exercise.partition(".")[2]
+    message = builds_on(name, need, verdict.outcome, verdict.message)
+    return replace(checked, verdict=replace(verdict, message=message, diagnosis=None))
 
 
 def _without_line_numbers(message: str) -> str:

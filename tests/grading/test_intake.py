@@ -161,6 +161,14 @@ def test_a_folder_that_is_one_students_is_one_submission(place: str, tmp_path: P
     assert (submission.student, submission.sources) == ("ada", {STEM: TEXT})
 
 
+def test_a_hand_out_among_the_students_makes_them_not_one(tmp_path: Path) -> None:
+    for student in ("ada", "bob"):
+        _put(tmp_path / student / "exercises.py", TEXT)
+    _put(tmp_path / "exercises.py", read_lesson(STEM).stubs())
+    found = read_submissions(tmp_path, [STEM])
+    assert [submission.student for submission in found] == ["ada", "bob", "exercises"]
+
+
 @pytest.mark.parametrize("stem", stems())
 def test_nobody_has_worked_on_a_shipped_notebook(stem: str, tmp_path: Path) -> None:
     _put(tmp_path / "ada" / stem / "exercises.py", read_lesson(stem).bare())

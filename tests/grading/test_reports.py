@@ -139,6 +139,12 @@ def test_a_file_that_does_not_load_says_so_once(real: Path):
     assert text.count("hui.py” is empty") == 1
 
 
+def test_a_crash_gets_the_command_and_no_hint_about_the_idea(real: Path):
+    text = pages(real / "out")["feedback/jan/index.html"]
+    assert "convlens check saliency.saliency_map" in text and 'class="hint"' not in text
+    assert 'class="hint"' in pages(real / "out")["feedback/cem/index.html"]
+
+
 def pictures(text: str) -> list[str]:
     return re.findall(r'src="(data:[^"]*)"', text)
 

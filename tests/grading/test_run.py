@@ -117,23 +117,43 @@ def test_another_seed_is_another_grading(inbox: Path, out: Path, tmp_path: Path)
     assert room.jobs > 0
 
 
-def test_what_builds_on_a_wrong_function_is_told_so_and_nothing_else(tmp_path: Path):
-    lesson_14 = read_lesson("l14_grad_cam")
-    right = "activation_gradients.mean(dim=(2, 3))"
-    assert right in lesson_14.chunk("channel_weights")
-    source = lesson_14.edited("channel_weights", ((right, "activation_gradients.sum(dim=(2, 3))"),))
+def graded_14(tmp_path: Path, source: str) -> dict[str, Any]:
+    """Results of one file of lesson 14, by exercise."""
     hand_in(tmp_path / "in", "ada", source)
     request = Request(tmp_path / "in", tmp_path / "out", ["l14_grad_cam"], 5, workers=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
         (row,) = run.grade(request).rows
-    told = {result.id.partition(".")[2]: result for result in row.exercises}
+    return {result.id.partition(".")[2]: result for result in row.exercises}
+
+
+NEEDS = "builds on `channel_weights`, which does not pass yet: mend that first."
+
+
+def test_what_builds_on_a_wrong_function_is_told_so_and_nothing_else(tmp_path: Path):
+    right = "activation_gradients.mean(dim=(2, 3))"
+    edits = ((right, right.replace("mean", "sum")),)
+    told = graded_14(tmp_path, read_lesson("l14_grad_cam").edited("channel_weights", edits))
     assert told["channel_weights"].diagnosis == "sum_for_mean"
     for name in ("grad_cam", "counterfactual"):
-        assert told[name].message.endswith(
-            "builds on `channel_weights`, which does not pass yet: mend that first."
-        )
+        assert told[name].message == f"`{name}` {NEEDS}"
         assert told[name].diagnosis is None
+
+
+def test_an_error_of_its_own_is_told_beside_what_it_builds_on(tmp_path: Path):
+    lesson_14 = read_lesson("l14_grad_cam")
+    crash = "def grad_cam(model, layer, images, target):\n    return nothing\n"
+    source = lesson_14.replaced("grad_cam", crash).replace(
+        "activation_gradients.mean(dim=(2, 3))", "activation_gradients.sum(dim=(2, 3))"
+    )
+    message = graded_14(tmp_path, source)["grad_cam"].message
+    assert NEEDS in message and "NameError: name 'nothing' is not defined" in message
+
+
+def test_a_file_that_does_not_load_is_one_sentence_whatever_needs_what(tmp_path: Path):
+    source = read_lesson("l14_grad_cam").bare() + "\nnothing\n"
+    told = graded_14(tmp_path, source)
+    assert len({result.message for result in told.values()}) == 1
 
 
 def test_results_are_not_written_among_the_submissions(inbox: Path):

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from autograder.grading.sandbox import bubblewrap, seccomp, whitelist, zygote
-from autograder.grading.sandbox import limits as limits_of
-from autograder.grading.sandbox.limits import Limits
+from autograder.grading.sandbox.limits import Limits, in_use
 from autograder.grading.sandbox.outcome import ChildResult, Watch
 from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, choose
 from lessons.toolkit.errors import UserError
@@ -361,14 +360,13 @@ def _look_at(process: str, watch: Watch, held: int) -> None:
     """What the kernel's own limits leave open: threads as root, memory for mappings given back."""
     limits = watch.limits
     try:
-        threads = Path(process, "task").stat().st_nlink - 2
-        memory = limits_of.held(Path(process, "status").read_bytes()) - held
+        threads, memory = in_use(Path(process, "status").read_bytes())
     except OSError:
         return  # it has ended
     if threads > limits.threads:
         watch.condemn("killed", f"It started more than {limits.threads} threads.")
     # With slack: the limit of address space comes first, and ends in an error that can be read.
-    if memory > 1.125 * limits.memory_bytes:
+    if memory - held > 1.125 * limits.memory_bytes:
         watch.condemn("memory", f"It held more than {limits.memory_bytes} bytes.")
 
 

@@ -48,16 +48,20 @@ def address_space(statm: int) -> int:
     return pages * resource.getpagesize()
 
 
-def held(status: bytes) -> int:
-    """Bytes of its own that a process holds, by the text of its `/proc/PID/status`.
+def in_use(status: bytes) -> tuple[int, int]:
+    """Threads of a process, and bytes it holds of its own, by its `/proc/PID/status`.
 
     What it maps and never touches does not count, nor do pages of its libraries' files.
 
-    >>> held(b"RssAnon:\\t  8 kB\\nRssFile:\\t 900 kB\\nRssShmem:\\t 2 kB\\n")
-    10240
+    >>> in_use(b"RssAnon:\\t  8 kB\\nRssFile:\\t 900 kB\\nRssShmem:\\t 2 kB\\nThreads:\\t3\\n")
+    (3, 10240)
     """
     fields = dict(line.split(b":", 1) for line in status.splitlines() if b":" in line)
-    return 1024 * sum(int(fields.get(name, b"0").split()[0]) for name in (b"RssAnon", b"RssShmem"))
+    # A process that has ended tells no sizes.
+    anonymous, shared, threads = (
+        int(fields.get(name, b"0").split()[0]) for name in (b"RssAnon", b"RssShmem", b"Threads")
+    )
+    return threads, 1024 * (anonymous + shared)
 
 
 def apply(limits: Limits, mapped: int) -> None:

@@ -47,7 +47,6 @@ def main(control_fd: int) -> None:
     config = json.loads(first)
     # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
-    stat = os.open("/proc/self/stat", os.O_RDONLY)
     status = os.open("/proc/self/status", os.O_RDONLY)
     maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
@@ -56,7 +55,7 @@ def main(control_fd: int) -> None:
             landlock.restrict(config["readable"], config["writable"])
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
-        _rehearse(target, rehearsals, stat)
+        held = _rehearse(target, rehearsals, status)
         # What the collector never visits, it never copies in a child.
         gc.collect()
         gc.freeze()
@@ -65,7 +64,7 @@ def main(control_fd: int) -> None:
         _say(control, {"broken": traceback.format_exc()})
         return
     own = os.pidfd_open(os.getpid())
-    _say(control, {"ready": True, "held": limits.held(os.pread(status, 1 << 14, 0))}, own)
+    _say(control, {"ready": True, "held": held}, own)
     while True:
         # Three descriptors are expected; room for no more.
         message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
@@ -89,13 +88,14 @@ def _prepare(preload: list[str], target: str) -> Target:
     return found
 
 
-def _rehearse(target: Target, jobs: list[int], stat: int) -> None:
+def _rehearse(target: Target, jobs: list[int], status: int) -> int:
+    """Answer jobs of our own; the bytes then held. One thread must be left."""
     for job in jobs:
         target(job, os.open(os.devnull, os.O_WRONLY))  # which closes both
-    # The name may hold blanks; 17 fields after it stands the number of threads.
-    threads = int(os.pread(stat, 4096, 0).rpartition(b")")[2].split()[17])
+    threads, held = limits.in_use(os.pread(status, 1 << 14, 0))
     if threads != 1:
         raise RuntimeError(f"the zygote has {threads} threads after its rehearsal; a fork needs 1")
+    return held
 
 
 def _one_job(
