@@ -31,7 +31,10 @@ PROJECT = (
     "autograder/grading/__init__.py",
     *(
         f"autograder/grading/sandbox/{name}.py"
-        for name in ("__init__", "kernel", "landlock", "limits", "namespaces", "seccomp", "zygote")
+        for name in (
+            *("__init__", "kernel", "landlock", "limits", "memory", "namespaces", "seccomp"),
+            "zygote",
+        )
     ),
 )
 

@@ -27,7 +27,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from autograder.grading.sandbox import kernel, landlock, limits, namespaces, seccomp
+from autograder.grading.sandbox import kernel, landlock, limits, memory, namespaces, seccomp
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
@@ -55,11 +55,18 @@ def main(control_fd: int) -> None:
             landlock.restrict(config["readable"], config["writable"])
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
-        held = _rehearse(target, rehearsals, status)
+        _rehearse(target, rehearsals)
+        _held_by_one_thread(status)
         # What the collector never visits, it never copies in a child.
         gc.collect()
         gc.freeze()
-        kernel.collapse_memory(maps)
+        memory.fill_holes()
+        memory.gather_data(maps)
+        if rehearsals:
+            memory.gather_code(lambda: _rehearse(target, rehearsals), maps)
+        for job in rehearsals:
+            os.close(job)
+        held = _held_by_one_thread(status)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
@@ -88,10 +95,15 @@ def _prepare(preload: list[str], target: str) -> Target:
     return found
 
 
-def _rehearse(target: Target, jobs: list[int], status: int) -> int:
-    """Answer jobs of our own; the bytes then held. One thread must be left."""
-    for job in jobs:
-        target(job, os.open(os.devnull, os.O_WRONLY))  # which closes both
+def _rehearse(target: Target, rehearsals: list[int]) -> None:
+    """Answer jobs of our own."""
+    for job in rehearsals:
+        os.lseek(job, 0, os.SEEK_SET)
+        target(os.dup(job), os.open(os.devnull, os.O_WRONLY))  # which closes both
+
+
+def _held_by_one_thread(status: int) -> int:
+    """The bytes that this process holds; one thread must be left."""
     threads, held = limits.in_use(os.pread(status, 1 << 14, 0))
     if threads != 1:
         raise RuntimeError(f"the zygote has {threads} threads after its rehearsal; a fork needs 1")
