@@ -145,28 +145,39 @@ class Grader:
         report(progress)
         if not waiting:
             return
-        for stem, exercise in sorted({(task.stem, task.exercise) for task in waiting}):
-            _ = self.expectations[stem, exercise].records
         queue: SimpleQueue[Task] = SimpleQueue()
         for task in waiting:
             queue.put(task)
         workers = max(1, min(self.workers, len(waiting)))
+        expected = threading.Event()
         with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(self._work, queue, progress, report) for _ in range(workers)]
+            futures = [
+                pool.submit(self._work, expected, queue, progress, report) for _ in range(workers)
+            ]
             try:
+                # While the sandboxes start.
+                for exercise in sorted({(task.stem, task.exercise) for task in waiting}):
+                    _ = self.expectations[exercise].records
+                expected.set()
                 for future in futures:
                     future.result()
             except BaseException:
                 _drain(queue)
+                expected.set()
                 for room in self._rooms:
                     room.stop()
                 raise
 
     def _work(
-        self, queue: SimpleQueue[Task], progress: Progress, report: Callable[[Progress], None]
+        self,
+        expected: threading.Event,
+        queue: SimpleQueue[Task],
+        progress: Progress,
+        report: Callable[[Progress], None],
     ) -> None:
         with self.make_room() as room:
             self._rooms.append(room)
+            expected.wait()
             while (task := _take(queue)) is not None:
                 entry = self.grade(room, task)
                 with self._lock:
@@ -221,8 +232,8 @@ class Grader:
     ) -> tuple[Answer, dict[str, float]]:
         if (known := self._never_loads.get(task.load_key)) is not None:
             return known, {"cpu_seconds": 0.0, "peak_rss": 0, "seconds": 0.0}
-        job = expectation.job(task.source, f"{task.stem}.py", task.earlier)
-        result = room.run(encode(job), expectation.exercise.deadline)
+        payload = expectation.payload(task.source, f"{task.stem}.py", task.earlier)
+        result = room.run(payload, expectation.exercise.deadline)
         if result.status == "grader_fault":
             raise GraderFault(result.reason)
         answer = read_answer(result, len(expectation.cases))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import secrets
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,12 +85,16 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
             request.submissions, request.stems, request.caps, reader.read
         )
     make_folder(request.out, request.submissions)
-    with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
+    with (
+        locked(request.out),
+        Journal(request.out / "journal.jsonl") as journal,
+        rooms(isolation, request.limits, request.stems) as make_room,
+    ):
         grader = Grader(
             request.stems,
             request.seed,
             journal,
-            lambda: open_room(isolation, request.limits, request.stems),
+            make_room,
             request.workers,
             salt=f"{isolation.level} {asdict(request.limits)}",
         )
@@ -97,6 +103,28 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
         record = run_record(request, isolation)
         write_results(request.out, rows, record)
     return Run(rows, record)
+
+
+@contextlib.contextmanager
+def rooms(
+    isolation: Isolation, limits: Limits, stems: Sequence[str]
+) -> Iterator[Callable[[], Zygote]]:
+    """Sandboxes for threads that grade side by side; a call makes one.
+
+    They share one start, which comes with the first call: a run that finds everything graded
+    already starts none.
+    """
+    with contextlib.ExitStack() as stack:
+        lock = threading.Lock()
+        first: list[Zygote] = []
+
+        def make_room() -> Zygote:
+            with lock:
+                if not first:
+                    first.append(stack.enter_context(open_room(isolation, limits, stems)))
+            return first[0].twin()
+
+        yield make_room
 
 
 def open_room(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Zygote:

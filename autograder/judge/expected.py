@@ -17,7 +17,7 @@ import torch
 from autograder.checks.common import common_mutants
 from autograder.record import Accepted, Case, Exercise, Mutant
 from autograder.source import LessonSource, earlier_sources, read_lesson
-from autograder.wire import decode
+from autograder.wire import decode, encode
 from autograder.worker.serve import answer
 from autograder.worker.student import offer_earlier
 
@@ -183,3 +183,15 @@ class Expectation:
     ) -> dict[str, Any]:
         """The job that asks this exercise of a file."""
         return make_job(self.stem, self.exercise, self.cases, source, filename, earlier)
+
+    def payload(
+        self, source: str, filename: str, earlier: Mapping[str, str] | None = None
+    ) -> bytes:
+        """That job for `serve.run_job`: a frame that all submissions share, then their own."""
+        own = {"source": source, "filename": filename, "earlier": dict(earlier or {})}
+        return self._shared + encode(own)
+
+    @cached_property
+    def _shared(self) -> bytes:
+        job = self.job("", "")
+        return encode({part: job[part] for part in ("stem", "exercise", "cases")})

@@ -72,13 +72,15 @@ def _send(record: dict[str, Any], write: Callable[[bytes], Any]) -> None:
 
 
 def run_job(read_fd: int, write_fd: int) -> None:
-    """Answer the one job that waits on a pipe: what a sandboxed child runs."""
+    """Answer the one job that waits, in one frame or in several: what a sandboxed child runs."""
+    job: dict[str, Any] = {}
     with os.fdopen(read_fd, "rb") as source:
-        frame = read_frame(source.read)
-    if frame is None:
+        while (frame := read_frame(source.read)) is not None:
+            job.update(frame.value)
+    if not job:
         return
     with os.fdopen(write_fd, "wb", buffering=0) as sink:
-        answer(frame.value, sink.write)
+        answer(job, sink.write)
 
 
 def main() -> None:

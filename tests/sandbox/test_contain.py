@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -277,9 +279,8 @@ def test_closing_leaves_nothing(attack: Attack) -> None:
         assert (descendants(os.getpid()), open_descriptors()) == before
 
 
-def _kill_zygote_of(zygote: Zygote, times: int) -> threading.Thread:
-    """Kill the zygote soon after each of its next starts."""
-    mine = descendants(os.getpid())
+def _kill_zygote_but(others: dict[int, str], times: int) -> threading.Thread:
+    """Kill a zygote that is none of these soon after each of its next starts."""
 
     def kill() -> None:
         killed: set[int] = set()
@@ -287,34 +288,69 @@ def _kill_zygote_of(zygote: Zygote, times: int) -> threading.Thread:
             # The zygote is the one that has a child: a job is running.
             for pid in descendants(os.getpid()):
                 below = descendants(pid)
-                if len(below) == 1 and pid not in killed:
+                if len(below) == 1 and pid not in (*others, *killed):
                     time.sleep(0.2)
                     os.kill(pid, signal.SIGKILL)
                     killed.add(pid)
                     break
             time.sleep(0.02)
 
-    assert mine
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     return thread
 
 
 def test_a_job_whose_zygote_dies_is_run_again(attack: Attack) -> None:
+    others = descendants(os.getpid())
     with open_zygote("landlock") as zygote:
-        killer = _kill_zygote_of(zygote, times=1)
+        killer = _kill_zygote_but(others, times=1)
         result = attack(zygote, "import time; time.sleep(1.5); say('done')")
         killer.join(10)
         assert (result.status, result.frames, result.retries) == ("ok", b"done", 1)
 
 
 def test_a_job_whose_zygotes_die_is_our_fault_and_the_next_one_runs(attack: Attack) -> None:
+    others = descendants(os.getpid())
     with open_zygote("landlock") as zygote:
-        killer = _kill_zygote_of(zygote, times=2)
+        killer = _kill_zygote_but(others, times=2)
         result = attack(zygote, "import time; time.sleep(1.5); say('done')")
         killer.join(10)
         assert (result.status, result.frames) == ("grader_fault", b"")
         assert attack(zygote, "say('next')").frames == b"next"
+
+
+TIMES = "import time; begun = time.monotonic(); time.sleep(1); say((begun, time.monotonic()))"
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_twins_work_side_by_side_and_leave_nothing(rung: str) -> None:
+    open_zygote(rung).close()
+    before = (descendants(os.getpid()), open_descriptors())
+    with open_zygote(rung) as first:
+        with first.twin() as one, first.twin() as two, ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(twin.run, TIMES.encode(), 30) for twin in (one, two)]
+            (begun, ended), (other_begun, other_ended) = (
+                ast.literal_eval(job.result().frames.decode()) for job in jobs
+            )
+        assert begun < other_ended
+        assert other_begun < ended
+        assert first.run(b"say('first')", 30).frames == b"first"
+    assert (descendants(os.getpid()), open_descriptors()) == before
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_twins_outlive_their_first(rung: str) -> None:
+    others = descendants(os.getpid())
+    with open_zygote(rung) as first, first.twin() as twin:
+        # The first is the one that has a twin below it, and nothing else.
+        ours = descendants(os.getpid()).keys() - others.keys()
+        (pid,) = (pid for pid in ours if len(descendants(pid)) == 1)
+        os.kill(pid, signal.SIGKILL)
+        assert _eventually(lambda: descendants(os.getpid()).get(pid, "Z") == "Z")
+        result = twin.run(b"say('here')", 60)
+        assert (result.status, result.frames) == ("ok", b"here")
+        with first.twin() as another:
+            assert another.run(b"say('there')", 60).frames == b"there"
 
 
 @pytest.mark.parametrize("rung", ["namespaces", "landlock", "none"])
@@ -326,7 +362,7 @@ def test_killing_the_grader_ends_its_children(rung: str) -> None:
         f"zygote = open_zygote({rung!r})\n"
         "source = 'import ctypes, time\\n"
         f"ctypes.CDLL(None).prctl(15, b{name!r}, 0, 0, 0); time.sleep(60)'\n"
-        "zygote.run(source.encode(), 60)"
+        "zygote.twin().run(source.encode(), 60)"
     ).replace(f"b'{name}'", f'b"{name}"')
     grader = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
     try:

@@ -1,11 +1,13 @@
 """Run jobs in children of a zygote, seen from the grader: deadlines, caps, the kill from outside.
 
-A zygote that dies is replaced, and its job is run once more.
+A zygote that dies is replaced, and its job is run once more. Several that work at once are twins of
+a first one: it loads and rehearses for all of them, and they share its memory.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import json
 import os
@@ -62,12 +64,12 @@ _CHUNK = 1 << 16
 _PIPE_BYTES = 1 << 20
 
 
-class _ZygoteLost(Exception):
+class ZygoteLost(Exception):
     """The zygote died or could not shut a child in: a fault of ours, never of the job."""
 
 
 class Zygote:
-    """One sandboxed zygote; each `run` is one forked child. Start one for each thread that grades.
+    """One sandboxed zygote; each `run` is one forked child. Each thread that grades has its own.
 
     Args:
         target: `"module:function"`, called in the child as `function(read_fd, write_fd)`: it reads
@@ -111,6 +113,7 @@ class Zygote:
         self._control: socket.socket | None = None
         self._held = 0
         self._stopped = False
+        self._first: Zygote | None = None
         self._start()
 
     def __enter__(self) -> Self:
@@ -118,6 +121,17 @@ class Zygote:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def twin(self) -> Zygote:
+        """One more, forked from this one, so in milliseconds; for another thread.
+
+        It is to be closed by itself, and before this one.
+        """
+        twin = copy.copy(self)
+        twin._lock, twin._resources = threading.Lock(), contextlib.ExitStack()
+        twin._control, twin._first = None, self
+        twin._start()
+        return twin
 
     def run(self, payload: bytes, deadline: float) -> ChildResult:
         """Run one job in a fresh child and wait for its end, which comes in any case.
@@ -139,7 +153,7 @@ class Zygote:
                     if self._control is None:
                         self._start()
                     return self._run_once(payload, deadline, attempt)
-                except _ZygoteLost as lost:
+                except ZygoteLost as lost:
                     reason = str(lost)
                     self.close()
                 except BaseException:
@@ -164,20 +178,17 @@ class Zygote:
     def _start(self) -> None:
         with contextlib.ExitStack() as stack:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.settimeout(_START_SECONDS)
             errors = stack.enter_context(tempfile.TemporaryFile())
             with theirs:
-                config, process = self._launch(stack, theirs, errors)
-            stack.callback(_end, process)
-            stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
-            ours.settimeout(_START_SECONDS)
+                if self._first is None:
+                    self._launch(stack, ours, theirs, errors)
+                else:
+                    stack.callback(ours.close)
+                    self._first._fork_for(theirs)
             try:
-                with contextlib.ExitStack() as sent:
-                    jobs = [_sealed(payload) for payload in self._rehearsals]
-                    for job in jobs:
-                        sent.callback(os.close, job)
-                    socket.send_fds(ours, [json.dumps(config).encode()], jobs)
                 answer, descriptors = _receive(ours)
-            except (_ZygoteLost, OSError) as lost:
+            except ZygoteLost as lost:
                 errors.seek(0)
                 raise _will_not_start(errors.read().decode(errors="replace") or str(lost)) from lost
             for descriptor in descriptors:
@@ -188,7 +199,38 @@ class Zygote:
             self._held = int(answer["held"])
             self._resources = stack.pop_all()
 
+    def _fork_for(self, listening: socket.socket) -> None:
+        """Have a twin forked that listens to this socket."""
+        with self._lock:
+            for _ in range(2):
+                if self._control is None:
+                    self._start()
+                assert self._control is not None
+                try:
+                    socket.send_fds(self._control, [zygote.TWIN], [listening.fileno()])
+                    return
+                except OSError:  # it has died since
+                    self.close()
+
     def _launch(
+        self,
+        stack: contextlib.ExitStack,
+        ours: socket.socket,
+        theirs: socket.socket,
+        errors: BinaryIO,
+    ) -> None:
+        """Start a process and configure it."""
+        config, process = self._open_process(stack, theirs, errors)
+        stack.callback(_end, process)
+        stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
+        with contextlib.ExitStack() as sent:
+            jobs = [_sealed(payload) for payload in self._rehearsals]
+            for job in jobs:
+                sent.callback(os.close, job)
+            with contextlib.suppress(OSError):  # it has ended: whoever listens hears of it
+                socket.send_fds(ours, [json.dumps(config).encode()], jobs)
+
+    def _open_process(
         self, stack: contextlib.ExitStack, theirs: socket.socket, errors: BinaryIO
     ) -> tuple[dict[str, Any], subprocess.Popen[bytes]]:
         rung = next(name for name, level in LADDER.items() if level == self.isolation.level)
@@ -239,7 +281,7 @@ class Zygote:
             for descriptor in descriptors:
                 stack.callback(_kill_and_close, descriptor)
             if "started" not in answer:
-                raise _ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
+                raise ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
             watch = Watch(self.limits)
             _follow(watch, control, (output, log), descriptors[0], begin + deadline, self._held)
             ended, _ = _receive(control)
@@ -265,9 +307,9 @@ class Zygote:
             with contextlib.suppress(OSError):  # a user may have only so much pipe memory
                 fcntl.fcntl(writers[0], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             try:
-                socket.send_fds(control, [b"job"], [job, *writers])
+                socket.send_fds(control, [zygote.JOB], [job, *writers])
             except OSError as error:
-                raise _ZygoteLost(f"The zygote is gone: {error}.") from error
+                raise ZygoteLost(f"The zygote is gone: {error}.") from error
         return readers[0], readers[1]
 
 
@@ -315,7 +357,7 @@ def _follow(
             condemned_at = now
             _kill(child)
         if condemned_at and now - condemned_at > _GRACE_SECONDS:
-            raise _ZygoteLost("The zygote did not report a killed child.")
+            raise ZygoteLost("The zygote did not report a killed child.")
         for descriptor, _ in poll.poll(1000 * max(0.001, min(_TICK_SECONDS, end - now))):
             if descriptor == control.fileno():
                 return
@@ -343,9 +385,9 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         message, descriptors, _, _ = socket.recv_fds(control, zygote.MESSAGE_BYTES, 1)
     except OSError as error:
-        raise _ZygoteLost(f"The zygote does not answer: {error}.") from error
+        raise ZygoteLost(f"The zygote does not answer: {error}.") from error
     if not message:
-        raise _ZygoteLost("The zygote hung up.")
+        raise ZygoteLost("The zygote hung up.")
     return json.loads(message), descriptors
 
 

@@ -147,19 +147,17 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
     compiled = [p for p in (stdlib / "lib-dynload").glob("*.so") if "tkinter" not in p.name]
     compiled.append(python)
     for distribution in _closure(distributions):
-        for name in sorted(_top_level(distribution)):
-            entry = Entry(Path(str(distribution.locate_file(""))).resolve(), name)
+        root = Path(str(distribution.locate_file("")))
+        files = [str(file) for file in distribution.files or ()]  # read anew at every use
+        for name in sorted(_top_level(distribution, files)):
+            entry = Entry(root.resolve(), name)
             if entry.path.exists():
                 entries[entry] = None
-        compiled += [
-            Path(str(distribution.locate_file(file)))
-            for file in distribution.files or ()
-            if ".so" in file.name
-        ]
+        compiled += [root / file for file in files if ".so" in file.rpartition("/")[2]]
     beside = Path(sys.base_prefix) / "lib"
-    files = libraries.needed_from_system(compiled, beside)
+    needed = libraries.needed_from_system(compiled, beside)
     machine = [Path(path) for path in _MACHINE if Path(path).exists()]
-    return Whitelist(python, stdlib, names, tuple(entries), (*files, *machine))
+    return Whitelist(python, stdlib, names, tuple(entries), (*needed, *machine))
 
 
 def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
@@ -191,10 +189,9 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
     return list(found.values())
 
 
-def _top_level(distribution: metadata.Distribution) -> set[str]:
-    files = distribution.files
+def _top_level(distribution: metadata.Distribution, files: list[str]) -> set[str]:
     if files:
-        tops = {file.parts[0] for file in files}
+        tops = {file.partition("/")[0] for file in files}
     else:  # a system's package manager keeps no list beside the package
         tops = set((distribution.read_text("top_level.txt") or distribution.name).split())
     return {top for top in tops if top not in ("..", "__pycache__") and not top.endswith(".pth")}

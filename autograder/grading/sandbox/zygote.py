@@ -7,8 +7,9 @@ rehearses runs on one thread, and a zygote that finds itself with a second one s
 broken.
 
 Orders: a first message configures, with a descriptor for each job to rehearse; each later one is a
-job with three descriptors (payload, output, log). Answers: ready, then for each job started (with a
-pidfd) and ended, or fault.
+job with three descriptors (payload, output, log), or asks for a twin with one (the twin's socket).
+Answers: ready (with a pidfd, from each twin too), then for each job started (with a pidfd) and
+ended, or fault.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from autograder.grading.sandbox import kernel, landlock, limits, memory, namespa
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
 MOST_REHEARSALS = 64
+JOB, TWIN = b"job", b"twin"
 EXIT_MEMORY = 86
 
 _PAYLOAD, _OUTPUT, _SETUP = 3, 4, 5
@@ -70,14 +72,31 @@ def main(control_fd: int) -> None:
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
-    own = os.pidfd_open(os.getpid())
-    _say(control, {"ready": True, "held": held}, own)
+    mapped = limits.address_space(statm)
+    own = _ready(control, held)
     while True:
         # Three descriptors are expected; room for no more.
         message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
         if not message:
             return
-        _one_job(control, config, target, descriptors, statm, own)
+        if message == TWIN:
+            if os.fork() == 0:
+                os.close(own)
+                # A socket that two hold would outlive the one that it is for.
+                control.close()
+                control = socket.socket(fileno=descriptors[0])
+                own = _ready(control, held)
+            else:
+                os.close(descriptors[0])
+            continue
+        _one_job(control, config, target, descriptors, mapped, own)
+
+
+def _ready(control: socket.socket, held: int) -> int:
+    """Say so; a pidfd of this process."""
+    own = os.pidfd_open(os.getpid())
+    _say(control, {"ready": True, "held": held}, own)
+    return own
 
 
 def _prepare(preload: list[str], target: str) -> Target:
@@ -115,10 +134,9 @@ def _one_job(
     config: dict[str, Any],
     target: Target,
     descriptors: list[int],
-    statm: int,
+    mapped: int,
     own: int,
 ) -> None:
-    mapped = limits.address_space(statm)
     setup_read, setup_write = os.pipe()
     namespaced = config["rung"] == "namespaces"
     child = namespaces.fork(own) if namespaced else os.fork()
