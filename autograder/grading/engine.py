@@ -21,9 +21,10 @@ from autograder.checks import lesson
 from autograder.grading.journal import Journal, content_key
 from autograder.grading.pictures import PublicCases
 from autograder.grading.plain import plain_line
-from autograder.grading.quotes import explained, quotes, sentence
+from autograder.grading.quotes import quotes, sentence
 from autograder.grading.sandbox.children import ChildResult
 from autograder.grading.submission import Submission
+from autograder.grading.surroundings import explained
 from autograder.grading.versions import checks_hash
 from autograder.judge.expected import Expectation, read_record
 from autograder.judge.verdict import Answer, Verdict, judge

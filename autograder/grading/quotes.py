@@ -56,13 +56,6 @@ def sentence(
     return told
 
 
-def explained(message: str) -> str:
-    """A sentence on a missing package says which ones there are, for the student has it at home."""
-    if "raised ModuleNotFoundError" not in message:
-        return message
-    return f"{message} Here code has torch, numpy and matplotlib, and no other package."
-
-
 def _on_public(verdict: Verdict, public: Sequence[Record], expectation: Expectation) -> str:
     """The same sentence, as the public case has it; empty where that case tells another story."""
     loading = public[0] if public else {}

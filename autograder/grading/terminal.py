@@ -103,9 +103,11 @@ def show_run(console: Console, request: Request, run: Run) -> None:
         mean = sum(row.score for row in graded) / len(graded)
         console.print(f"Mean {mean:.2f} of {graded[0].max_score:g} points.")
         table = Table("hardest exercises", "points earned", "passed", box=None, pad_edge=False)
-        for hard in difficulties(graded)[:HARDEST]:
+        hardest = difficulties(graded)[:HARDEST]
+        for hard in hardest:
             table.add_row(hard.id, f"{100 * hard.share:.0f} %", f"{hard.passed}/{hard.graded}")
-        console.print(table)
+        if hardest:
+            console.print(table)
     needed = [row for row in run.rows if row.needs_person]
     if needed:
         console.print("\nNeed a person:", style="bold")

@@ -21,6 +21,7 @@ from torch import Tensor
 from autograder.checks import lesson
 from autograder.grading.plain import plain_line
 from autograder.grading.reports import write_pages
+from autograder.grading.reports.classroom import difficulties
 from autograder.grading.reports.page import number, prose
 from autograder.grading.results import ExerciseResult, StudentResult
 from autograder.judge.expected import PUBLIC_SEED, Expectation
@@ -315,3 +316,17 @@ def test_in_chromium_the_policy_holds_where_escaping_would_fail(browser: Browser
     browser.open("closed.htm")
     assert browser.driver.title.endswith("ConvLens")
     browser.driver.get_log("browser")
+
+
+def test_what_nobody_tried_is_not_called_hard(tmp_path: Path):
+    def row(student: str, outcome: str) -> StudentResult:
+        tried = ExerciseResult(f"{STEM}.{NAMES[0]}", outcome, 0.0, 4.0)
+        untried = ExerciseResult(f"{STEM}.{NAMES[1]}", "not_attempted", 0.0, 4.0)
+        return StudentResult(student, student, "graded", (tried, untried))
+
+    rows = [row("ada", "failed"), row("bob", "not_attempted")]
+    assert [hard.id for hard in difficulties(rows)] == [f"{STEM}.{NAMES[0]}"]
+    write_pages(tmp_path, rows, RECORD)
+    assert "Hardest exercises" in (tmp_path / "class.html").read_text()
+    write_pages(tmp_path, [row("bob", "not_attempted")], RECORD)
+    assert "Hardest exercises" not in (tmp_path / "class.html").read_text()

@@ -88,10 +88,12 @@ def histogram(graded: Sequence[StudentResult]) -> list[Bar]:
 
 
 def difficulties(graded: Sequence[StudentResult]) -> list[Difficulty]:
-    """Exercises, hardest first."""
+    """Exercises, hardest first, but for those that nobody has tried: a lesson yet to come."""
     found = []
     for results in zip(*(row.exercises for row in graded), strict=True):
         outcomes = Counter(result.outcome for result in results)
+        if outcomes["not_attempted"] == len(results):
+            continue
         points = [result.points or 0.0 for result in results]
         found.append(
             Difficulty(
