@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 BEGIN = "### BEGIN SOLUTION"
@@ -101,13 +101,14 @@ def for_students(text: str) -> str:
     return re.sub(r"\bsolutions\.(l\d\d_\w+)", r"lessons.\1.exercises", text)
 
 
-def earlier_stems(text: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def earlier_stems(text: str) -> tuple[str, ...]:
     """Stems of the lessons whose exercises a student's file imports, in order.
 
     >>> earlier_stems("from lessons.l12_guided_backprop.exercises import guided_backprop")
-    ['l12_guided_backprop']
+    ('l12_guided_backprop',)
     """
-    return sorted(set(re.findall(r"\blessons\.(l\d\d_\w+)\.exercises\b", text)))
+    return tuple(sorted(set(re.findall(r"\blessons\.(l\d\d_\w+)\.exercises\b", text))))
 
 
 def earlier_sources(source: str, text_of: Callable[[str], str | None]) -> dict[str, str]:
@@ -118,7 +119,7 @@ def earlier_sources(source: str, text_of: Callable[[str], str | None]) -> dict[s
         text_of: gives a lesson's text by stem; None leaves it out.
     """
     found: dict[str, str] = {}
-    waiting = earlier_stems(source)
+    waiting = [*earlier_stems(source)]
     while waiting:
         stem = waiting.pop()
         if stem not in found and (text := text_of(stem)) is not None:

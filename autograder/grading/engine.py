@@ -126,8 +126,9 @@ class Grader:
         # An earlier lesson that was not handed in is there as its stubs, which say so when called.
         earlier = earlier_sources(source, lambda other: _text_of(other, submission))
         parts = [stem, source, *(part for pair in sorted(earlier.items()) for part in pair)]
-        key = content_key("check", exercise, self.hashes[stem], self.salt, *parts)
-        return Task(key, content_key("load", *parts), stem, exercise, source, earlier)
+        load_key = content_key("load", *parts)
+        key = content_key("check", exercise, self.hashes[stem], self.salt, load_key)
+        return Task(key, load_key, stem, exercise, source, earlier)
 
     def tasks(self, submissions: Iterable[Submission]) -> list[Task]:
         """Every check these submissions ask for, equal ones once."""

@@ -133,7 +133,7 @@ class WorkingCopy:
         A lesson whose file cannot be read is left out: importing it then fails in their own lines.
         """
         found: dict[str, str] = {}
-        waiting = earlier_stems(source)
+        waiting = [*earlier_stems(source)]
         while waiting:
             stem = waiting.pop()
             if stem in found or stem not in solution_stems():

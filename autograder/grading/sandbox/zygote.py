@@ -47,6 +47,9 @@ def main(control_fd: int) -> None:
     control = socket.socket(fileno=control_fd)
     first, rehearsals, _, _ = socket.recv_fds(control, MESSAGE_BYTES, MOST_REHEARSALS)
     config = json.loads(first)
+    # Made now, so that no child has to make them.
+    config["limits"] = limits.Limits(**config["limits"])
+    config["filter"] = bytes.fromhex(config["filter"])
     # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     status = os.open("/proc/self/status", os.O_RDONLY)
@@ -208,7 +211,7 @@ def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
 
 
 def _shut_in(config: dict[str, Any], mapped: int) -> None:
-    bounds = limits.Limits(**config["limits"])
+    bounds = config["limits"]
     if config["rung"] == "namespaces":
         namespaces.enter(bounds.tmp_bytes)
     elif config["rung"] == "landlock":
@@ -220,7 +223,7 @@ def _shut_in(config: dict[str, Any], mapped: int) -> None:
     if config["rung"] != "none":
         kernel.drop_capabilities()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-        seccomp.install(bytes.fromhex(config["filter"]))
+        seccomp.install(config["filter"])
 
 
 def _run(target: Target) -> int:
