@@ -60,18 +60,7 @@ def main(control_fd: int) -> None:
             landlock.restrict(config["readable"], config["writable"])
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
-        _rehearse(target, rehearsals)
-        _held_by_one_thread(status)
-        # What the collector never visits, it never copies in a child.
-        gc.collect()
-        gc.freeze()
-        memory.fill_holes()
-        memory.gather_data(maps)
-        if rehearsals:
-            memory.gather_code(lambda: _rehearse(target, rehearsals), maps)
-        for job in rehearsals:
-            os.close(job)
-        held = _held_by_one_thread(status)
+        held = _settle(target, rehearsals, maps, status)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
@@ -83,14 +72,15 @@ def main(control_fd: int) -> None:
         if not message:
             return
         if message == TWIN:
+            (listening,) = descriptors
             if os.fork() == 0:
-                os.close(own)
                 # A socket that two hold would outlive the one that it is for.
                 control.close()
-                control = socket.socket(fileno=descriptors[0])
+                os.close(own)
+                control = socket.socket(fileno=listening)
                 own = _ready(control, held)
             else:
-                os.close(descriptors[0])
+                os.close(listening)
             continue
         _one_job(control, config, target, descriptors, mapped, own)
 
@@ -115,6 +105,22 @@ def _prepare(preload: list[str], target: str) -> Target:
         # Reads /proc/cpuinfo once; a child has no /proc.
         torch.backends.cpu.get_cpu_capability()
     return found
+
+
+def _settle(target: Target, rehearsals: list[int], maps: int, status: int) -> int:
+    """Rehearse, and lay out what is then in memory; the bytes held."""
+    _rehearse(target, rehearsals)
+    _held_by_one_thread(status)  # else the fork below would hang
+    # What the collector never visits, it never copies in a child.
+    gc.collect()
+    gc.freeze()
+    memory.fill_holes()
+    memory.gather_data(maps)
+    if rehearsals:
+        memory.gather_code(lambda: _rehearse(target, rehearsals), maps)
+    for job in rehearsals:
+        os.close(job)
+    return _held_by_one_thread(status)
 
 
 def _rehearse(target: Target, rehearsals: list[int]) -> None:
