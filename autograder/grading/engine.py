@@ -153,10 +153,11 @@ class Grader:
         workers = max(1, min(self.workers, len(waiting)))
         expected = threading.Event()
         with ThreadPoolExecutor(workers) as pool:
-            futures = [
-                pool.submit(self._work, expected, queue, progress, report) for _ in range(workers)
-            ]
             try:
+                futures = [
+                    pool.submit(self._work, expected, queue, progress, report)
+                    for _ in range(workers)
+                ]
                 # While the sandboxes start.
                 for exercise in sorted({(task.stem, task.exercise) for task in waiting}):
                     _ = self.expectations[exercise].records

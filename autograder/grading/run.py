@@ -116,13 +116,21 @@ def rooms(
     """
     with contextlib.ExitStack() as stack:
         lock = threading.Lock()
-        first: list[Zygote] = []
+        first: Zygote | None = None
+        failure: UserError | None = None
 
         def make_room() -> Zygote:
+            nonlocal first, failure
             with lock:
-                if not first:
-                    first.append(stack.enter_context(open_room(isolation, limits, stems)))
-            return first[0].twin()
+                if failure is not None:  # nobody has to wait for it once more
+                    raise failure
+                if first is None:
+                    try:
+                        first = stack.enter_context(open_room(isolation, limits, stems))
+                    except UserError as error:
+                        failure = error
+                        raise
+            return first.twin()
 
         yield make_room
 

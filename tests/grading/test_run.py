@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
 
@@ -29,8 +30,8 @@ from autograder.cli import grade as command
 from autograder.cli.main import main
 from autograder.grading import run, terminal
 from autograder.grading.engine import Progress
-from autograder.grading.run import Request, read_seed
-from autograder.grading.sandbox.probe import LADDER, NONE, probe
+from autograder.grading.run import LIMITS, Request, read_seed
+from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, probe
 from autograder.judge.verdict import Outcome
 from autograder.source import ROOT, read_lesson
 from lessons.toolkit.errors import UserError
@@ -115,6 +116,36 @@ def test_another_seed_is_another_grading(inbox: Path, out: Path, tmp_path: Path)
     room = OwnRoom()
     grade_here(inbox, tmp_path, room, seed=6)
     assert room.jobs > 0
+
+
+def test_a_run_without_threads_ends(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    submit, calls = ThreadPoolExecutor.submit, []
+
+    def submit_once(pool: ThreadPoolExecutor, *call: Any) -> Any:
+        if calls:
+            raise RuntimeError("can't start new thread")
+        calls.append(call)
+        return submit(pool, *call)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_once)
+    monkeypatch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
+    with pytest.raises(RuntimeError, match="new thread"):
+        run.grade(Request(inbox, tmp_path, [STEM], 5, workers=2))
+
+
+def test_a_sandbox_that_does_not_start_is_tried_once(monkeypatch: pytest.MonkeyPatch):
+    starts = []
+
+    def start(*_: Any, **__: Any) -> None:
+        starts.append(1)
+        raise UserError("The sandbox does not start: why.", "Do this.")
+
+    monkeypatch.setattr(run, "Zygote", start)
+    with run.rooms(Isolation(NONE), LIMITS, [STEM]) as make_room:
+        for _ in range(3):
+            with pytest.raises(UserError, match="does not start"):
+                make_room()
+    assert len(starts) == 1
 
 
 def graded_14(tmp_path: Path, source: str) -> dict[str, Any]:

@@ -152,6 +152,8 @@ class Zygote:
                 try:
                     if self._control is None:
                         self._start()
+                    if self._stopped:
+                        break
                     return self._run_once(payload, deadline, attempt)
                 except ZygoteLost as lost:
                     reason = str(lost)
@@ -177,58 +179,58 @@ class Zygote:
 
     def _start(self) -> None:
         with contextlib.ExitStack() as stack:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.settimeout(_START_SECONDS)
-            errors = stack.enter_context(tempfile.TemporaryFile())
-            with theirs:
-                if self._first is None:
-                    self._launch(stack, ours, theirs, errors)
-                else:
-                    stack.callback(ours.close)
-                    self._first._fork_for(theirs)
-            try:
-                answer, descriptors = _receive(ours)
-            except ZygoteLost as lost:
-                errors.seek(0)
-                raise _will_not_start(errors.read().decode(errors="replace") or str(lost)) from lost
+            fork = self._launch if self._first is None else self._first._fork
+            control, answer, descriptors = fork(stack)
             for descriptor in descriptors:
                 stack.callback(_kill_and_close, descriptor)
             if "broken" in answer:
                 raise _will_not_start(answer["broken"])
-            self._control = ours
+            self._control = control
             self._held = int(answer["held"])
             self._resources = stack.pop_all()
 
-    def _fork_for(self, listening: socket.socket) -> None:
-        """Have a twin forked that listens to this socket."""
+    def _fork(self, stack: contextlib.ExitStack) -> tuple[socket.socket, dict[str, Any], list[int]]:
+        """Have a twin forked: where it listens, and the first that it says."""
         with self._lock:
             for _ in range(2):
                 if self._control is None:
                     self._start()
                 assert self._control is not None
+                ours, theirs = _sockets()
                 try:
-                    socket.send_fds(self._control, [zygote.TWIN], [listening.fileno()])
-                    return
-                except OSError:  # it has died since
+                    with theirs:
+                        socket.send_fds(self._control, [zygote.TWIN], [theirs.fileno()])
+                    answer, descriptors = _receive(ours)
+                except (OSError, ZygoteLost) as error:  # this one has died: another is to be made
+                    lost = error
+                    ours.close()
                     self.close()
+                else:
+                    stack.callback(ours.close)
+                    return ours, answer, descriptors
+            raise _will_not_start(str(lost)) from lost
 
     def _launch(
-        self,
-        stack: contextlib.ExitStack,
-        ours: socket.socket,
-        theirs: socket.socket,
-        errors: BinaryIO,
-    ) -> None:
-        """Start a process and configure it."""
-        config, process = self._open_process(stack, theirs, errors)
-        stack.callback(_end, process)
-        stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
-        with contextlib.ExitStack() as sent:
-            jobs = [_sealed(payload) for payload in self._rehearsals]
-            for job in jobs:
-                sent.callback(os.close, job)
-            with contextlib.suppress(OSError):  # it has ended: whoever listens hears of it
-                socket.send_fds(ours, [json.dumps(config).encode()], jobs)
+        self, stack: contextlib.ExitStack
+    ) -> tuple[socket.socket, dict[str, Any], list[int]]:
+        """Start a process and configure it: where it listens, and the first that it says."""
+        ours, theirs = _sockets()
+        with tempfile.TemporaryFile() as errors:
+            with theirs:
+                config, process = self._open_process(stack, theirs, errors)
+            stack.callback(_end, process)
+            stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
+            try:
+                with contextlib.ExitStack() as sent:
+                    jobs = [_sealed(payload) for payload in self._rehearsals]
+                    for job in jobs:
+                        sent.callback(os.close, job)
+                    socket.send_fds(ours, [json.dumps(config).encode()], jobs)
+                return ours, *_receive(ours)
+            except (ZygoteLost, OSError) as lost:
+                errors.seek(0)
+                said = errors.read().decode(errors="replace")
+                raise _will_not_start(said or str(lost)) from lost
 
     def _open_process(
         self, stack: contextlib.ExitStack, theirs: socket.socket, errors: BinaryIO
@@ -385,13 +387,20 @@ def _drain(descriptor: int, take: Any) -> None:
             take(data)
 
 
+def _sockets() -> tuple[socket.socket, socket.socket]:
+    """Our end and a zygote's."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(_START_SECONDS)
+    return ours, theirs
+
+
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         message, descriptors, _, _ = socket.recv_fds(control, zygote.MESSAGE_BYTES, 1)
     except OSError as error:
         raise ZygoteLost(f"The zygote does not answer: {error}.") from error
     if not message:
-        raise ZygoteLost("The zygote hung up.")
+        raise ZygoteLost("The zygote hung up, as one does that is killed for want of memory")
     return json.loads(message), descriptors
 
 

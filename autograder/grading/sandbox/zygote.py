@@ -73,7 +73,9 @@ def main(control_fd: int) -> None:
             return
         if message == TWIN:
             (listening,) = descriptors
+            forker = os.getpid()
             if os.fork() == 0:
+                _end_with(forker)
                 # A socket that two hold would outlive the one that it is for.
                 control.close()
                 os.close(own)
@@ -83,6 +85,13 @@ def main(control_fd: int) -> None:
                 os.close(listening)
             continue
         _one_job(control, config, target, descriptors, mapped, own)
+
+
+def _end_with(forker: int) -> None:
+    """Have this process die with the one that forked it: what it imports from goes with that."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != forker:  # it has died in between
+        os._exit(0)
 
 
 def _ready(control: socket.socket, held: int) -> int:
@@ -229,6 +238,9 @@ def _shut_in(config: dict[str, Any], mapped: int) -> None:
     if config["rung"] != "none":
         kernel.drop_capabilities()
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    # Should the zygote be killed before anybody knows of this child. A change of rights undoes it.
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if config["rung"] != "none":
         seccomp.install(config["filter"])
 
 
