@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.source import ROOT, earlier_stems, read_lesson, solution_stems
+from autograder.source import ROOT, earlier_sources, read_lesson, solution_stems
 from autograder.submission import BadSubmission, read_source, solution_cells
 from lessons.toolkit.errors import UserError, unknown
 
@@ -132,18 +133,13 @@ class WorkingCopy:
 
         A lesson whose file cannot be read is left out: importing it then fails in their own lines.
         """
-        found: dict[str, str] = {}
-        waiting = [*earlier_stems(source)]
-        while waiting:
-            stem = waiting.pop()
-            if stem in found or stem not in solution_stems():
-                continue
-            try:
-                found[stem] = self.source(stem)
-            except UserError:
-                continue
-            waiting += earlier_stems(found[stem])
-        return found
+
+        def text_of(stem: str) -> str | None:
+            with contextlib.suppress(UserError):
+                return self.source(stem) if stem in solution_stems() else None
+            return None
+
+        return earlier_sources(source, text_of)
 
 
 def is_stub(text: str, stem: str, exercise: str) -> bool:

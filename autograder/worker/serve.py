@@ -71,12 +71,18 @@ def _send(record: dict[str, Any], write: Callable[[bytes], Any]) -> None:
     write(frame)
 
 
-def run_job(read_fd: int, write_fd: int) -> None:
-    """Answer the one job that waits, in one frame or in several: what a sandboxed child runs."""
+def read_job(read: Callable[[int], bytes]) -> dict[str, Any]:
+    """The job that ``read(n)`` gives, in one frame or in several; empty where there is none."""
     job: dict[str, Any] = {}
+    while (frame := read_frame(read)) is not None:
+        job.update(frame.value)
+    return job
+
+
+def run_job(read_fd: int, write_fd: int) -> None:
+    """Answer the one job that waits on a pipe: what a sandboxed child runs."""
     with os.fdopen(read_fd, "rb") as source:
-        while (frame := read_frame(source.read)) is not None:
-            job.update(frame.value)
+        job = read_job(source.read)
     if not job:
         return
     with os.fdopen(write_fd, "wb", buffering=0) as sink:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from unittest.mock import patch
 
 from autograder.checks import lesson
@@ -14,8 +14,7 @@ from autograder.grading.run import Request, Run
 from autograder.grading.sandbox.children import ChildResult
 from autograder.judge.expected import mutant_source, restored_globals
 from autograder.source import read_lesson
-from autograder.wire import read_frame
-from autograder.worker.serve import answer
+from autograder.worker.serve import answer, read_job
 
 STEM = "l11_saliency"
 SHOUT = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
@@ -104,13 +103,9 @@ class OwnRoom:
         self.jobs += 1
         if self.fault:
             return ChildResult("grader_fault", reason=self.fault)
-        job: dict[str, Any] = {}
-        waiting = io.BytesIO(payload)
-        while (frame := read_frame(waiting.read)) is not None:
-            job.update(frame.value)
         frames: list[bytes] = []
         with restored_globals(()):
-            answer(job, frames.append)
+            answer(read_job(io.BytesIO(payload).read), frames.append)
         return ChildResult("ok", b"".join(frames))
 
 

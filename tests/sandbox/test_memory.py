@@ -23,7 +23,6 @@ torch.set_num_threads(1)
 maps = os.open("/proc/self/maps", os.O_RDONLY)
 
 
-
 def work():
     return torch.conv2d(torch.ones(1, 3, 9, 9), torch.ones(2, 3, 3, 3)).sum().item()
 

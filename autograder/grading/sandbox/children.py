@@ -64,7 +64,7 @@ _CHUNK = 1 << 16
 _PIPE_BYTES = 1 << 20
 
 
-class ZygoteLost(Exception):
+class _ZygoteLost(Exception):
     """The zygote died or could not shut a child in: a fault of ours, never of the job."""
 
 
@@ -155,7 +155,7 @@ class Zygote:
                     if self._stopped:
                         break
                     return self._run_once(payload, deadline, attempt)
-                except ZygoteLost as lost:
+                except _ZygoteLost as lost:
                     reason = str(lost)
                     self.close()
                 except BaseException:
@@ -179,8 +179,8 @@ class Zygote:
 
     def _start(self) -> None:
         with contextlib.ExitStack() as stack:
-            fork = self._launch if self._first is None else self._first._fork
-            control, answer, descriptors = fork(stack)
+            begin = self._launch if self._first is None else self._first._fork
+            control, answer, descriptors = begin(stack)
             for descriptor in descriptors:
                 stack.callback(_kill_and_close, descriptor)
             if "broken" in answer:
@@ -201,7 +201,7 @@ class Zygote:
                     with theirs:
                         socket.send_fds(self._control, [zygote.TWIN], [theirs.fileno()])
                     answer, descriptors = _receive(ours)
-                except (OSError, ZygoteLost) as error:  # this one has died: another is to be made
+                except (OSError, _ZygoteLost) as error:  # this one has died: another is to be made
                     lost = error
                     ours.close()
                     self.close()
@@ -227,7 +227,7 @@ class Zygote:
                         sent.callback(os.close, job)
                     socket.send_fds(ours, [json.dumps(config).encode()], jobs)
                 return ours, *_receive(ours)
-            except (ZygoteLost, OSError) as lost:
+            except (_ZygoteLost, OSError) as lost:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace")
                 raise _will_not_start(said or str(lost)) from lost
@@ -283,7 +283,7 @@ class Zygote:
             for descriptor in descriptors:
                 stack.callback(_kill_and_close, descriptor)
             if "started" not in answer:
-                raise ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
+                raise _ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
             watch = Watch(self.limits)
             _follow(watch, control, (output, log), descriptors[0], begin + deadline, self._held)
             ended, _ = _receive(control)
@@ -311,7 +311,7 @@ class Zygote:
             try:
                 socket.send_fds(control, [zygote.JOB], [job, *writers])
             except OSError as error:
-                raise ZygoteLost(f"The zygote is gone: {error}.") from error
+                raise _ZygoteLost(f"The zygote is gone: {error}.") from error
         return readers[0], readers[1]
 
 
@@ -363,7 +363,7 @@ def _follow(
             condemned_at = now
             _kill(child)
         if condemned_at and now - condemned_at > _GRACE_SECONDS:
-            raise ZygoteLost("The zygote did not report a killed child.")
+            raise _ZygoteLost("The zygote did not report a killed child.")
         for descriptor, _ in poll.poll(1000 * max(0.001, min(_TICK_SECONDS, end - now))):
             if descriptor == control.fileno():
                 return
@@ -398,9 +398,9 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         message, descriptors, _, _ = socket.recv_fds(control, zygote.MESSAGE_BYTES, 1)
     except OSError as error:
-        raise ZygoteLost(f"The zygote does not answer: {error}.") from error
+        raise _ZygoteLost(f"The zygote does not answer: {error}.") from error
     if not message:
-        raise ZygoteLost("The zygote hung up, as one does that is killed for want of memory")
+        raise _ZygoteLost("The zygote hung up, as one does that is killed for want of memory")
     return json.loads(message), descriptors
 
 

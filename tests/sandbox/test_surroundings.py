@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from conftest import RUNGS, skip_without
 
 from autograder.checks import lesson
 from autograder.grading.engine import read_answer
 from autograder.grading.run import LIMITS, open_room
 from autograder.grading.sandbox.children import Zygote
-from autograder.grading.sandbox.probe import LADDER, Isolation, probe
+from autograder.grading.sandbox.probe import LADDER, Isolation
 from autograder.grading.surroundings import explained
 from autograder.judge.expected import Expectation
 from autograder.judge.verdict import judge
@@ -31,11 +32,10 @@ HOMELY = {
 }
 
 
-@pytest.fixture(scope="module", params=["namespaces", "landlock"])
+@pytest.fixture(scope="module", params=RUNGS)
 def room(request: pytest.FixtureRequest) -> Iterator[Zygote]:
-    """A sandbox on each rung."""
-    if request.param == "namespaces" and probe().level != LADDER[request.param]:
-        pytest.skip(" ".join(probe().reasons))
+    """A sandbox for the lesson on each rung that isolates."""
+    skip_without(request.param)
     with open_room(Isolation(LADDER[request.param]), LIMITS, [STEM]) as opened:
         yield opened
 
