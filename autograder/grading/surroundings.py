@@ -8,23 +8,23 @@ import re
 _MISSING = (
     (
         r"raised ModuleNotFoundError",
-        "Here code has torch, numpy and matplotlib, and no other package.",
+        "Grading has torch, numpy and matplotlib, and no other package.",
     ),
     (
         r"NVIDIA driver|compiled with CUDA|CUDA GPU|not linked with support for \w+ devices",
-        "Here is no GPU: stay on the device of the tensors that you are given.",
+        "Grading has no GPU: stay on the device of the tensors that you are given.",
     ),
     (
         r"raised (URLError|HTTPError|gaierror|Connection\w*Error|timeout)|name resolution",
-        "Here is no network: nothing can be downloaded.",
+        "Grading has no network: nothing can be downloaded.",
     ),
     (
         r"Errno 1\] Operation not permitted",
-        "Here code has no network and starts no other program.",
+        "Grading has no network and starts no other program.",
     ),
     (
         r"raised (FileNotFoundError|PermissionError)|Errno 30\]",
-        "Here code has its inputs and no file of yours, and it can keep none.",
+        "Grading has its inputs and no file of yours, and it keeps none.",
     ),
 )
 
@@ -35,7 +35,7 @@ def explained(message: str) -> str:
     >>> explained("`f` raised ModuleNotFoundError: No module named 'cv2'.").endswith("package.")
     True
     """
-    for pattern, here in _MISSING:
+    for pattern, missing in _MISSING:
         if re.search(pattern, message):
-            return f"{message} {here}"
+            return f"{message} {missing}"
     return message

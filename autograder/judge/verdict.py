@@ -196,7 +196,8 @@ class _Judgement:
     def _climb(self, name: str) -> Finding | None:
         case, expected = self.expectation.cases[name], self.expectation.records[name]
         if name not in self.records:
-            message = f"`{self.exercise.name}` sent no answer for “{name}”."
+            call = f"`{self.exercise.name}`"
+            message = f"{call} sent no answer for “{name}”. Does it end the program itself?"
             return Finding("ran", "", message)
         actual = well_formed(self.records[name])
         return climb(self.exercise, name, case, expected, actual)
