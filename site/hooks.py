@@ -9,7 +9,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from autograder.build import site
+from autograder.build.site import make as site
 from lessons.toolkit.errors import UserError
 
 # Read once a build: a lesson that lands meanwhile waits for the next.

@@ -10,10 +10,10 @@ import pytest
 
 from autograder import checks
 from autograder.build.stubs import exercises_text
-from autograder.loop.files import WorkingCopy
-from autograder.loop.run import Checker
-from autograder.record import Lesson
-from autograder.source import LessonSource, read_lesson
+from autograder.course.exercise import Lesson
+from autograder.course.reference import LessonSource, read_lesson
+from autograder.student.check import Checker
+from autograder.student.working_copy import WorkingCopy
 
 STEM = "l11_saliency"
 

@@ -94,7 +94,9 @@ class Workshop:
 
     def ask(self, expression: str) -> object:
         """The value of an expression that may use `build` and `site`."""
-        imports = "import json, autograder.build as build, autograder.build.site as site\n"
+        imports = (
+            "import json, autograder.build.products as build, autograder.build.site.make as site\n"
+        )
         done = self.python(f"{imports}print('\\n' + json.dumps({expression}))")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from autograder import checks
+from autograder.course.reference import read_lesson, solution_regions, without_markers
 from autograder.judge.expected import PUBLIC_SEED, Expectation
-from autograder.source import read_lesson, solution_regions, without_markers
 
 SHORTEST_LINE = 12
 DIGITS = 6

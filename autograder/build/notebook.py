@@ -6,16 +6,16 @@ import json
 import re
 from typing import Any
 
-from autograder.build.story import (
+from autograder.build.stubs import digest
+from autograder.course.exercise import Lesson
+from autograder.course.reference import LessonSource, for_students
+from autograder.course.story import (
     Block,
     CellBlock,
     FigureBlock,
     Prose,
     Story,
 )
-from autograder.build.stubs import digest
-from autograder.record import Lesson
-from autograder.source import LessonSource, for_students
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
@@ -112,7 +112,7 @@ def _cells(
 
 def _given(source: LessonSource) -> Cell:
     given = source.given().strip()
-    tools = "from autograder.course import show\nfrom autograder.notebook import check"
+    tools = "from autograder import check, hint, show, solution"
     return _graded("given", f"{given}\n\n{tools}", f"{source.stem}-given", locked=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from autograder.source import LessonSource
+from autograder.course.reference import LessonSource
 
 _HEADER = re.compile(r"# Stubs of (?P<stem>l\d\d_\w+), version (?P<digest>[0-9a-f]{12})\..*\n")
 _GIVEN = re.compile(r"# Given code of (?P<stem>l\d\d_\w+), version (?P<digest>[0-9a-f]{12})\..*\n")

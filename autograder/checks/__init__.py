@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from autograder.record import Lesson
+from autograder.course.exercise import Lesson
 
 
 @cache

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from autograder.record import Case, Exercise, Mutant
-from autograder.wire import ModelSpec
+from autograder.course.exercise import Case, Exercise, Mutant
+from autograder.protocol.wire import ModelSpec
 
 WRAPPER = '''
 _right_{name} = {name}

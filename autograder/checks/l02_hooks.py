@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from autograder.record import Accepted, Case, Exercise, Lesson, Mutant
-from autograder.wire import ModelSpec
+from autograder.course.exercise import Accepted, Case, Exercise, Lesson, Mutant
+from autograder.protocol.wire import ModelSpec
 
 # Cases
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.judge.compare import close
-from autograder.record import Accepted, Case, Complaint, Exercise, Lesson, Mutant
+from autograder.checks.compare import close
+from autograder.course.exercise import Accepted, Case, Complaint, Exercise, Lesson, Mutant
 from solutions import l05_tsne as reference
 
 DOUBLE = torch.float64

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.record import Accepted, Case, Complaint, Exercise, Lesson, Mutant
-from autograder.wire import ModelSpec
+from autograder.course.exercise import Accepted, Case, Complaint, Exercise, Lesson, Mutant
+from autograder.protocol.wire import ModelSpec
 
 Box = tuple[int, int, int, int]
 

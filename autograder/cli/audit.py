@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import Passing, output
-from autograder.loop.files import find_lesson, landed_stems
-from autograder.loop.run import in_background
+from autograder.student.check import in_background
+from autograder.student.working_copy import find_lesson, landed_stems
 
 
 def audit(
@@ -17,8 +17,8 @@ def audit(
 ) -> int:
     """Prove that stubs fail, references pass, and every mutant is told by name."""
     stems = [find_lesson(given) for given in lesson] if lesson else landed_stems()
-    from autograder.audit import LessonAudit
-    from autograder.audit import audit as run
+    from autograder.build.audit import LessonAudit
+    from autograder.build.audit import audit as run
 
     def reports() -> Iterator[LessonAudit]:
         import torch

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
-from autograder.loop.files import find_lesson
+from autograder.student.working_copy import find_lesson
 
 
 def build(
@@ -16,7 +16,7 @@ def build(
 ) -> int:
     """Generate stubs and notebooks from the solutions and stories."""
     stems = [find_lesson(given) for given in lesson] if lesson else None
-    from autograder.build import run
+    from autograder.build.products import run
 
     lines = run(stems, check)
     for line in lines:

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import Passing, errors, output, short, show_verdict
-from autograder.loop.files import WorkingCopy, find_target, landed_stems, title, topic
-from autograder.loop.pictures import save_picture
-from autograder.loop.progress import Progress, remember
-from autograder.loop.run import Check, Checked, Checker, LessonFile, in_background
-from autograder.source import read_lesson
-from autograder.submission import read_bytes, stems_in
+from autograder.course.reference import read_lesson
+from autograder.course.student_file import read_bytes, stems_in
+from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
+from autograder.student.pictures import save_picture
+from autograder.student.progress import Progress, remember
+from autograder.student.working_copy import WorkingCopy, find_target, landed_stems, title, topic
 from lessons.toolkit.errors import UserError
 
 
@@ -36,7 +36,7 @@ def check(
         if as_json or file is not None:
             raise UserError("--watch goes with neither --json nor --file.", "Leave one out.")
         from autograder.cli.watching import WatchScreen
-        from autograder.loop.watch import Watch
+        from autograder.student.watch import Watch
 
         checker = Checker(_device(device))
         return Watch(copy, checker, stem, exercise, lesson is None, WatchScreen(copy)).run()

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from autograder.cli.screen import output
-from autograder.loop.files import WorkingCopy
-from autograder.loop.process import Worker
+from autograder.student.process import Worker
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 OLDEST_PYTHON = (3, 11)
@@ -97,7 +97,7 @@ def _isolation() -> Iterator[Finding]:
 
 
 def _folder() -> Iterator[Finding]:
-    from autograder.build.files import write_whole
+    from autograder.files import write_whole
 
     copy = WorkingCopy.find()
     try:

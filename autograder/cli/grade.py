@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.cli.screen import errors, output
-from autograder.loop.files import find_lesson, landed_stems
+from autograder.student.working_copy import find_lesson, landed_stems
 from lessons.toolkit.errors import UserError
 
 if TYPE_CHECKING:
-    from autograder.grading.run import Request, Run
+    from autograder.grading.run.class_run import Request, Run
 
 STOPPED = 130
 
@@ -47,12 +47,12 @@ def grade(
 ) -> int:
     """Grade submissions in a sandbox (instructors)."""
     _refuse_other_systems()
-    from autograder.grading.containers import Caps
-    from autograder.grading.run import LIMITS, Request, make_folder, read_seed
-    from autograder.grading.run import grade as run_all
+    from autograder.cli.grade_screen import RunScreen, show_run
+    from autograder.grading.intake.archives import Caps
+    from autograder.grading.run.class_run import LIMITS, Request, make_folder, read_seed
+    from autograder.grading.run.class_run import grade as run_all
+    from autograder.grading.run.settings import read_settings
     from autograder.grading.sandbox.probe import choose
-    from autograder.grading.settings import read_settings
-    from autograder.grading.terminal import RunScreen, show_run
 
     stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
     choose(isolation)  # refused before anything is written

@@ -8,9 +8,9 @@ import typer
 
 from autograder.cli.check import current_lesson
 from autograder.cli.screen import errors, output, short
-from autograder.loop.files import WorkingCopy, find_target
-from autograder.loop.progress import Progress
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy, find_target
 from lessons.toolkit.errors import UserError
 
 

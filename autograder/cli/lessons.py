@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autograder.cli.screen import bar, output
-from autograder.loop.files import WorkingCopy, landed_stems, title, topic
-from autograder.loop.progress import Progress
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy, landed_stems, title, topic
 
 
 def lessons() -> int:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
-from autograder.loop.files import WorkingCopy, find_lesson
+from autograder.student.working_copy import WorkingCopy, find_lesson
 from lessons.toolkit.errors import UserError
 
 
@@ -23,9 +23,9 @@ def notebook(
     stem = find_lesson(lesson)
     path = copy.notebook(stem)
     if not path.exists():
-        from autograder.build import notebook as make
-        from autograder.build.files import write_whole
         from autograder.build.notebook import notebook_bytes
+        from autograder.build.products import notebook as make
+        from autograder.files import write_whole
 
         write_whole(path, notebook_bytes(make(stem)))
     output().print(f"The notebook is {copy.shown(path)}")

@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output, short
-from autograder.loop.files import WorkingCopy, find_target
-from autograder.loop.merge import backup, put_stub
-from autograder.loop.progress import Progress
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
+from autograder.student.merge import backup, put_stub
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy, find_target
 
 
 def reset(
     lesson: Annotated[str, typer.Argument(help="LESSON or LESSON.EXERCISE")],
 ) -> int:
     """Put the stubs of a lesson, or of one exercise, back; your version is kept aside."""
-    from autograder.build.files import write_whole
     from autograder.build.stubs import exercises_text
+    from autograder.files import write_whole
 
     copy = WorkingCopy.find()
     stem, exercise = find_target(lesson)

@@ -15,7 +15,7 @@ def site(
     ] = False,
 ) -> int:
     """Build the site and serve it on this machine."""
-    from autograder.build.site import build_site, check_site, serve_site
+    from autograder.build.site.make import build_site, check_site, serve_site
 
     if check:
         problems = check_site()

@@ -8,9 +8,9 @@ import typer
 
 from autograder.cli.hint import pick
 from autograder.cli.screen import output, short
-from autograder.loop.files import WorkingCopy
-from autograder.loop.progress import Progress
-from autograder.source import read_lesson, without_markers
+from autograder.course.reference import read_lesson, without_markers
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
-from autograder.loop.archive import pack
-from autograder.loop.files import WorkingCopy, find_lesson, landed_stems
-from autograder.loop.progress import Progress
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
+from autograder.student.archive import pack
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy, find_lesson, landed_stems
 from lessons.toolkit.errors import UserError
 
 

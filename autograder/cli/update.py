@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
-from autograder.loop.files import WorkingCopy, find_lesson, landed_stems
-from autograder.loop.merge import backup, merge_notebook, merge_stubs
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
+from autograder.student.merge import backup, merge_notebook, merge_stubs
+from autograder.student.working_copy import WorkingCopy, find_lesson, landed_stems
 
 
 def update(
     lesson: Annotated[list[str] | None, typer.Argument(help="Lessons; by default all.")] = None,
 ) -> int:
     """Merge new stubs into your files, and say which exercises changed. Your code is kept."""
-    from autograder.build.files import write_whole
+    from autograder.files import write_whole
 
     copy = WorkingCopy.find()
     stems = [find_lesson(given) for given in lesson] if lesson else landed_stems()

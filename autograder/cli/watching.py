@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from autograder.cli.screen import bar, errors, output, short, show_reason
-from autograder.loop.files import WorkingCopy, title
-from autograder.loop.pictures import save_picture
-from autograder.loop.progress import Progress
-from autograder.loop.run import Checked
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
+from autograder.student.check import Checked
+from autograder.student.pictures import save_picture
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy, title
 from lessons.toolkit.errors import UserError
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from autograder.checks.common import common_mutants
-from autograder.record import Accepted, Case, Exercise, Mutant
-from autograder.source import LessonSource, earlier_sources, read_lesson
-from autograder.wire import decode, encode
+from autograder.course.exercise import Accepted, Case, Exercise, Mutant
+from autograder.course.reference import LessonSource, earlier_sources, read_lesson
+from autograder.protocol.wire import decode, encode
+from autograder.worker.load import offer_earlier
 from autograder.worker.serve import answer
-from autograder.worker.student import offer_earlier
 
 Record = dict[str, Any]
 PUBLIC_SEED = 20130

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.judge.compare import close, worst
+from autograder.checks.compare import close, worst
+from autograder.course.exercise import Case, Complaint, Exercise
 from autograder.judge.words import SIDE_EFFECTS, call_text, kind_text
-from autograder.record import Case, Complaint, Exercise
-from autograder.wire import Foreign
+from autograder.protocol.wire import Foreign
 
 Record = dict[str, Any]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
-from autograder.judge.compare import close
+from autograder.checks.compare import close
+from autograder.course.exercise import Mutant
+from autograder.course.reference import read_lesson, solution_stems
 from autograder.judge.expected import Expectation, Record
 from autograder.judge.ladder import Finding, climb, holds_graph, load_error_text
-from autograder.record import Mutant
-from autograder.source import read_lesson, solution_stems
 
 Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 TIDY_SHARE = 0.8

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from autograder.record import Case
-from autograder.wire import Foreign
+from autograder.course.exercise import Case
+from autograder.protocol.wire import Foreign
 
 SIDE_EFFECTS = {
     "hooks_left": (

@@ -10,7 +10,7 @@ from typing import Any
 
 import lessons
 from autograder.checks import stems
-from autograder.course import reference_course
+from autograder.course.figures import reference_course
 from autograder.tour.page import Section, render
 from lessons.toolkit.device import choose_device
 from lessons.toolkit.models import DEFAULT_MODEL, load_model

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import Tensor
 
-from autograder.build.files import write_whole
+from autograder.files import write_whole
 from lessons.toolkit.technique import Panel, Subject, Technique
 
 TOP = 5

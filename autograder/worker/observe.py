@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autograder.calls import models
-from autograder.wire import Foreign, ModelSpec, is_plain
-from autograder.worker.student import describe_error
+from autograder.protocol.wire import Foreign, ModelSpec, is_plain
+from autograder.worker import networks
+from autograder.worker.load import describe_error
 
 KEPT_OUTPUT = 2000
 # No seed that people choose: a student who seeds with 0 must be seen to change the generator.
@@ -103,7 +103,7 @@ def _attempt(
 
 def _materialise(value: Any, device: str) -> Any:
     if isinstance(value, ModelSpec):
-        return models.build(value).to(device)
+        return networks.build(value).to(device)
     if isinstance(value, Tensor):
         return value.detach().to(device, copy=True).requires_grad_(value.requires_grad)
     if isinstance(value, list | tuple):

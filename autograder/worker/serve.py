@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 
 import torch
 
-from autograder.wire import WireError, encode, read_frame
+from autograder.protocol.wire import WireError, encode, read_frame
+from autograder.worker.load import describe_error, load
 from autograder.worker.observe import CappedText, observe, seed_global_generators
-from autograder.worker.student import describe_error, load
 
 
 def answer(job: dict[str, Any], write: Callable[[bytes], Any]) -> None:
@@ -52,7 +52,7 @@ def _load(job: dict[str, Any], write: Callable[[bytes], Any]) -> ModuleType | No
 
 def _calls(stem: str) -> ModuleType | None:
     try:
-        return importlib.import_module(f"autograder.calls.{stem}")
+        return importlib.import_module(f"autograder.worker.calls.{stem}")
     except ModuleNotFoundError:
         return None
 

@@ -99,7 +99,7 @@ GUESS = "guess"
 REPORT = "identity and reports"
 
 FORGED = """
-    import autograder.wire as wire
+    import autograder.protocol.wire as wire
     frames = [wire.encode({"loaded": True, "has": True})]
     for name in ["two images", "one image", "in-place ReLU", "float64"]:
         record = {"case": name, "status": "returned", "value": torch.zeros(2, 16, 24),
@@ -267,7 +267,7 @@ ATTACKS = [
     Attack(
         "patch-the-wire",
         VERDICT,
-        "import autograder.wire as wire, autograder.worker.serve as serve\n"
+        "import autograder.protocol.wire as wire, autograder.worker.serve as serve\n"
         "serve.encode = lambda value: b'CVL1' + bytes(12)\n",
     ),
     Attack(
@@ -484,7 +484,7 @@ ATTACKS = [
     Attack(
         "million-frames",
         EXHAUST,
-        body="import autograder.wire as wire\n"
+        body="import autograder.protocol.wire as wire\n"
         "data = wire.encode({'case': 'two images'}) * 1000\n"
         "for _ in range(1000):\n"
         "    for fd in answer_channels():\n"
@@ -567,7 +567,7 @@ ATTACKS = [
     Attack(
         "poison-networks",
         POISON,
-        "import autograder.calls.models as models\n"
+        "import autograder.worker.networks as models\n"
         "for name in list(models.NETWORKS):\n"
         "    models.NETWORKS[name] = lambda: torch.nn.Identity()\n",
     ),
@@ -605,7 +605,7 @@ ATTACKS = [
     Attack(
         "amplified-frames",
         EXHAUST,
-        body="import autograder.wire as wire\n"
+        body="import autograder.protocol.wire as wire\n"
         "data = wire.encode([[]] * 15_000)\n"
         "for fd in answer_channels():\n"
         "    try:\n"

@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from autograder.source import read_lesson
+from autograder.course.reference import read_lesson
 
 STEM = "l11_saliency"
 WRONG = "import torch\n\n\ndef saliency_map(model, images, target):\n    return images[:, 0]\n"

@@ -19,10 +19,10 @@ from catalogue import ATTACKS, STEM, World
 from packages import BUILDERS
 
 from autograder.checks import lesson
-from autograder.grading.run import Request, grade
+from autograder.course.reference import ROOT, read_lesson
+from autograder.grading.run.class_run import Request, grade
 from autograder.judge.expected import Expectation, mutant_source, run_trusted
 from autograder.judge.verdict import Answer, judge
-from autograder.source import ROOT, read_lesson
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 

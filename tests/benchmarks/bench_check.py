@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from autograder.source import ROOT, read_lesson
+from autograder.course.reference import ROOT, read_lesson
 
 STEM = "l11_saliency"
 CONVLENS = [sys.executable, "-c", "from autograder.cli.main import main; main()"]

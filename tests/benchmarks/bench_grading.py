@@ -27,10 +27,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "grading"))
 from synthetic import expectation_of, hand_in, make_class
 
 from autograder.checks import lesson, stems
-from autograder.grading.run import Request, grade
+from autograder.course.reference import ROOT, read_lesson
+from autograder.grading.run.class_run import Request, grade
 from autograder.judge.expected import run_trusted
 from autograder.judge.verdict import Answer, judge
-from autograder.source import ROOT, read_lesson
 
 SEED = 299_792_458
 STEM = "l11_saliency"
@@ -107,8 +107,8 @@ def _bare(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def _nbgrader(folder: Path, arguments: argparse.Namespace) -> None:
-    from autograder.build import notebook
     from autograder.build.notebook import notebook_bytes
+    from autograder.build.products import notebook
 
     course = folder / "course"
     source = course / "source" / STEM

@@ -6,7 +6,7 @@ import json
 
 from workshop import STEM, Workshop
 
-from autograder import build
+from autograder.build import products as build
 
 
 def test_the_courses_own_files_are_what_their_sources_give():
@@ -87,7 +87,7 @@ def test_a_lesson_out_of_order_is_refused_and_nothing_is_written(workshop: Works
     workshop.edit(workshop.lesson / "lesson.md", "figure:noise", "figure:nose")
     (line,) = workshop.ask("build.run(check=True)")
     assert line == f"lessons/{STEM}/lesson.md: figures.py has no function called nose"
-    done = workshop.python("import autograder.build as build; build.run()")
+    done = workshop.python("import autograder.build.products as build; build.run()")
     assert done.returncode != 0 and "UserError" in done.stderr and "nose" in done.stderr
     assert not (workshop.lesson / "exercises.py").exists()
 
@@ -103,7 +103,7 @@ def test_unbalanced_markers_are_named(workshop: Workshop):
 
 
 def test_an_unknown_lesson_gets_the_nearest_names(workshop: Workshop):
-    done = workshop.python("import autograder.build as build; build.run(['l90_simple'])")
+    done = workshop.python("import autograder.build.products as build; build.run(['l90_simple'])")
     assert "Did you mean l90_sample?" in done.stderr
 
 

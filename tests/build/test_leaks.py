@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from autograder import build, checks
-from autograder.build import leaks as leaks_module
+from autograder import checks
+from autograder.build import products as build
 from autograder.build.leaks import expected_values, leaks, secret_lines
-from autograder.source import read_lesson, solution_stems
+from autograder.build.products import leaks as leaks_module
+from autograder.course.reference import read_lesson, solution_stems
 
 STEMS = [stem for stem in solution_stems() if stem in checks.stems()]
 

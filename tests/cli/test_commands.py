@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from autograder.cli.main import main
-from autograder.loop.files import WorkingCopy
-from autograder.loop.progress import Progress
-from autograder.source import LessonSource
+from autograder.course.reference import LessonSource
+from autograder.student.progress import Progress
+from autograder.student.working_copy import WorkingCopy
 
 STEM = "l11_saliency"
 
@@ -253,7 +253,7 @@ def as_notebook(path: Path, cells: dict[str, str]) -> None:
 
 
 def solved_cells(source: LessonSource) -> dict[str, str]:
-    from autograder.source import without_markers
+    from autograder.course.reference import without_markers
 
     return {name: without_markers(source.chunk(name)) for name in source.exercises}
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.loop.files import WorkingCopy
-from autograder.source import ROOT, LessonSource
+from autograder.course.reference import ROOT, LessonSource
+from autograder.student.working_copy import WorkingCopy
 
 STEM = "l11_saliency"
 CONVLENS = [sys.executable, "-c", "from autograder.cli.main import main; main()"]

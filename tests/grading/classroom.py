@@ -9,11 +9,11 @@ from typing import Self
 from unittest.mock import patch
 
 from autograder.checks import lesson
-from autograder.grading import run
-from autograder.grading.run import Request, Run
+from autograder.course.reference import read_lesson
+from autograder.grading.run import class_run as run
+from autograder.grading.run.class_run import Request, Run
 from autograder.grading.sandbox.children import ChildResult
 from autograder.judge.expected import mutant_source, restored_globals
-from autograder.source import read_lesson
 from autograder.worker.serve import answer, read_job
 
 STEM = "l11_saliency"

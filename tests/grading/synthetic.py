@@ -13,16 +13,16 @@ from functools import cache
 from pathlib import Path
 
 from autograder.checks import lesson
-from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import Answer, Verdict, judge
-from autograder.record import Exercise, Mutant
-from autograder.source import (
+from autograder.course.exercise import Exercise, Mutant
+from autograder.course.reference import (
     LessonSource,
     for_students,
     make_stub,
     read_lesson,
     without_markers,
 )
+from autograder.judge.expected import Expectation, run_trusted
+from autograder.judge.verdict import Answer, Verdict, judge
 
 RIGHT, STUB = "right", "stub"
 BROKEN = {

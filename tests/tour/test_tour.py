@@ -73,7 +73,7 @@ def test_the_page_is_whole_small_and_asks_for_nothing(page: Path) -> None:
 
 @pytest.mark.slow
 def test_no_panel_is_blank(page: Path, subject: Subject) -> None:
-    from autograder.course import reference_course
+    from autograder.course.figures import reference_course
 
     for stem, technique in techniques():
         for panel in technique.draw(reference_course(), subject):

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from autograder.grading.sandbox import kernel
+from autograder.grading.sandbox import syscalls
 
 # Before ABI 3 (Linux 6.2) a file that may be read may also be truncated.
 LOWEST_ABI = 3
@@ -39,7 +39,7 @@ class _PathBeneath(ctypes.Structure):
 def abi() -> int:
     """The kernel's Landlock version, 0 where there is none."""
     try:
-        return kernel.syscall("landlock_create_ruleset", _CREATE_RULESET, None, 0, _VERSION_FLAG)
+        return syscalls.syscall("landlock_create_ruleset", _CREATE_RULESET, None, 0, _VERSION_FLAG)
     except OSError:
         return 0
 
@@ -95,7 +95,7 @@ def _create(version: int, fs: int) -> int:
     if version >= 6:
         attributes.scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS
         size = 24
-    return kernel.syscall(
+    return syscalls.syscall(
         "landlock_create_ruleset", _CREATE_RULESET, ctypes.byref(attributes), size, 0
     )
 
@@ -106,7 +106,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= ~_READ_DIR
         rule = _PathBeneath(rights, descriptor)
-        kernel.syscall(
+        syscalls.syscall(
             "landlock_add_rule", _ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0
         )
     finally:
@@ -114,5 +114,5 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 
 def _enforce(ruleset: int) -> None:
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    kernel.syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, 0)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.syscall("landlock_restrict_self", _RESTRICT_SELF, ruleset, 0)

@@ -14,7 +14,7 @@ import resource
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from autograder.grading.sandbox import kernel
+from autograder.grading.sandbox import syscalls
 
 HUGE = 2 << 20
 PAGE = resource.getpagesize()
@@ -65,7 +65,7 @@ def fill_holes() -> None:
     """
     for size in range(_LARGEST_SMALL_OBJECT, _BYTES_HEADER, -16):
         _filling.extend(bytes(size - _BYTES_HEADER) for _ in range(_EACH_SIZE // size))
-    kernel.fill_heap(_EACH_SIZE)
+    syscalls.fill_heap(_EACH_SIZE)
 
 
 def gather_data(maps: int) -> None:
@@ -74,7 +74,7 @@ def gather_data(maps: int) -> None:
         if region.rights == "rw-p" and not region.of_file and region.name in ("", "[heap]"):
             pages = list(region.huge_pages())
             if pages:
-                kernel.collapse(pages[0], len(pages) * HUGE)
+                syscalls.collapse(pages[0], len(pages) * HUGE)
 
 
 def gather_code(rehearse: Callable[[], object], maps: int) -> None:
@@ -91,7 +91,7 @@ def gather_code(rehearse: Callable[[], object], maps: int) -> None:
     candidates = [(page, r.rights) for r in readable for page in r.huge_pages()]
     used = _used_by_a_child(rehearse, [page for page, _ in candidates])
     for (page, rights), pages in zip(candidates, used, strict=False):
-        if pages >= _FEW_PAGES and not kernel.replace_by_huge_page(page, HUGE, "x" in rights):
+        if pages >= _FEW_PAGES and not syscalls.replace_by_huge_page(page, HUGE, "x" in rights):
             return
 
 

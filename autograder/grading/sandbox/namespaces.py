@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from autograder.grading.sandbox import kernel
+from autograder.grading.sandbox import syscalls
 
 # Of all users the child could be inside, any but 0: nothing then takes it for root.
 INSIDE_UID = 1000
 
-_NO_PROGRAMS = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+_NO_PROGRAMS = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 
 
 def fork(own_pidfd: int) -> int:
@@ -22,31 +22,31 @@ def fork(own_pidfd: int) -> int:
     Args:
         own_pidfd: a pidfd of this process.
     """
-    kernel.unshare(kernel.CLONE_NEWPID)
+    syscalls.unshare(syscalls.CLONE_NEWPID)
     child = os.fork()
     if child:
-        kernel.setns(own_pidfd, kernel.CLONE_NEWPID)
+        syscalls.setns(own_pidfd, syscalls.CLONE_NEWPID)
     return child
 
 
 def enter(tmp_bytes: int) -> None:
     """Enter new namespaces of all other kinds, and stand in a private `/tmp` of this many bytes."""
     user, group = os.getuid(), os.getgid()
-    kernel.unshare(
-        kernel.CLONE_NEWUSER
-        | kernel.CLONE_NEWNS
-        | kernel.CLONE_NEWNET
-        | kernel.CLONE_NEWIPC
-        | kernel.CLONE_NEWUTS
-        | kernel.CLONE_NEWCGROUP
+    syscalls.unshare(
+        syscalls.CLONE_NEWUSER
+        | syscalls.CLONE_NEWNS
+        | syscalls.CLONE_NEWNET
+        | syscalls.CLONE_NEWIPC
+        | syscalls.CLONE_NEWUTS
+        | syscalls.CLONE_NEWCGROUP
     )
     # Without a map nobody is anybody, and a tmpfs cannot be written (EOVERFLOW).
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{INSIDE_UID} {user} 1")
     _write("/proc/self/gid_map", f"{INSIDE_UID} {group} 1")
-    kernel.mount_tmpfs("/tmp", f"size={tmp_bytes},nr_inodes=4096,mode=700", _NO_PROGRAMS)
+    syscalls.mount_tmpfs("/tmp", f"size={tmp_bytes},nr_inodes=4096,mode=700", _NO_PROGRAMS)
     # bubblewrap's /proc shows the zygote.
-    kernel.mount_tmpfs("/proc", "size=4k,nr_inodes=2", _NO_PROGRAMS | kernel.MS_RDONLY)
+    syscalls.mount_tmpfs("/proc", "size=4k,nr_inodes=2", _NO_PROGRAMS | syscalls.MS_RDONLY)
     os.chdir("/tmp")
 
 

@@ -20,7 +20,7 @@ import struct
 from functools import cache
 from typing import Any
 
-from autograder.grading.sandbox import kernel
+from autograder.grading.sandbox import syscalls
 
 ALLOWED = """
 read write readv writev pread64 pwrite64 preadv preadv2 pwritev pwritev2 close close_range lseek
@@ -58,13 +58,13 @@ inotify_init1 vhangup
 
 _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = (
-    kernel.CLONE_NEWNS
-    | kernel.CLONE_NEWCGROUP
-    | kernel.CLONE_NEWUTS
-    | kernel.CLONE_NEWIPC
-    | kernel.CLONE_NEWUSER
-    | kernel.CLONE_NEWPID
-    | kernel.CLONE_NEWNET
+    syscalls.CLONE_NEWNS
+    | syscalls.CLONE_NEWCGROUP
+    | syscalls.CLONE_NEWUTS
+    | syscalls.CLONE_NEWIPC
+    | syscalls.CLONE_NEWUSER
+    | syscalls.CLONE_NEWPID
+    | syscalls.CLONE_NEWNET
     | 0x80  # CLONE_NEWTIME
 )
 # Owners of files get signals (F_SETOWN, F_SETSIG), so fcntl and ioctl are lists too.
@@ -95,7 +95,7 @@ class _Program(ctypes.Structure):
 def supported() -> bool:
     """Whether the kernel takes filters: it then misses the one that is not given (EFAULT)."""
     try:
-        kernel.prctl(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER)
+        syscalls.prctl(syscalls.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER)
     except OSError as error:
         return error.errno == errno.EFAULT
     return True
@@ -155,7 +155,7 @@ def install(program: bytes) -> None:
         _INSTRUCTION.pack(code, yes, no, own if constant == _OWN_PID else constant)
         for code, yes, no, constant in _INSTRUCTION.iter_unpack(program)
     )
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     count = len(instructions) // _INSTRUCTION.size
     given = _Program(count, instructions)
-    kernel.prctl(kernel.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(given))
+    syscalls.prctl(syscalls.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(given))

@@ -25,14 +25,13 @@ PROJECT = (
     "lessons/__init__.py",
     "lessons/toolkit",
     "autograder/__init__.py",
-    "autograder/wire.py",
-    "autograder/calls",
+    "autograder/protocol",
     "autograder/worker",
     "autograder/grading/__init__.py",
     *(
         f"autograder/grading/sandbox/{name}.py"
         for name in (
-            *("__init__", "kernel", "landlock", "limits", "memory", "namespaces", "seccomp"),
+            *("__init__", "syscalls", "landlock", "limits", "memory", "namespaces", "seccomp"),
             "zygote",
         )
     ),

@@ -28,7 +28,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from autograder.grading.sandbox import kernel, landlock, limits, memory, namespaces, seccomp
+from autograder.grading.sandbox import landlock, limits, memory, namespaces, seccomp, syscalls
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
@@ -56,9 +56,9 @@ def main(control_fd: int) -> None:
     maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
         if config["rung"] == "landlock":
-            kernel.drop_capabilities()
+            syscalls.drop_capabilities()
             landlock.restrict(config["readable"], config["writable"])
-            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+            syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
         held = _settle(target, rehearsals, maps, status)
     except BaseException:
@@ -89,7 +89,7 @@ def main(control_fd: int) -> None:
 
 def _end_with(forker: int) -> None:
     """Have this process die with the one that forked it: what it imports from goes with that."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != forker:  # it has died in between
         os._exit(0)
 
@@ -236,10 +236,10 @@ def _shut_in(config: dict[str, Any], mapped: int) -> None:
     os.umask(0o077)
     limits.apply(bounds, mapped)
     if config["rung"] != "none":
-        kernel.drop_capabilities()
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        syscalls.drop_capabilities()
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     # Should the zygote be killed before anybody knows of this child. A change of rights undoes it.
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     if config["rung"] != "none":
         seccomp.install(config["filter"])
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.record import Case, Exercise, Lesson
+from autograder.course.exercise import Case, Exercise, Lesson
 
 HINTS = ("What is 2 x?", "Add it to itself.", "Add two tensors: `x + ...`.")
 

@@ -1,0 +1,1 @@
+"""The site: pages of the lessons, figures, the build and its inspection."""

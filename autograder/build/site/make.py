@@ -1,0 +1,203 @@
+"""The site: lessons as pages of MkDocs Material, built strictly, served, and looked over."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder import checks
+from autograder.build.products import landed, lesson_problems
+from autograder.build.site.look import look_over
+from autograder.build.site.pages import WORDS, figure, lesson_index, lesson_page, lesson_table
+from autograder.build.site.renderings import rendering, renderings
+from autograder.course.exercise import Lesson
+from autograder.course.reference import ROOT, read_lesson
+from autograder.course.story import FigureBlock, Story, read_story, story_path
+from lessons.toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+
+SITE = ROOT / "site"
+_TABLE = "<!-- lessons -->"
+_SCHEMA = "assets/results.schema.json"
+_FIGURE = re.compile(
+    r'^!\[(?P<alt>[^\]]*)\]\(figure:(?P<stem>l\d\d_\w+)\.(?P<name>\w+) "(?P<caption>[^"]*)"\)$',
+    re.MULTILINE,
+)
+# What stock Material 9.8.1 gets wrong for a screen reader, and how it should read.
+_ACCESSIBLE = (
+    (
+        'data-md-component="search" role="dialog">',
+        'data-md-component="search" role="dialog" aria-label="Search">',
+    ),
+)
+
+
+def build_site(out: Path | str | None = None, strict: bool = True) -> Path:
+    """Build the site of the landed lessons.
+
+    Args:
+        out: folder of the result; `site/public` when None.
+        strict: a warning is an error.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: MkDocs is missing, a lesson is not in order, or a warning was given.
+    """
+    config = _config(strict, out)
+    from mkdocs.commands.build import build
+    from mkdocs.exceptions import Abort, BuildError
+
+    warnings = _Warnings()
+    logging.getLogger("mkdocs").addHandler(warnings)
+    try:
+        build(config)
+    except (Abort, BuildError) as error:
+        # "Error reading page 'x.md':" only announces the line that says why.
+        reason = next((line for line in warnings.lines if not line.endswith(":")), str(error))
+        raise UserError(
+            f"The site cannot be built: {reason}", "Mend it and build again."
+        ) from error
+    finally:
+        logging.getLogger("mkdocs").removeHandler(warnings)
+    return Path(config.site_dir)
+
+
+def serve_site() -> None:
+    """Build the site, serve it on this machine, and build again when a lesson changes."""
+    _config(strict=False, out=None)
+    from mkdocs.commands.serve import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    serve(config_file=str(SITE / "mkdocs.yml"), open_in_browser=False)
+
+
+def check_site() -> list[str]:
+    """Build the site strictly in a folder of its own and look it over.
+
+    Returns:
+        One line for each thing that is wrong: a warning of MkDocs, a request that would leave the
+        host, a picture without text or size, a page over its budget.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            build_site(folder)
+        except UserError as error:
+            return [error.message]
+        return look_over(Path(folder))
+
+
+Found = list[tuple[str, Story, Lesson]]
+
+
+def lessons(language: str = "en") -> Found:
+    """The landed lessons that are told in a language: stem, story, exercises.
+
+    Raises:
+        UserError: one of them is not in order.
+    """
+    read_lesson.cache_clear()  # `serve` stays alive while solutions are edited
+    stems = [stem for stem in landed() if story_path(stem, language).exists()]
+    for stem in stems:
+        if problems := lesson_problems(stem):
+            where = f"lessons/{stem}/lesson.md"
+            raise UserError(f"{where}: {problems[0]}.", "`convlens build --check` lists all.")
+    return [(stem, read_story(stem, language), checks.lesson(stem)) for stem in stems]
+
+
+def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
+    """MkDocs' `nav`: the home page, the lessons in order, then what instructors need."""
+    entries: list[object] = ["lessons/index.md"]
+    for stem, story, _ in found:
+        entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
+    words = WORDS[language]
+    grading: dict[str, object] = {words["grading"]: "grading.md"}
+    return [{words["home"]: "index.md"}, {words["lessons"]: entries}, grading]
+
+
+def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
+    """Generated files by their place in the site: pages as text, pictures as paths.
+
+    Raises:
+        UserError: a figure or a cell fails.
+    """
+    made = renderings([stem for stem, _, _ in found], language)
+    files: dict[str, str | Path] = {
+        "lessons/index.md": lesson_index(found, language),
+        _SCHEMA: ROOT / "autograder" / "grading" / "report" / Path(_SCHEMA).name,
+    }
+    for stem, story, record in found:
+        page = lesson_page(read_lesson(stem), story, record, made[stem], language)
+        files[f"lessons/{stem}.md"] = page
+        for picture in made[stem].pictures.values():
+            files[f"lessons/{stem}/{picture.path.name}"] = picture.path
+    return files
+
+
+def filled(markdown: str, found: Found, language: str = "en") -> str:
+    """A hand-written page of the site's root with what it asks for of the lessons.
+
+    ``<!-- lessons -->`` is their table; ``![alt](figure:l14_grad_cam.two_questions "caption")`` is
+    a figure that stands in that lesson's story as well.
+
+    Raises:
+        UserError: no such figure in a landed lesson, or it cannot be drawn.
+    """
+
+    def drawn(match: re.Match[str]) -> str:
+        stem, name = match["stem"], match["name"]
+        if not any(stem == other and name in story.figures for other, story, _ in found):
+            raise UserError(
+                f"A page asks for the figure {stem}.{name}, which no landed lesson shows.",
+                "Name a figure of a lesson's story.",
+            )
+        block = FigureBlock(name, match["alt"], match["caption"])
+        return figure(block, f"lessons/{stem}", rendering(stem, language))
+
+    table = lesson_table(found, language, "lessons/")
+    return _FIGURE.sub(drawn, markdown.replace(_TABLE, table))
+
+
+def accessible(page: str) -> str:
+    """A finished page with Material's known faults mended.
+
+    Raises:
+        UserError: a fault is not where it was, so Material has changed.
+    """
+    for fault, mended in _ACCESSIBLE:
+        if fault not in page:
+            raise UserError(
+                f"Material's page no longer holds {fault!r}.",
+                "Look at its new markup and adapt autograder/build/site/make.py.",
+            )
+        page = page.replace(fault, mended)
+    return page
+
+
+def _config(strict: bool, out: Path | str | None) -> MkDocsConfig:
+    try:
+        import material  # noqa: F401
+        from mkdocs.config import load_config
+    except ImportError as error:
+        raise UserError(
+            "The site needs MkDocs Material.", 'Install it: pip install -e ".[site]"'
+        ) from error
+    settings = {} if out is None else {"site_dir": str(Path(out).resolve())}
+    return load_config(str(SITE / "mkdocs.yml"), strict=strict, **settings)
+
+
+class _Warnings(logging.Handler):
+    """Keeps MkDocs' warnings, so that the first can be told."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())

@@ -1,0 +1,121 @@
+"""Draw a lesson's figures and run its cells with the reference solution, in a process of its own.
+
+`python -m autograder.build.site.render STEM FOLDER` reads `{"figures": [...], "cells": [...]}` from
+standard input and leaves pictures and `result.json` in the folder. A fresh process sees the
+sources as they are now, and nothing of a lesson stays behind in the builder.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import importlib
+import io
+import json
+import re
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from autograder.course.figures import draw, reference_course
+
+LARGEST_SVG = 48_000
+WEBP_QUALITY = 76
+PIXELS_PER_INCH = 96  # of CSS; pictures have twice as many
+
+
+def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
+    """Draw one figure into a folder.
+
+    Returns:
+        ``{"file", "width", "height"}``, in CSS pixels. An SVG where that is small, else the
+        smallest as it is sent: SVG through gzip, or twice that many pixels as PNG or WebP.
+    """
+    from PIL import Image
+
+    from lessons.toolkit.plots import figure_png, save_figure
+
+    figure = draw(stem, name, reference_course())
+    width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
+    drawing = folder / f"{name}.svg"
+    save_figure(figure, drawing)
+    # Thousands of marks need not be placed to a millionth of a point.
+    svg = re.sub(rb'( [xy]="-?\d+\.\d\d)\d+', rb"\1", drawing.read_bytes())
+    drawing.write_bytes(svg)
+    if len(svg) <= LARGEST_SVG:
+        return {"file": drawing.name, "width": width, "height": height}
+    figure.set_dpi(2 * PIXELS_PER_INCH)
+    png = figure_png(figure)
+    webp = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(webp, "webp", quality=WEBP_QUALITY, method=6)
+    pixels = (("png", png), ("webp", webp.getvalue()))
+    suffix, data = min(pixels, key=lambda pair: len(pair[1]))
+    if len(gzip.compress(svg)) <= len(data):
+        return {"file": drawing.name, "width": width, "height": height}
+    drawing.unlink()
+    (folder / f"{name}.{suffix}").write_bytes(data)
+    return {"file": f"{name}.{suffix}", "width": width, "height": height}
+
+
+def run_cells(stem: str, cells: list[str]) -> list[str]:
+    """Run cells one after another, with the names of the solution.
+
+    Returns:
+        What each printed, and the value of its last expression, as a notebook would show it.
+
+    Raises:
+        RuntimeError: a cell failed; the message names the cell and the line.
+    """
+    from matplotlib.figure import Figure
+
+    names = dict(vars(importlib.import_module(f"solutions.{stem}")))
+    outputs = []
+    for number, code in enumerate(cells, 1):
+        body = ast.parse(code).body
+        last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+        printed = io.StringIO()
+        try:
+            with redirect_stdout(printed):
+                exec(compile(ast.Module(body, []), f"<cell {number}>", "exec"), names)
+                if isinstance(last, ast.Expr):
+                    line = compile(ast.Expression(last.value), f"<cell {number}>", "eval")
+                    value = eval(line, names)
+                    if value is not None and not isinstance(value, Figure):
+                        print(repr(value))
+        except Exception as error:
+            raise RuntimeError(f"runnable cell {number} fails: {_where(error, number)}") from error
+        outputs.append(printed.getvalue().rstrip())
+    return outputs
+
+
+def _where(error: Exception, cell: int) -> str:
+    trace, line = error.__traceback__, 0
+    while trace:
+        if trace.tb_frame.f_code.co_filename == f"<cell {cell}>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"line {line}: {type(error).__name__}: {error}"
+
+
+def main() -> int:
+    """Answer one request; a failure of a lesson's own code is one line on standard error."""
+    stem, folder = sys.argv[1], Path(sys.argv[2])
+    request = json.load(sys.stdin)
+    result: dict[str, Any] = {"figures": {}}
+    name = ""
+    try:
+        for name in request.get("figures", []):
+            result["figures"][name] = render_figure(stem, name, folder)
+        name = ""
+        result["cells"] = run_cells(stem, request.get("cells", []))
+    except Exception as error:
+        what = f"figure {name}: {type(error).__name__}: {error}" if name else str(error)
+        print(f"lessons/{stem}: {what}", file=sys.stderr)
+        return 1
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

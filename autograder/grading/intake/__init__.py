@@ -1,0 +1,1 @@
+"""From a folder of files to submissions: nothing of a student is run here."""

@@ -1,0 +1,237 @@
+"""From a folder of submissions to one record a student. Nothing of a submission runs here."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from autograder.course.reference import read_lesson, solution_stems
+from autograder.course.student_file import BadSubmission, source_of, stems_in
+from autograder.grading.intake.archives import (
+    WORK,
+    Caps,
+    Contents,
+    Refused,
+    is_archive,
+    read_container,
+    without_suffix,
+)
+from autograder.grading.intake.student_ids import student_id
+from autograder.grading.intake.submission import Submission
+from lessons.toolkit.errors import UserError
+
+MOST_SUBMISSIONS = 20_000
+MOST_VERSIONS = 8
+# Folders of a course of nbgrader.
+NBGRADER = {"submitted", "source", "release", "autograded", "feedback", "exchange", "data"}
+
+
+def read_submissions(
+    folder: Path,
+    stems: Sequence[str],
+    caps: Caps | None = None,
+    read: Callable[[Path], Submission] | None = None,
+) -> list[Submission]:
+    """Read every submission below a folder, or the one that a file is.
+
+    A submission is a folder, an archive, a `.py` file or a notebook, named for its student;
+    nbgrader's ``submitted/<student>/<assignment>/`` is a folder a student. Whatever cannot be used
+    becomes a record that says why.
+
+    Args:
+        folder: the submissions.
+        stems: lessons to look for.
+        caps: what one submission may hold.
+        read: reads one; in this process when None. See `reader.Reader`.
+
+    Raises:
+        UserError: the folder is not there, or holds nothing.
+    """
+    read = read or (lambda place: read_submission(place, stems, caps))
+    if not folder.exists():
+        raise UserError(f"There is no folder {folder}.", "Name the folder with the submissions.")
+    places = _places(folder)
+    found: dict[str, list[Submission]] = {}
+    for place in places:
+        submission = read(place)
+        # Case is folded: pages of two students must not be one file on some disks.
+        found.setdefault(submission.student.lower(), []).append(submission)
+    return [_one(submissions) for _, submissions in sorted(found.items())]
+
+
+def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None) -> Submission:
+    """Read one submission: a folder, an archive, a `.py` file or a notebook."""
+    caps = caps or Caps()
+    student = student_of(place)
+    try:
+        return _submission(student, place.name, read_container(place, caps), stems)
+    except (Refused, OSError) as refusal:
+        reason = str(refusal) if isinstance(refusal, Refused) else "cannot be read"
+    except MemoryError:
+        reason = "takes more memory than there is for one to read"
+    except Exception as error:  # whatever one file can do to us, the others are still read
+        fault = f"The submission could not be read ({type(error).__name__}). Look at it yourself."
+        return Submission(student, place.name, fault=fault)
+    return Submission(student, place.name, {}, {"": f"The submission {reason}."})
+
+
+def student_of(place: Path) -> str:
+    """The id of the student whom a submission is named for."""
+    return student_id(place.name if place.is_dir() else without_suffix(place.name))
+
+
+def _places(folder: Path) -> list[Path]:
+    if not folder.is_dir() or _is_one_students(folder):
+        return [folder]
+    if (folder / "submitted").is_dir():
+        _refuse_if_mixed(folder)
+        folder = folder / "submitted"
+    places = [
+        place
+        for place in sorted(folder.iterdir())
+        if not place.name.startswith(".") and place.name != "__MACOSX"
+    ]
+    if not places:
+        raise UserError(f"The folder {folder} is empty.", "Put one submission a student into it.")
+    if len(places) > MOST_SUBMISSIONS:
+        raise UserError(f"{folder} holds {len(places)} entries.", "Grade them in several folders.")
+    return places
+
+
+def _is_one_students(folder: Path) -> bool:
+    """Whether a folder is a submission and not the folder of many.
+
+    A lesson's file beside other folders or archives is a hand-out that was left among them.
+    """
+    stems = solution_stems()
+    if any((folder / "lessons" / stem).is_dir() for stem in stems):
+        return True
+    places = [place for place in folder.iterdir() if not place.name.startswith((".", "_"))]
+    if any(
+        place.name not in stems and (place.is_dir() or is_archive(place.name)) for place in places
+    ):
+        return False
+    return any(place.name in (*stems, "exercises.py", "lesson.ipynb") for place in places)
+
+
+def _refuse_if_mixed(folder: Path) -> None:
+    """A student who is called "submitted" must not hide all the others."""
+    strangers = [
+        place.name
+        for place in folder.iterdir()
+        if not place.name.startswith((".", "_"))
+        and place.name not in NBGRADER
+        and (place.is_dir() or is_archive(place.name))
+    ]
+    if strangers:
+        raise UserError(
+            f"{folder} holds a folder “submitted” and, beside it, “{_printable(min(strangers))}”.",
+            "Name the folder whose entries are the students.",
+        )
+
+
+def _printable(name: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in name)[:60]
+
+
+def _one(submissions: list[Submission]) -> Submission:
+    if len(submissions) == 1:
+        return submissions[0]
+    names = " and ".join(sorted(submission.origin for submission in submissions)[:5])
+    reason = f"There are {len(submissions)} submissions for one student: {names}. Keep one."
+    return Submission(submissions[0].student, names, {}, {"": reason})
+
+
+def _submission(student: str, origin: str, contents: Contents, stems: Sequence[str]) -> Submission:
+    sources: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    held = {path: _held(path, data) for path, data in contents.files.items()}
+    for stem in stems:
+        texts: dict[str, str] = {}
+        for path, data in sorted(contents.files.items()):
+            # A lone file that defines nothing known may be broken from its first line.
+            alone = len(contents.files) == len(stems) == 1 and not held[path]
+            alone = alone and path.suffix.lower() in WORK
+            if not alone and not _could_hold(path, held[path], stem, stems):
+                continue
+            try:
+                texts[str(path)] = source_of(data, path.name, stem)
+            except BadSubmission as bad:
+                problems[stem] = f"“{path.name}” {bad.reason}."
+        if texts:
+            _choose(stem, texts, sources, problems)
+    if not sources and not problems:
+        problems[""] = _why_nothing(origin, contents)
+    elif contents.notes:
+        problems[""] = f"Left alone: {'; '.join(contents.notes[:5])}."
+    return Submission(student, origin, sources, problems)
+
+
+def _held(path: PurePosixPath, data: bytes) -> list[str] | None:
+    """Lessons of which a file holds exercises; None where it cannot be read."""
+    try:
+        return stems_in(data, path.name)
+    except BadSubmission:
+        return None
+
+
+def _could_hold(
+    path: PurePosixPath, held: list[str] | None, stem: str, stems: Sequence[str]
+) -> bool:
+    """Whether a file is this lesson's: by its folder or name, else by what it holds."""
+    named = {*path.parts[:-1], path.stem}
+    if stem in named:
+        usual = path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
+        return usual or stem in (held or ())
+    if named & set(stems):
+        return False
+    if held is None:
+        return len(stems) == 1 or path.stem in ("exercises", "lesson")
+    return stem in held
+
+
+def _choose(
+    stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
+) -> None:
+    """The one file of a lesson that is worked on; none, with the reason, when that is not one."""
+    distinct, worked = {text: text for text in texts.values()}, dict(texts)
+    if 1 < len(distinct) <= MOST_VERSIONS:
+        worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
+        # Files that differ in a comment alone are one.
+        distinct = {_shape(text): text for text in reversed((worked or texts).values())}
+    if len(distinct) == 1:
+        (sources[stem],) = distinct.values()
+        problems.pop(stem, None)
+        return
+    names = " and ".join(f"“{path[-60:]}”" for path in sorted(worked or texts)[:4])
+    problems[stem] = f"There are {len(distinct)} different files for {stem}: {names}. Keep one."
+
+
+def _attempts(text: str, stem: str) -> bool:
+    """Whether a file differs from the stubs in what it defines."""
+    stubs = read_lesson(stem).stubs()
+    return len(text) > 4 * len(stubs) or _shape(text) != _shape(stubs)
+
+
+def _shape(text: str) -> str:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+
+
+def _why_nothing(origin: str, contents: Contents) -> str:
+    if contents.notes:
+        return f"No lesson could be read. Left alone: {'; '.join(contents.notes[:5])}."
+    if not contents.files:
+        return "The submission holds no .py file and no notebook."
+    if set(contents.files) == {PurePosixPath(origin)} and not origin.lower().endswith(WORK):
+        kinds = ".py, .ipynb, .zip, .tar.gz or a folder"
+        return f"“{origin[-60:]}” is not a kind of file that is graded: hand in {kinds}."
+    if not any(data.strip() for data in contents.files.values()):
+        names = " and ".join(f"“{path.name}”" for path in sorted(contents.files)[:4])
+        return f"{names}: there is nothing in it."
+    return "No file in the submission belongs to a lesson that is graded."

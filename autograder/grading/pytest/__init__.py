@@ -1,0 +1,1 @@
+"""pytest as a grader: `pytest --convlens-submission FILE`."""

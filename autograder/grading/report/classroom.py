@@ -1,0 +1,164 @@
+"""The class on one page: scores, hardest exercises, mistakes by name, and who needs a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import mean, median
+from typing import Any
+
+from autograder.checks import lesson
+from autograder.checks.common import BY_VALUE
+from autograder.grading.report.page import render
+from autograder.grading.report.results import StudentResult
+from autograder.grading.sandbox.probe import NONE
+from autograder.judge.words import SIDE_EFFECTS
+
+BINS = 10
+SHADES = 5
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of the histogram; lengths in its own drawing's units."""
+
+    label: str
+    count: int
+    x: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """How a class fared with one exercise; shares are of those whose work was graded."""
+
+    id: str
+    passed: int
+    partly: int
+    not_attempted: int
+    graded: int
+    share: float
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """Counts of one lesson's known mistakes: a row an exercise, a column a mistake."""
+
+    title: str
+    mistakes: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
+    meanings: tuple[tuple[str, str, str, int], ...]
+
+
+def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
+    """The page of a class as HTML; for the instructor, who may see every sentence."""
+    graded = [row for row in rows if row.status == "graded"]
+    scores = [row.score for row in graded]
+    return render(
+        "class.html",
+        title="Class",
+        rows=rows,
+        graded=len(graded),
+        max_score=max((row.max_score for row in rows), default=0.0),
+        mean=mean(scores) if scores else 0.0,
+        median=median(scores) if scores else 0.0,
+        bars=histogram(graded),
+        exercises=difficulties(graded),
+        heat_maps=heat_maps(graded),
+        needed=[row for row in rows if row.needs_person],
+        record=record,
+        unprotected=record["isolation"] == NONE,
+    )
+
+
+def histogram(graded: Sequence[StudentResult]) -> list[Bar]:
+    """Students by tenth of the full score."""
+    counts = [0] * BINS
+    for row in graded:
+        share = row.score / row.max_score if row.max_score else 0.0
+        counts[min(BINS - 1, int(BINS * share + 1e-9))] += 1
+    tallest = max(counts) or 1
+    step = 100 // BINS
+    return [
+        Bar(f"{step * i} to {step * (i + 1)} %", count, 60 * i, round(150 * count / tallest))
+        for i, count in enumerate(counts)
+    ]
+
+
+def difficulties(graded: Sequence[StudentResult]) -> list[Difficulty]:
+    """Exercises, hardest first, but for those that nobody has tried: a lesson yet to come."""
+    found = []
+    for results in zip(*(row.exercises for row in graded), strict=True):
+        outcomes = Counter(result.outcome for result in results)
+        if outcomes["not_attempted"] == len(results):
+            continue
+        points = [result.points or 0.0 for result in results]
+        found.append(
+            Difficulty(
+                id=results[0].id,
+                passed=outcomes["passed"],
+                partly=sum(r.outcome == "failed" and bool(r.points) for r in results),
+                not_attempted=outcomes["not_attempted"],
+                graded=len(results),
+                share=mean(points) / results[0].max_points,
+            )
+        )
+    return sorted(found, key=lambda difficulty: (difficulty.share, difficulty.id))
+
+
+def heat_maps(graded: Sequence[StudentResult]) -> list[HeatMap]:
+    """Known mistakes of the class, by lesson; a lesson without any has no map."""
+    counts = Counter(
+        (exercise.id, exercise.diagnosis)
+        for row in graded
+        for exercise in row.exercises
+        if exercise.diagnosis is not None
+    )
+    seen = sorted({identity for identity, _ in counts})
+    most = max(counts.values(), default=1)
+    return [
+        _heat_map(stem, list(identities), counts, most)
+        for stem, identities in groupby(seen, lambda identity: identity.partition(".")[0])
+    ]
+
+
+def _heat_map(
+    stem: str, identities: list[str], counts: Counter[tuple[str, str]], most: int
+) -> HeatMap:
+    inside = {pair: count for pair, count in counts.items() if pair[0] in identities}
+    totals: Counter[str] = Counter()
+    for (_, mistake), count in inside.items():
+        totals[mistake] += count
+    mistakes = sorted(totals, key=lambda mistake: (-totals[mistake], mistake))
+    rows = tuple(
+        (name, tuple(_cell(counts[f"{stem}.{name}", mistake], most) for mistake in mistakes))
+        for name in (exercise.name for exercise in lesson(stem).exercises)
+        if f"{stem}.{name}" in identities
+    )
+    meanings = tuple(
+        (identity.partition(".")[2], mistake, meaning(identity, mistake), count)
+        for (identity, mistake), count in sorted(
+            inside.items(), key=lambda item: (-item[1], item[0])
+        )
+    )
+    return HeatMap(f"{int(stem[1:3])}. {lesson(stem).title}", tuple(mistakes), rows, meanings)
+
+
+def _cell(count: int, most: int) -> tuple[int, int]:
+    """A count and its shade, 0 to `SHADES`."""
+    return count, -(-SHADES * count // most)
+
+
+def meaning(identity: str, mistake: str) -> str:
+    """What a mistake is, in one sentence."""
+    stem, _, name = identity.partition(".")
+    for mutant in lesson(stem).exercise(name).mutants:
+        if mutant.id == mistake and mutant.says:
+            return mutant.says
+    if mistake in BY_VALUE:
+        return BY_VALUE[mistake][2]
+    if mistake in SIDE_EFFECTS:
+        return f"It {SIDE_EFFECTS[mistake][0]}."
+    return f"{mistake.replace('_', ' ').capitalize()}."

@@ -1,0 +1,116 @@
+"""One student's page: what holds, what does not, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from autograder.checks import lesson
+from autograder.grading.report.page import render
+from autograder.grading.report.plain_text import without_data
+from autograder.grading.report.results import ExerciseResult, StudentResult
+
+WORDS = {
+    "passed": "passed",
+    "failed": "not right yet",
+    "not_attempted": "not attempted",
+    "error": "error",
+    "timeout": "stopped",
+    "ungraded": "not graded yet",
+}
+PANELS = ("yours", "expected", "difference")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One exercise as its page tells it."""
+
+    name: str
+    outcome: str
+    word: str
+    points: float | None
+    max_points: float
+    message: str
+    hint: str
+    command: str
+    case: str
+    pictures: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One lesson of a page; `message` is what all of its exercises would say."""
+
+    number: int
+    title: str
+    score: float
+    max_score: float
+    message: str
+    exercises: tuple[Told, ...]
+
+
+def student_page(row: StudentResult, record: dict[str, Any]) -> str:
+    """The page of one student as HTML.
+
+    Holds no expected value of a hidden case, and no hidden input in numbers: sentences go through
+    `without_data`, pictures are of public cases.
+    """
+    return render(
+        "student.html",
+        title=f"Feedback for {row.student}",
+        row=row,
+        reason=without_data(row.reason) if row.status != "ungraded" else "",
+        chapters=chapters(row.exercises),
+        record=record,
+    )
+
+
+def chapters(exercises: Sequence[ExerciseResult]) -> list[Chapter]:
+    """A row's exercises by lesson."""
+    return [
+        _chapter(stem, list(results))
+        for stem, results in groupby(exercises, lambda result: result.id.partition(".")[0])
+    ]
+
+
+def _chapter(stem: str, results: list[ExerciseResult]) -> Chapter:
+    messages = {_sentence(result) for result in results}
+    # A file that does not load says so once, not once for each exercise.
+    shared = messages.pop() if len(results) > 1 and len(messages) == 1 else ""
+    return Chapter(
+        number=int(stem[1:3]),
+        title=lesson(stem).title,
+        score=sum(result.points or 0.0 for result in results),
+        max_score=sum(result.max_points for result in results),
+        message=shared,
+        exercises=tuple(_told(stem, result, shared) for result in results),
+    )
+
+
+def _sentence(result: ExerciseResult) -> str:
+    """What a student reads of a result; why a check failed to run is our affair."""
+    return "" if result.points is None else without_data(result.message)
+
+
+def _told(stem: str, result: ExerciseResult, shared: str) -> Told:
+    name = result.id.partition(".")[2]
+    partly = result.outcome == "failed" and bool(result.points)
+    worked_on = result.outcome in ("failed", "error", "timeout") and not shared
+    picture = result.picture
+    return Told(
+        name=name,
+        outcome="partly" if partly else result.outcome,
+        word="partly right" if partly else WORDS[result.outcome],
+        points=result.points,
+        max_points=result.max_points,
+        message="" if shared else _sentence(result),
+        # It is about the idea: a crash has its own sentence.
+        hint=lesson(stem).exercise(name).hints[0] if result.outcome == "failed" else "",
+        command=f"convlens check {stem[4:]}.{name}" if worked_on else "",
+        case=picture.get("case", ""),
+        pictures=tuple((panel, picture[panel], picture[f"{panel} range"]) for panel in PANELS)
+        if picture
+        else (),
+    )

@@ -1,0 +1,1 @@
+"""One run over a class: jobs, sandboxes at work, verdicts remembered."""

@@ -1,0 +1,297 @@
+"""Grade a class: every exercise of every submission, in sandboxed workers, judged here.
+
+What a worker says is data to be judged. A fault of the student is a verdict of 0 points with a
+reason; a fault of the grader is *ungraded*: it is never a 0, it is never remembered, and the next
+run tries again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from autograder.checks import lesson
+from autograder.course.reference import earlier_sources, read_lesson, solution_stems
+from autograder.grading.intake.submission import Submission
+from autograder.grading.report.plain_text import plain_line
+from autograder.grading.report.public_cases import PublicCases
+from autograder.grading.report.redaction import quotes, sentence
+from autograder.grading.run.journal import Journal, content_key
+from autograder.grading.run.lacking import explained
+from autograder.grading.run.versions import course_hash
+from autograder.grading.sandbox.children import ChildResult
+from autograder.judge.expected import Expectation, read_record
+from autograder.judge.verdict import Answer, Verdict, judge
+from autograder.protocol.wire import PREFIX, WireError, encode, read_prefix
+
+
+class Room(Protocol):
+    """Where one worker runs jobs, one after the other."""
+
+    def run(self, payload: bytes, deadline: float) -> ChildResult:
+        """Run one job in a child of its own."""
+        ...
+
+    def stop(self) -> None:
+        """End the job under way at once; called from another thread."""
+        ...
+
+
+class GraderFault(RuntimeError):
+    """Something of ours broke: the check stays ungraded."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One check: one exercise of one lesson file.
+
+    Args:
+        key: under which its verdict is remembered.
+        load_key: the same for every exercise of the file.
+        stem, exercise: what is checked.
+        source: text of the lesson's file.
+        earlier: text of the same student's earlier lessons that it imports, by stem.
+    """
+
+    key: str
+    load_key: str
+    stem: str
+    exercise: str
+    source: str
+    earlier: Mapping[str, str]
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; handed to the caller after every check."""
+
+    total: int
+    remembered: int
+    done: int = 0
+    ungraded: int = 0
+
+
+class Grader:
+    """Grades tasks with a fixed seed and fixed lessons.
+
+    Args:
+        stems: lessons to grade.
+        seed: of the hidden cases.
+        journal: where verdicts are kept.
+        make_room: makes the sandbox of one worker.
+        workers: how many work at once.
+        salt: whatever else a verdict depends on, such as the limits.
+    """
+
+    def __init__(
+        self,
+        stems: Sequence[str],
+        seed: int,
+        journal: Journal,
+        make_room: Callable[[], AbstractContextManager[Room]],
+        workers: int,
+        salt: str = "",
+    ) -> None:
+        self.journal = journal
+        self.make_room = make_room
+        self.workers = workers
+        self.salt = f"{seed} {salt}"
+        self.hashes = dict.fromkeys(stems, course_hash())
+        self.expectations = {
+            (stem, exercise.name): Expectation(stem, exercise, seed)
+            for stem in stems
+            for exercise in lesson(stem).exercises
+        }
+        self.public = {
+            (stem, exercise.name): PublicCases(stem, exercise)
+            for stem in stems
+            for exercise in lesson(stem).exercises
+        }
+        self.faults: dict[str, str] = {}
+        self._never_loads: dict[str, Answer] = {}
+        self._rooms: list[Room] = []
+        self._lock = threading.Lock()
+
+    def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
+        """One check of one submission; None where it holds no such lesson."""
+        if (source := submission.sources.get(stem)) is None:
+            return None
+        # An earlier lesson that was not handed in is there as its stubs, which say so when called.
+        earlier = earlier_sources(source, lambda other: _text_of(other, submission))
+        parts = [stem, source, *(part for pair in sorted(earlier.items()) for part in pair)]
+        load_key = content_key("load", *parts)
+        key = content_key("check", exercise, self.hashes[stem], self.salt, load_key)
+        return Task(key, load_key, stem, exercise, source, earlier)
+
+    def tasks(self, submissions: Iterable[Submission]) -> list[Task]:
+        """Every check these submissions ask for, equal ones once."""
+        found: dict[str, Task] = {}
+        for submission in submissions:
+            for stem, exercise in self.expectations:
+                if (task := self.task(submission, stem, exercise)) is not None:
+                    found.setdefault(task.key, task)
+        return list(found.values())
+
+    def run(self, submissions: Iterable[Submission], report: Callable[[Progress], None]) -> None:
+        """Grade whatever the journal does not hold yet."""
+        wanted = self.tasks(submissions)
+        waiting = [task for task in wanted if task.key not in self.journal.entries]
+        progress = Progress(len(wanted), len(wanted) - len(waiting))
+        report(progress)
+        if not waiting:
+            return
+        queue: SimpleQueue[Task] = SimpleQueue()
+        for task in waiting:
+            queue.put(task)
+        workers = max(1, min(self.workers, len(waiting)))
+        expected = threading.Event()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                futures = [
+                    pool.submit(self._work, expected, queue, progress, report)
+                    for _ in range(workers)
+                ]
+                # While the sandboxes start.
+                for exercise in sorted({(task.stem, task.exercise) for task in waiting}):
+                    _ = self.expectations[exercise].records
+                expected.set()
+                for future in futures:
+                    future.result()
+            except BaseException:
+                _drain(queue)
+                expected.set()
+                for room in self._rooms:
+                    room.stop()
+                raise
+
+    def _work(
+        self,
+        expected: threading.Event,
+        queue: SimpleQueue[Task],
+        progress: Progress,
+        report: Callable[[Progress], None],
+    ) -> None:
+        with self.make_room() as room:
+            self._rooms.append(room)
+            expected.wait()
+            while (task := _take(queue)) is not None:
+                entry = self.grade(room, task)
+                with self._lock:
+                    if entry is None:
+                        progress.ungraded += 1
+                    else:
+                        self.journal.append(task.key, entry)
+                    progress.done += 1
+                    report(progress)
+
+    def grade(self, room: Room, task: Task) -> dict[str, Any] | None:
+        """One check from job to journal entry; None when the fault is ours."""
+        expectation = self.expectations[task.stem, task.exercise]
+        try:
+            answer, usage = self._ask(room, task, expectation)
+            with self._lock:
+                verdict = judge(expectation, answer)
+        except Exception as error:  # a fault of the grader must not sink the run
+            self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
+            return None
+        message, picture = self._shown(room, task, expectation, verdict, answer)
+        entry = {**asdict(verdict), "message": plain_line(explained(message))}
+        del entry["seconds"], entry["detail"]
+        return {"verdict": entry, "usage": usage, "picture": picture}
+
+    def _shown(
+        self, room: Room, task: Task, expectation: Expectation, verdict: Verdict, answer: Answer
+    ) -> tuple[str, dict[str, str]]:
+        """The sentence, and a picture of what went wrong on the public case of that name."""
+        public = self.public[task.stem, task.exercise]
+        draws = verdict.outcome == "failed" and public.has_picture(verdict.case)
+        with self._lock:
+            quoted = quotes(verdict, answer, expectation)
+        if not draws and not quoted:
+            return verdict.message, {}
+        records: tuple[dict[str, Any], ...] = ()
+        with contextlib.suppress(Exception):  # a help; no grade hangs on it
+            case = verdict.case or public.first()
+            job = public.job(case, task.source, f"{task.stem}.py", task.earlier)
+            records = read_answer(room.run(encode(job), public.exercise.deadline), 1).records
+        message, picture = verdict.message, {}
+        with self._lock:
+            if quoted:
+                message = sentence(verdict, answer, records, public.expectation)
+            if draws:
+                with contextlib.suppress(Exception):
+                    picture = public.picture(verdict.case, records)
+        return message, picture
+
+    def _ask(
+        self, room: Room, task: Task, expectation: Expectation
+    ) -> tuple[Answer, dict[str, float]]:
+        if (known := self._never_loads.get(task.load_key)) is not None:
+            return known, {"cpu_seconds": 0.0, "peak_rss": 0, "seconds": 0.0}
+        payload = expectation.payload(task.source, f"{task.stem}.py", task.earlier)
+        result = room.run(payload, expectation.exercise.deadline)
+        if result.status == "grader_fault":
+            raise GraderFault(result.reason)
+        answer = read_answer(result, len(expectation.cases))
+        if answer.status == "timeout" and not answer.records:
+            # Loading is the same for every exercise of the file: once is enough.
+            self._never_loads[task.load_key] = answer
+        usage = {
+            "cpu_seconds": round(result.cpu_seconds, 3),
+            "peak_rss": result.peak_rss,
+            "seconds": round(result.seconds, 3),
+        }
+        return answer, usage
+
+
+def read_answer(result: ChildResult, cases: int) -> Answer:
+    """Cut a child's output into records; reading ends where it is malformed.
+
+    Args:
+        result: what became of the child.
+        cases: how many were asked for: there is one frame for each, after the one of loading, and
+            frames beyond these are not read.
+    """
+    records: list[dict[str, Any]] = []
+    data = memoryview(result.frames)
+    status = result.status if result.status in ("ok", "timeout", "memory", "output") else "died"
+    while data and len(records) <= cases:
+        try:
+            size = PREFIX.size + sum(read_prefix(bytes(data[: PREFIX.size])))
+            records.append(read_record(bytes(data[:size])))
+        except WireError:
+            break
+        data = data[size:]
+    return Answer(status, tuple(records), _how_it_ended(result), result.seconds)
+
+
+def _how_it_ended(result: ChildResult) -> str:
+    if result.signal is not None:
+        return f"signal {result.signal}"
+    return f"exit code {result.exit_code}" if result.exit_code else ""
+
+
+def _text_of(stem: str, submission: Submission) -> str | None:
+    """A lesson as a student handed it in, or its stubs; None where a file names no lesson."""
+    if (text := submission.sources.get(stem)) is not None:
+        return text
+    return read_lesson(stem).stubs() if stem in solution_stems() else None
+
+
+def _take(queue: SimpleQueue[Task]) -> Task | None:
+    try:
+        return queue.get_nowait()
+    except Empty:
+        return None
+
+
+def _drain(queue: SimpleQueue[Task]) -> None:
+    while _take(queue) is not None:
+        pass

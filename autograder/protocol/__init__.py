@@ -1,0 +1,1 @@
+"""What crosses between a judge and a worker: plain data, jobs, answers."""

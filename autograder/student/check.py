@@ -1,0 +1,279 @@
+"""Check a lesson: send each exercise to a child process, judge what comes back.
+
+This module imports no torch of its own, so that a `Checker` can start its child first.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from autograder.student.process import Worker
+from lessons.toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.course.exercise import Exercise
+    from autograder.judge.expected import Expectation
+    from autograder.judge.verdict import Answer, Verdict
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LessonFile:
+    """What is checked: one lesson's text, and the student's other lessons that it imports.
+
+    Args:
+        stem: the lesson.
+        source: its Python text.
+        filename: shown in sentences; one that ends in .ipynb has no line numbers worth telling.
+        earlier: the student's files of other lessons by stem.
+    """
+
+    stem: str
+    source: str
+    filename: str
+    earlier: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A verdict, and the two values of its first failing case where they make a picture."""
+
+    verdict: Verdict
+    expected: Any = None
+    actual: Any = None
+
+
+class Checker:
+    """Keeps what outlives one check: expected values, and a child process that is ready.
+
+    Args:
+        device: where the student's code runs, ``"cpu"`` or ``"cuda"``.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+        self._spare: Worker | None = Worker(device)
+        self._expectations: dict[tuple[str, str], Expectation] = {}
+        self._closed = False
+        self._lock = threading.Lock()
+        self._trusted = threading.Lock()
+
+    def prepare(self) -> None:
+        """Start a fresh child for the next check, unless one waits already."""
+        with self._lock:
+            if not self._closed and (self._spare is None or not self._spare.alive):
+                self._spare = Worker(self.device)
+
+    def take(self) -> Worker:
+        """A fresh child: the one that waits, or a new one."""
+        with self._lock:
+            worker, self._spare = self._spare, None
+        return worker if worker is not None and worker.alive else Worker(self.device)
+
+    def close(self) -> None:
+        """End the child that waits; no other will be started ahead of time."""
+        with self._lock:
+            self._closed = True
+            worker, self._spare = self._spare, None
+        if worker is not None:
+            worker.close()
+
+    @contextmanager
+    def trusted(self) -> Iterator[None]:
+        """Run the reference or the mutants in this process, on one thread of torch.
+
+        One caller at a time: they redirect output and seed generators. One thread, because the
+        networks are tiny, and threads that wait for each other made a check six times slower.
+        """
+        import torch
+
+        with self._trusted:
+            before = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                yield
+            finally:
+                torch.set_num_threads(before)
+
+    def expectation(self, stem: str, exercise: Exercise) -> Expectation:
+        """What is expected of an exercise; made once."""
+        from autograder.judge.expected import Expectation
+
+        known = self._expectations.get((stem, exercise.name))
+        if known is None or known.exercise is not exercise:
+            known = self._expectations[stem, exercise.name] = Expectation(stem, exercise)
+        return known
+
+
+class Check:
+    """One check of one file. Iterate over it in one thread; `cancel` it from any.
+
+    Args:
+        checker: what outlives the check.
+        file: what is checked.
+        names: exercises; all of the lesson where None.
+    """
+
+    def __init__(
+        self, checker: Checker, file: LessonFile, names: tuple[str, ...] | None = None
+    ) -> None:
+        self._checker = checker
+        self._file = file
+        self._names = names
+        self._worker: Worker | None = None
+        self._cancelled = False
+        self._stuck: dict[str, Answer] = {}
+        self._verdicts: dict[str, Verdict] = {}
+
+    def cancel(self) -> None:
+        """Kill the child; the iteration then ends without another verdict."""
+        self._cancelled = True
+        if self._worker is not None:
+            self._worker.kill()
+
+    def __iter__(self) -> Iterator[Checked]:
+        from autograder.checks import lesson
+
+        try:
+            for exercise in lesson(self._file.stem).exercises:
+                if self._names is not None and exercise.name not in self._names:
+                    continue
+                checked = self.one(exercise.name)
+                if self._cancelled:
+                    return
+                yield checked
+        except UserError:
+            if not self._cancelled:  # else it only says that the child was killed
+                raise
+        finally:
+            self.close()
+
+    def one(self, name: str) -> Checked:
+        """Check one exercise, in the same child as the others unless it had to be killed."""
+        from autograder.checks import lesson
+
+        exercise = lesson(self._file.stem).exercise(name)
+        checked = self._check(self._file, exercise)
+        if self._cancelled or checked.verdict.points > 0:
+            return checked
+        return _with_need(checked, self._failing_need(exercise))
+
+    def close(self) -> None:
+        """End the child."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def _check(self, file: LessonFile, exercise: Exercise) -> Checked:
+        from autograder.judge.verdict import judge
+
+        expectation = self._checker.expectation(file.stem, exercise)
+        answer = self._stuck.get(file.stem) or self._answer(file, expectation)
+        if answer.status != "ok" and not answer.records:
+            self._stuck[file.stem] = answer  # a file that cannot be loaded is not loaded again
+        with self._checker.trusted():
+            verdict = judge(expectation, answer)
+        if file.filename.endswith(".ipynb"):
+            verdict = replace(verdict, message=_without_line_numbers(verdict.message))
+        self._verdicts[f"{file.stem}.{exercise.name}"] = verdict
+        return _with_values(verdict, expectation, answer)
+
+    def _answer(self, file: LessonFile, expectation: Expectation) -> Answer:
+        worker = self._fresh_worker()
+        job = expectation.job(file.source, file.filename, file.earlier)
+        worker.send(job)
+        with self._checker.trusted():
+            _ = expectation.records  # made while the child works
+        return worker.collect(expectation.exercise.deadline, len(expectation.cases) + 1)
+
+    def _fresh_worker(self) -> Worker:
+        if self._worker is None or not self._worker.alive:
+            if self._worker is not None:
+                self._worker.close()
+            self._worker = self._checker.take()
+            if self._cancelled:
+                self._worker.kill()
+        return self._worker
+
+    def _failing_need(self, exercise: Exercise) -> str | None:
+        """The first exercise that this one builds on and that does not pass."""
+        from autograder.checks import lesson, stems
+
+        for need in exercise.needs:
+            stem, _, name = need.rpartition(".")
+            stem = stem or self._file.stem
+            full = f"{stem}.{name}"
+            if full not in self._verdicts:
+                file = self._file if stem == self._file.stem else self._other(stem)
+                if file is None or stem not in stems():
+                    continue
+                self._check(file, lesson(stem).exercise(name))
+            if self._verdicts[full].outcome != "passed":
+                return need
+        return None
+
+    def _other(self, stem: str) -> LessonFile | None:
+        source = self._file.earlier.get(stem)
+        if source is None:
+            return None
+        return LessonFile(stem, source, f"lessons/{stem}/exercises.py", self._file.earlier)
+
+
+def in_background(items: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """Iterate in another thread, so that Ctrl-C reaches this one whatever that one is doing.
+
+    >>> list(in_background(lambda: iter("ab")))
+    ['a', 'b']
+    """
+    results: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            for item in items():
+                results.put(("item", item))
+            results.put(("end", None))
+        except BaseException as error:
+            results.put(("error", error))
+
+    threading.Thread(target=work, daemon=True).start()
+    while True:
+        try:
+            # A wait without an end could not be interrupted on Windows.
+            kind, value = results.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        if kind == "error":
+            raise value
+        if kind == "end":
+            return
+        yield value
+
+
+def _with_values(verdict: Verdict, expectation: Expectation, answer: Answer) -> Checked:
+    case = expectation.cases.get(verdict.case)
+    if verdict.outcome == "passed" or case is None or not case.picture:
+        return Checked(verdict)
+    ours = next((r for r in answer.records if r.get("case") == verdict.case), {})
+    return Checked(verdict, expectation.records[verdict.case].get("value"), ours.get("value"))
+
+
+def _with_need(checked: Checked, need: str | None) -> Checked:
+    if need is None or checked.verdict.outcome == "not_attempted":
+        return checked
+    from autograder.judge.words import builds_on
+
+    verdict = checked.verdict
+    name = verdict.exercise.partition(".")[2]
+    message = builds_on(name, need, verdict.outcome, verdict.message)
+    return replace(checked, verdict=replace(verdict, message=message, diagnosis=None))
+
+
+def _without_line_numbers(message: str) -> str:
+    """A notebook's cells are put together for the check: lines of the whole mean nothing."""
+    return re.sub(r" \(line \d+\)", "", re.sub(r"\(line \d+: ", "(", message))

@@ -1,0 +1,250 @@
+"""What a notebook imports: `check`, `hint`, `solution` and `show`, each given a function itself.
+
+`check(saliency_map)` asks the same child process as the command and gives the same verdict.
+
+It writes nothing to standard error, since nbgrader gives no points to a cell that does. A check
+that does not pass raises `CheckFailed`, an AssertionError, as nbgrader's own tests do.
+"""
+
+from __future__ import annotations
+
+import ast
+import atexit
+import html
+import inspect
+import linecache
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from autograder.course.figures import show
+from autograder.course.reference import read_lesson, without_markers
+from autograder.course.student_file import definitions, join_cells
+from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
+from autograder.student.pictures import picture
+from autograder.student.progress import Progress, remember
+from autograder.student.working_copy import WorkingCopy, landed_stems
+from lessons.toolkit.errors import UserError, unknown
+
+__all__ = ["CheckFailed", "check", "hint", "show", "solution"]
+
+
+class CheckFailed(AssertionError):
+    """An exercise does not pass; the message is the sentence that says why."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback through our code."""
+        return [str(self)]
+
+
+_CHECKER: Checker | None = None
+
+
+def check(exercise: Callable[..., Any] | type) -> None:
+    """Check one exercise of this notebook.
+
+    Args:
+        exercise: the function or class as you have just defined it.
+
+    Raises:
+        CheckFailed: it does not pass, or is no exercise of the course; the message says why.
+    """
+    try:
+        checked = _checked(exercise)
+    except UserError as error:
+        raise CheckFailed(str(error)) from None
+    if checked.verdict.outcome != "passed":
+        _show_picture(checked)
+        raise CheckFailed(_words(checked))
+    _show_passed(checked)
+
+
+def hint(exercise: Callable[..., Any] | type) -> None:
+    """Print the next hint for an exercise: three, from a question to nearly the code.
+
+    Args:
+        exercise: the function or class of this notebook.
+
+    Raises:
+        CheckFailed: it is no exercise of the course.
+    """
+    from autograder.checks import lesson
+
+    stem = _known_stem(exercise)
+    hints = lesson(stem).exercise(exercise.__name__).hints
+    progress = Progress(WorkingCopy.find().state)
+    number = progress.next_hint(f"{stem}.{exercise.__name__}", len(hints))
+    _save(progress)
+    print(f"Hint {number + 1} of {len(hints)}: {hints[number]}")
+
+
+def solution(exercise: Callable[..., Any] | type, give_up: bool = False) -> None:
+    """Print the reference solution of an exercise that has passed.
+
+    Args:
+        exercise: the function or class of this notebook.
+        give_up: print it even though yours has not passed yet.
+
+    Raises:
+        CheckFailed: it has not passed yet, or is no exercise of the course.
+    """
+    stem, name = _known_stem(exercise), exercise.__name__
+    progress = Progress(WorkingCopy.find().state)
+    if not give_up and not progress.of(f"{stem}.{name}").get("ever_passed"):
+        raise CheckFailed(
+            f"{name} has not passed yet. hint({name}) helps; "
+            f"solution({name}, give_up=True) shows it anyway."
+        )
+    print(without_markers(read_lesson(stem).chunk(name)).rstrip("\n"))
+
+
+def _known_stem(exercise: Any) -> str:
+    try:
+        return _stem_of(exercise)
+    except UserError as error:
+        raise CheckFailed(str(error)) from None
+
+
+def _save(progress: Progress) -> None:
+    try:
+        progress.save()
+    except UserError as error:
+        print(f"Progress is not saved: {error.message}")
+
+
+def _checked(exercise: Any) -> Checked:
+    stem = _stem_of(exercise)
+    source = _source(stem, exercise)
+    copy = WorkingCopy.find()
+    file = LessonFile(stem, source, f"{stem}.ipynb", copy.earlier(source))
+    run = Check(_checker(), file, (exercise.__name__,))
+    try:
+        (checked,) = in_background(run.__iter__)
+    finally:
+        run.cancel()
+    _checker().prepare()
+    if Path.cwd().is_relative_to(copy.root):  # else it is a grader's folder, with no progress
+        remember(copy.state, [checked.verdict])
+    return checked
+
+
+def _checker() -> Checker:
+    global _CHECKER
+    if _CHECKER is None:
+        _CHECKER = Checker()
+        atexit.register(_CHECKER.close)
+    return _CHECKER
+
+
+def _stem_of(exercise: Any) -> str:
+    """The lesson that has an exercise of this name.
+
+    Where several have one, it is the lesson of which the notebook defines the most exercises.
+    """
+    name = getattr(exercise, "__name__", None)
+    if not isinstance(name, str):
+        raise UserError(
+            f"Give the function or class itself, not {type(exercise).__name__}.",
+            "Write check(saliency_map), without quotes and without calling it.",
+        )
+    stems = [stem for stem in landed_stems() if name in read_lesson(stem).exercises]
+    if not stems:
+        known = [name for stem in landed_stems() for name in read_lesson(stem).exercises]
+        raise unknown("exercise", name, known)
+    there = _namespace()
+    return max(stems, key=lambda stem: len(there.keys() & set(read_lesson(stem).exercises)))
+
+
+def _source(stem: str, exercise: Any) -> str:
+    """The lesson as a file: the cells that define its exercises, in the given code."""
+    own = re.fullmatch(r"lessons\.(l\d\d_\w+)\.exercises", getattr(exercise, "__module__", ""))
+    if own is not None and own[1] == stem:
+        copy = WorkingCopy.find()
+        return copy.source(stem, copy.exercises(stem))
+    there = {**_namespace(), exercise.__name__: exercise}
+    cells = {}
+    for name in read_lesson(stem).exercises:
+        if name in there and (text := _cell_of(name, there[name])):
+            cells[name] = definitions(text)
+    if exercise.__name__ not in cells:
+        raise UserError(
+            f"The source of {exercise.__name__} cannot be found.",
+            "Run the cell that defines it once more, then this one.",
+        )
+    return join_cells(cells, read_lesson(stem))
+
+
+def _namespace() -> dict[str, Any]:
+    return vars(sys.modules["__main__"])
+
+
+def _cell_of(name: str, thing: Any) -> str:
+    """The whole cell, or file, that defines a function or class; "" where it is not to be found.
+
+    `inspect` finds no class of a notebook, so a class is looked up by the code of its methods.
+    """
+    thing = inspect.unwrap(thing) if callable(thing) else thing
+    parts = [thing, *vars(thing).values()] if isinstance(thing, type) else [thing]
+    codes = [inspect.unwrap(part).__code__ for part in parts if inspect.isfunction(part)]
+    for code in codes:
+        text = "".join(linecache.getlines(code.co_filename))
+        if _defines(text, name):
+            return text
+    return next((cell for cell in reversed(_history()) if _defines(cell, name)), "")
+
+
+def _history() -> list[str]:
+    """The cells run so far, where this is IPython."""
+    cells = _namespace().get("In")
+    return [str(cell) for cell in cells] if isinstance(cells, list) else []
+
+
+def _defines(text: str, name: str) -> bool:
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return False
+    return any(getattr(node, "name", None) == name for node in body)
+
+
+def _words(checked: Checked) -> str:
+    verdict = checked.verdict
+    name = verdict.exercise.partition(".")[2]
+    lines = [verdict.message, verdict.detail, f"Stuck? hint({name}) asks a question first."]
+    return "\n".join(filter(None, lines))
+
+
+def _show_passed(checked: Checked) -> None:
+    verdict = checked.verdict
+    text = f"✓ {verdict.exercise} passes: {verdict.points:g} of {verdict.max_points:g} points."
+    _display({"text/plain": text, "text/html": f"<strong>{html.escape(text)}</strong>"})
+
+
+def _show_picture(checked: Checked) -> None:
+    if (data := picture(checked)) is not None:
+        _display({"text/plain": "yours, expected and their difference", "image/png": data})
+
+
+def _display(bundle: dict[str, Any]) -> None:
+    """Show something below the cell; outside a notebook, print its words."""
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(bundle["text/plain"])
+        return
+    if get_ipython() is None:
+        print(bundle["text/plain"])
+    else:
+        display(bundle, raw=True)
+
+
+def _start_early() -> None:
+    """In a notebook, have the first child ready by the time the first exercise is."""
+    if "ipykernel" in sys.modules and Path(sys.argv[0]).name.startswith("ipykernel"):
+        _checker()
+
+
+_start_early()

@@ -1,0 +1,117 @@
+"""Progress: a small file of the working copy. Losing it costs nothing but the ticks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from autograder.files import write_whole
+from lessons.toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.judge.verdict import Verdict
+
+
+class Standing(TypedDict, total=False):
+    """What is remembered of one exercise."""
+
+    outcome: str
+    points: float
+    max_points: float
+    ever_passed: bool
+    hints: int
+
+
+class Progress:
+    """What is remembered of every exercise, by its id.
+
+    Args:
+        folder: the working copy's state folder.
+
+    A missing or damaged file reads as no progress at all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "progress.json"
+        self.standings = _read(self.path)
+
+    def of(self, exercise_id: str) -> Standing:
+        """What is remembered of ``"l11_saliency.saliency_map"``; empty when nothing is."""
+        return self.standings.get(exercise_id, {})
+
+    def passes(self, exercise_id: str) -> bool:
+        """Whether the last check of an exercise passed."""
+        return self.of(exercise_id).get("outcome") == "passed"
+
+    def note(self, exercise_id: str, outcome: str, points: float, max_points: float) -> None:
+        """Remember one verdict; `save` writes it."""
+        standing: Standing = self.standings.setdefault(exercise_id, {})
+        standing["outcome"], standing["points"] = outcome, points
+        standing["max_points"] = max_points
+        if outcome == "passed":
+            standing["ever_passed"] = True
+
+    def forget_passing(self, exercise_id: str) -> None:
+        """An exercise has become a stub again; that it once passed is kept. `save` writes it."""
+        if exercise_id in self.standings:
+            self.standings[exercise_id].update({"outcome": "not_attempted", "points": 0.0})
+
+    def next_hint(self, exercise_id: str, count: int) -> int:
+        """Index of the hint to show now: the next one, or the last again; `save` remembers it."""
+        standing: Standing = self.standings.setdefault(exercise_id, {})
+        shown = standing.get("hints", 0)
+        standing["hints"] = min(shown + 1, count)
+        return min(shown, count - 1)
+
+    def save(self) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        table = {"version": 1, "exercises": dict(sorted(self.standings.items()))}
+        write_whole(self.path, (json.dumps(table, indent=1) + "\n").encode())
+
+
+def remember(folder: Path, verdicts: Iterable[Verdict]) -> str:
+    """Note verdicts in the progress file of a state folder.
+
+    Returns:
+        "", or a sentence that says why nothing could be saved: a verdict stands without it.
+    """
+    progress = Progress(folder)
+    for verdict in verdicts:
+        progress.note(verdict.exercise, verdict.outcome, verdict.points, verdict.max_points)
+    try:
+        progress.save()
+    except UserError as error:
+        return f"Progress is not saved: {error.message}"
+    return ""
+
+
+def _read(path: Path) -> dict[str, Standing]:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    entries = table.get("exercises") if isinstance(table, dict) else None
+    if not isinstance(entries, dict):
+        return {}
+    return {name: _checked(entry) for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+def _checked(entry: dict[str, Any]) -> Standing:
+    """The known fields of an entry that hold what they should."""
+    found: Standing = {}
+    if isinstance(entry.get("outcome"), str):
+        found["outcome"] = entry["outcome"]
+    if isinstance(entry.get("points"), int | float):
+        found["points"] = entry["points"]
+    if isinstance(entry.get("max_points"), int | float):
+        found["max_points"] = entry["max_points"]
+    if type(entry.get("hints")) is int:
+        found["hints"] = max(0, entry["hints"])
+    found["ever_passed"] = entry.get("ever_passed") is True
+    return found

@@ -1,0 +1,173 @@
+"""The working copy: where a student's lessons lie, and how people name them. No torch in here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.course.reference import ROOT, earlier_sources, read_lesson, solution_stems
+from autograder.course.student_file import BadSubmission, read_source, solution_cells
+from lessons.toolkit.errors import UserError, unknown
+
+STATE = ".convlens"
+
+
+def landed_stems() -> list[str]:
+    """Stems of the lessons that can be checked, in order."""
+    checks = {path.stem for path in (ROOT / "autograder" / "checks").glob("l[0-9][0-9]_*.py")}
+    return [stem for stem in solution_stems() if stem in checks]
+
+
+def find_lesson(given: str) -> str:
+    """The stem of a lesson named by number, stem or topic.
+
+    Raises:
+        UserError: there is none of that name; the nearest names are told.
+
+    >>> find_lesson("11"), find_lesson("saliency"), find_lesson("L11_Saliency")
+    ('l11_saliency', 'l11_saliency', 'l11_saliency')
+    """
+    wanted = given.strip().lower().replace("-", "_")
+    number = re.fullmatch(r"l?(\d{1,2})", wanted)
+    for stem in landed_stems():
+        if wanted in (stem, topic(stem)) or (number and int(number[1]) == int(stem[1:3])):
+            return stem
+    raise unknown("lesson", given, [topic(stem) for stem in landed_stems()])
+
+
+def find_target(given: str) -> tuple[str, str | None]:
+    """Stem and exercise of ``LESSON`` or ``LESSON.EXERCISE``; the exercise is None for a lesson.
+
+    Raises:
+        UserError: one of the two does not exist; the nearest names are told.
+
+    >>> find_target("saliency.smooth_grad")
+    ('l11_saliency', 'smooth_grad')
+    """
+    lesson, dot, exercise = given.partition(".")
+    stem = find_lesson(lesson)
+    if not dot:
+        return stem, None
+    known = read_lesson(stem).exercises
+    if exercise not in known:
+        raise unknown(f"exercise in {stem}", exercise, known)
+    return stem, exercise
+
+
+def topic(stem: str) -> str:
+    """The short name of a lesson: ``saliency`` of ``l11_saliency``."""
+    return stem[4:]
+
+
+def title(stem: str) -> str:
+    """The lesson's title, from its story where there is one."""
+    story = ROOT / "lessons" / stem / "lesson.md"
+    if story.is_file():
+        head = story.read_text(encoding="utf-8")[:2000]
+        if match := re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", head, re.MULTILINE):
+            return match[1]
+    return topic(stem).replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class WorkingCopy:
+    """A folder with `lessons/lNN_topic/` in it that a student works in."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> WorkingCopy:
+        """The nearest one at or above the current folder, else the course's own."""
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if any((folder / "lessons").glob("l[0-9][0-9]_*")):
+                return cls(folder)
+        return cls(ROOT)
+
+    @property
+    def state(self) -> Path:
+        """The folder for progress, backups and pictures."""
+        return self.root / STATE
+
+    def exercises(self, stem: str) -> Path:
+        """The Python file a student completes."""
+        return self.root / "lessons" / stem / "exercises.py"
+
+    def notebook(self, stem: str) -> Path:
+        """The notebook a student may complete instead."""
+        return self.root / "lessons" / stem / "lesson.ipynb"
+
+    def shown(self, path: Path) -> str:
+        """A path as a person at the keyboard would write it."""
+        try:
+            return os.path.relpath(path) if path.is_relative_to(self.root) else str(path)
+        except ValueError:  # another drive on Windows
+            return str(path)
+
+    def chosen(self, stem: str) -> Path:
+        """The file that counts: `exercises.py`, unless only the notebook has been worked on."""
+        exercises, notebook = self.exercises(stem), self.notebook(stem)
+        if not notebook.is_file() or _attempted_file(exercises):
+            return exercises
+        return notebook if _attempted_cells(notebook, stem) else exercises
+
+    def source(self, stem: str, path: Path | None = None) -> str:
+        """The Python text of a lesson.
+
+        Raises:
+            UserError: the file is missing, or cannot be taken as the lesson's.
+        """
+        path = path or self.chosen(stem)
+        if not path.exists():
+            next_step = "Check the path."
+            if path == self.exercises(stem):
+                next_step = f"`convlens reset {topic(stem)}` writes it."
+            raise UserError(f"There is no file {self.shown(path)}.", next_step)
+        return read_source(path, stem)
+
+    def earlier(self, source: str) -> dict[str, str]:
+        """The student's files of the lessons that a file imports, and of those that they import.
+
+        A lesson whose file cannot be read is left out: importing it then fails in their own lines.
+        """
+
+        def text_of(stem: str) -> str | None:
+            with contextlib.suppress(UserError):
+                return self.source(stem) if stem in solution_stems() else None
+            return None
+
+        return earlier_sources(source, text_of)
+
+
+def is_stub(text: str, stem: str, exercise: str) -> bool:
+    """Whether the text of an exercise still raises the error its stub raises."""
+    return f'raise NotImplementedError("{stem}.{exercise}: not written yet")' in text
+
+
+def attempted(text: str, stem: str) -> list[str]:
+    """Exercises of a lesson that a file defines and that no longer hold their stub's line."""
+    return [
+        name
+        for name in read_lesson(stem).exercises
+        if re.search(rf"^(?:def|class) {name}\b", text, re.MULTILINE)
+        and not is_stub(text, stem, name)
+    ]
+
+
+def _attempted_file(path: Path) -> bool:
+    stem = path.parent.name
+    try:
+        return bool(attempted(read_source(path, stem), stem))
+    except BadSubmission:
+        return False
+
+
+def _attempted_cells(path: Path, stem: str) -> bool:
+    try:
+        cells = solution_cells(path.read_bytes(), stem)
+    except (BadSubmission, OSError):
+        return False
+    return any(text.strip() and not is_stub(text, stem, name) for name, text in cells.items())

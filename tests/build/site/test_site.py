@@ -1,0 +1,161 @@
+"""The built site: complete, strict, light, and sealed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from workshop import STEM, Workshop
+
+from autograder.build.products import landed
+from autograder.build.site.look import BUDGET, loads, look_over, weight
+from autograder.build.site.make import accessible, check_site
+from lessons.toolkit.errors import UserError
+
+
+@pytest.fixture(scope="session")
+def built(sample: Workshop) -> Path:
+    """The site of the sample lesson."""
+    sample.ask("str(site.build_site('public'))")
+    return sample.root / "public"
+
+
+@pytest.fixture(scope="session")
+def page(built: Path) -> str:
+    return (built / "lessons" / STEM / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_courses_own_site_builds_strictly_and_has_no_fault():
+    assert check_site() == []
+
+
+def test_every_landed_lesson_is_reached_from_home_and_index(built: Path):
+    for page, link in (("index.html", f"lessons/{STEM}/"), ("lessons/index.html", f"{STEM}/")):
+        assert f'href="{link}"' in (built / page).read_text()
+    assert STEM not in landed()
+
+
+def test_the_page_holds_stub_then_solution_hints_and_check(page: str):
+    box = page[page.index('id="exercise-twice"') : page.index('id="exercise-Counter"')]
+    box = box[box.index("Stub</label>") :]
+    order = ["Stub</label>", "Solution</label>", "NotImplementedError", "doubled_by_adding"]
+    order += ["Hint 1</summary>", "Hint 3</summary>", "Check it:", "convlens<"]
+    places = [box.index(part) for part in order]
+    assert places == sorted(places)
+    assert "<details open" not in box and "BEGIN SOLUTION" not in box
+    assert box.index("Show the solution</summary>") < box.index("doubled_by_adding")
+
+
+def test_cells_show_what_they_print(page: str):
+    assert "Output</span>" in page
+    output = page[page.index("Output</span>") :]
+    assert "width 3\ntensor([2., 2.])" in re.sub(r"<[^>]*>", "", output)[:200]
+
+
+def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built: Path):
+    images = re.findall(r"<img [^>]*>", page)
+    assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == ["bars.svg", "noise.webp"]
+    assert 'alt="Two bars: the left one is twice as tall as the right one"' in images[0]
+    for image in images:
+        width, height = (
+            int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height")
+        )
+        assert 100 < height <= width < 900
+    assert "loading" not in images[0] and 'loading="lazy"' in images[1]
+    assert (built / "lessons" / STEM / "noise.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def test_only_what_changed_is_drawn_again(workshop: Workshop):
+    def drawn() -> list[int]:
+        workshop.ask("len(site.pages(site.lessons()))")
+        kept = workshop.root / ".cache" / "site" / STEM
+        return [(kept / f"{kind}.json").stat().st_mtime_ns for kind in ("figures", "cells")]
+
+    figures, cells = drawn()
+    workshop.edit(workshop.lesson / "lesson.md", "Which of them", "Which one of them")
+    assert drawn() == [figures, cells]
+    workshop.edit(workshop.lesson / "lesson.md", "torch.ones(2)", "torch.ones(1)")
+    assert drawn()[0] == figures and drawn()[1] > cells
+    workshop.edit(workshop.root / "solutions" / "l89_given.py", "x * 0.5", "x / 2")
+    assert min(drawn()) > cells
+
+
+def test_home_shows_a_figure_of_a_lesson(built: Path):
+    home = (built / "index.html").read_text()
+    assert re.search(rf'<figure>\s*<img [^>]*src="lessons/{STEM}/bars.svg" width="\d+"', home)
+    assert "<figcaption>" in home and "figure:" not in home
+
+
+def test_home_cannot_ask_for_a_figure_that_no_lesson_shows(workshop: Workshop):
+    workshop.edit(workshop.home, f"figure:{STEM}.bars", f"figure:{STEM}.stars")
+    (line,) = workshop.ask("site.check_site()")
+    assert f"the figure {STEM}.stars, which no landed lesson shows" in line
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("lesson.md", "twice(torch.ones(2))", "WIDTH / 0", "cell 1 fails: line 2: ZeroDivision"),
+        ("figures.py", "course.l90_sample.twice(picture[0])", "nothing", "figure noise: NameError"),
+        ("lesson.md", "figure:noise", "figure:nose", "no function called nose"),
+        ("lesson.md", "## Readings", "[gone](gone.md)", "gone.md"),
+        ("lesson.md", "## Readings", "[gone](#gone)", "gone"),
+    ],
+)
+def test_a_mistake_in_a_lesson_stops_the_build(
+    workshop: Workshop, file: str, old: str, new: str, says: str
+):
+    workshop.edit(workshop.lesson / file, old, new)
+    (line,) = workshop.ask("site.check_site()")
+    assert says in line
+
+
+def test_nothing_is_wrong_with_the_sample(built: Path):
+    assert look_over(built) == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        (
+            '<script src="https://cdn.example/a.js"></script>',
+            "would ask another host for https://cdn",
+        ),
+        ('<link rel="stylesheet" href="//fonts.example/a.css">', "another host for http://fonts"),
+        ('<p style="background: url(https://example.org/a.png)">', "another host"),
+        ('<link rel="stylesheet" href="away.css">', "another host for https://example.org/f.woff2"),
+        ('<img src="bars.svg" width="1" height="1">', "no alt text"),
+        ('<img src="bars.svg" alt="Two bars">', "no width and height"),
+        ('<img src="lost.svg" alt="Two bars" width="1" height="1">', "lost.svg is not there"),
+        ('<script src="large.js"></script>', "over the budget"),
+    ],
+)
+def test_a_fault_of_a_page_is_seen(tmp_path: Path, extra: str, says: str):
+    (tmp_path / "bars.svg").write_text("<svg/>")
+    (tmp_path / "away.css").write_text("@font-face{src:url(https://example.org/f.woff2)}")
+    noise = "".join(chr(32 + (n * n * 7919 + n // 3) % 9000) for n in range(BUDGET))
+    (tmp_path / "large.js").write_text(noise)
+    (tmp_path / "index.html").write_text(f"<html><body>{extra}</body></html>")
+    (line,) = look_over(tmp_path)
+    assert says in line
+
+
+def test_a_link_that_is_clicked_is_no_request(tmp_path: Path):
+    (tmp_path / "index.html").write_text('<a href="https://arxiv.org/abs/1312.6034">paper</a>')
+    assert look_over(tmp_path) == []
+
+
+def test_weight_counts_what_the_page_loads(built: Path):
+    page = built / "lessons" / STEM / "index.html"
+    local, away = loads(page, built)
+    names = {path.name for path in local}
+    assert {"convlens.css", "pages.js", "bars.svg", "noise.webp"} <= names
+    assert not any("katex" in name for name in names) and away == []
+    assert (built / "lessons" / STEM / "noise.webp").stat().st_size < weight(page, built) < BUDGET
+
+
+def test_a_new_material_does_not_pass_unseen():
+    with pytest.raises(UserError, match="no longer holds"):
+        accessible("<html></html>")

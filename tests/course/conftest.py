@@ -1,0 +1,3 @@
+from working_copy import source
+
+__all__ = ["source"]

@@ -1,0 +1,101 @@
+"""Tables: clean numbers, no formulas, nothing that cannot be written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from autograder.grading.report.plain_text import plain_line, without_data
+from autograder.grading.report.results import ExerciseResult, StudentResult
+from autograder.grading.report.tables import defused, grades_csv, results, usage_csv
+
+RECORD = {"seed_hash": "00", "isolation": "none"}
+
+
+def row(student: str = "ada", points: float | None = 2.5, **more: str) -> StudentResult:
+    outcome = "ungraded" if points is None else "failed"
+    picture = {"case": "one image", "yours": "data:image/png;base64,AA=="}
+    exercises = (
+        ExerciseResult("l11_saliency.saliency_map", outcome, points, 4.0, picture=picture),
+        ExerciseResult("l11_saliency.saliency_box", "passed", 3.0, 3.0),
+    )
+    return StudentResult(student, f"{student}.py", "graded", exercises, **more)
+
+
+def cells(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_grades_have_one_row_a_student_and_one_column_an_exercise():
+    head, line = cells(grades_csv([row()]))
+    assert head[:4] == ["student", "score", "max_score", "status"]
+    assert head[4:] == ["l11_saliency.saliency_map", "l11_saliency.saliency_box"]
+    assert line == ["ada", "5.5", "7", "graded", "2.5", "3"]
+
+
+def test_an_ungraded_exercise_is_an_empty_cell_and_never_a_zero():
+    assert cells(grades_csv([row(points=None)]))[1][4] == ""
+    told = results([row(points=None)], RECORD)["students"][0]["exercises"][0]
+    assert told["points"] is None and told["outcome"] == "ungraded"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\n=1"])
+def test_no_cell_starts_a_formula(name: str):
+    assert cells(grades_csv([row(student=name)]))[1][0].startswith("'")
+
+
+def test_an_ordinary_name_is_left_alone():
+    assert defused("안젤라 kim") == "안젤라 kim"
+    assert defused(-1.5) == -1.5
+
+
+def test_names_with_separators_stay_one_cell():
+    assert cells(grades_csv([row(student='a,"b"\nc')]))[1][0] == 'a,"b" c'
+
+
+def test_an_empty_class_has_tables():
+    assert cells(grades_csv([])) == [["student", "score", "max_score", "status"]]
+    assert cells(usage_csv([]))[0][0] == "student"
+
+
+def test_results_hold_no_picture_and_are_json_with_every_field():
+    told = json.loads(json.dumps(results([row()], RECORD)))
+    assert told["schema"] == 1 and told["run"] == RECORD
+    assert set(told["students"][0]["exercises"][0]) == {
+        "id", "outcome", "points", "max_points", "diagnosis", "message", "case",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[31m", "\u202eevil", "\ud800", "a\nb\r\nc\x85d\u2028e", "\x00", "\u200b", "\ue000"],
+)
+def test_plain_lines_are_printable_one_line_and_utf8(text: str):
+    plain = plain_line(f"x{text}y")
+    assert plain.isprintable() and plain.encode() and len(plain.splitlines()) == 1
+    assert plain[0] == "x" and plain[-1] == "y"
+
+
+def test_plain_lines_are_capped():
+    assert len(plain_line("A" * 10**7)) == 1000
+    assert len(plain_line("\x00" * 10**6)) == 1000
+
+
+def test_other_alphabets_stay_as_they_are():
+    text = "안젤라 كريم Ωμέγα 👩 naïve “x” → y"
+    assert plain_line(text) == text
+
+
+@pytest.mark.parametrize("data", ["0.33737", "-1.5e-05", "1234567", "3e10", ".12345", "1e-3"])
+def test_numbers_of_tensors_do_not_pass(data: str):
+    assert without_data(f"raised ValueError: tensor([{data}, 1])") == (
+        "raised ValueError: tensor([…, 1])"
+    )
+
+
+def test_shapes_shares_and_ranges_pass():
+    text = "shape (2, 3, 224, 224), 37 % of [0, 0.5] after 10 s (line 1203: `x`)"
+    assert without_data(text) == text

@@ -1,0 +1,170 @@
+"""Known scores, the same verdict by every road, and runs that are killed and taken up again."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from synthetic import expectation_of, hand_in, make_class
+
+from autograder.checks import lesson, stems
+from autograder.checks.compare import close
+from autograder.course.reference import ROOT, earlier_sources, read_lesson
+from autograder.grading.run.class_run import LIMITS, Request, grade, open_room
+from autograder.grading.run.engine import read_answer
+from autograder.grading.sandbox.probe import choose
+from autograder.judge.expected import mutant_source, run_trusted
+from autograder.judge.verdict import Answer, judge
+from autograder.protocol.wire import encode
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
+
+SEED = 299_792_458
+STEM = "l11_saliency"
+
+
+def test_every_score_is_the_known_one(tmp_path: Path) -> None:
+    students = make_class(list(stems()), 24, SEED, at_most=3)
+    inbox = hand_in(students, tmp_path / "in")
+    run = grade(Request(inbox, tmp_path / "out", stems(), SEED))
+    assert {row.student: row.score for row in run.rows} == {s.id: s.score for s in students}
+    assert len({s.score for s in students}) > 8
+
+
+@pytest.mark.parametrize("stem", stems())
+def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
+    """References, stubs and all mutants: one verdict and one diagnosis, whoever ran them."""
+    source = read_lesson(stem)
+    differing = []
+    with open_room(choose(), LIMITS, [stem]) as zygote:
+        for exercise in lesson(stem).exercises:
+            expectation = expectation_of(stem, exercise.name, SEED)
+            files = {"right": source.bare(), "stub": source.stubs()}
+            for mutant in expectation.mutants:
+                files[mutant.id] = mutant_source(source, exercise.name, mutant)
+            for name, text in files.items():
+                earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
+                job = expectation.job(text, f"{stem}.py", earlier)
+                boxed = read_answer(
+                    zygote.run(encode(job), exercise.deadline), len(expectation.cases)
+                )
+                trusted = Answer("ok", tuple(run_trusted(job)))
+                # A verdict is a function of the records: only where they differ need it be asked.
+                if not _same_records(boxed, trusted):
+                    verdicts = judge(expectation, boxed), judge(expectation, trusted)
+                    if verdicts[0] != verdicts[1]:
+                        differing.append((exercise.name, name, *verdicts))
+    assert differing == []
+
+
+def _same_records(one: Answer, other: Answer) -> bool:
+    """Whether two answers are the same to the last bit, but for how long they took."""
+    plain = [[{**record, "seconds": 0} for record in answer.records] for answer in (one, other)]
+    return one.status == other.status and close(plain[0], plain[1], 0.0, 0.0)
+
+
+def test_references_stay_below_a_tenth_of_every_limit() -> None:
+    for stem in stems():
+        with open_room(choose(), LIMITS, [stem]) as zygote:
+            idle = zygote.run(b"", 30).peak_rss
+            for exercise in lesson(stem).exercises:
+                text = read_lesson(stem).bare()
+                earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
+                job = expectation_of(stem, exercise.name, SEED).job(text, f"{stem}.py", earlier)
+                result = zygote.run(encode(job), exercise.deadline)
+                assert result.status == "ok"
+                assert result.cpu_seconds < exercise.deadline / 10, exercise.name
+                assert result.cpu_seconds < LIMITS.cpu_seconds / 10, exercise.name
+                assert result.peak_rss - idle < LIMITS.memory_bytes / 10, exercise.name
+                assert len(result.frames) < LIMITS.output_bytes / 10, exercise.name
+
+
+def _command(inbox: Path, out: Path, seed_file: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "autograder.cli.main", "grade", str(inbox), "--out", str(out)),
+        *("--seed-file", str(seed_file), "--lesson", STEM, "--workers", "2"),
+    ]
+
+
+def report(out: Path) -> dict[str, bytes]:
+    """Everything of an output folder that must not depend on how the run went."""
+    varies = {"journal.jsonl", "usage.csv", ".lock", "run.log"}
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name not in varies
+    }
+
+
+def _lines(out: Path) -> int:
+    journal = out / "journal.jsonl"
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+def test_a_run_killed_again_and_again_ends_as_if_it_never_was(tmp_path: Path) -> None:
+    inbox = hand_in(make_class([STEM], 24, SEED, at_most=3), tmp_path / "in")
+    seed_file = tmp_path / "seed"
+    seed_file.write_text(str(SEED))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(_command(inbox, whole, seed_file), cwd=ROOT, capture_output=True, check=False)
+    draw = random.Random(7)
+    kept = [0]
+    for _ in range(3):
+        process = subprocess.Popen(
+            _command(inbox, broken, seed_file),
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wanted = kept[-1] + draw.randint(4, 20)
+        while _lines(broken) < wanted and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kept.append(_lines(broken))
+    assert kept == sorted(kept) and kept[1] > 0  # nothing written is ever lost
+    assert kept[-1] < 24 * len(lesson(STEM).exercises)  # and the last kill came in time
+    subprocess.run(_command(inbox, broken, seed_file), cwd=ROOT, capture_output=True, check=False)
+    assert report(broken) == report(whole)
+    lines = (broken / "journal.jsonl").read_text().splitlines()
+    keys = [line.split('"')[1] for line in lines]
+    assert len(keys) == len(set(keys))  # nothing was graded twice
+
+
+def test_a_second_grader_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    from autograder.grading.run.journal import locked
+
+    inbox = hand_in(make_class([STEM], 1, SEED), tmp_path / "in")
+    out = tmp_path / "out"
+    out.mkdir()
+    seed_file = tmp_path / "seed"
+    seed_file.write_text(str(SEED))
+    with locked(out):
+        refused = subprocess.run(
+            _command(inbox, out, seed_file), cwd=ROOT, capture_output=True, text=True
+        )
+    assert refused.returncode == 2
+    assert "Another grader" in refused.stderr + refused.stdout
+    assert not (out / "results.json").exists()
+
+
+def test_unchanged_submissions_are_not_graded_again(tmp_path: Path) -> None:
+    inbox = hand_in(make_class([STEM], 4, SEED), tmp_path / "in")
+    out = tmp_path / "out"
+    seen = []
+    grade(Request(inbox, out, [STEM], SEED), lambda p: seen.append((p.remembered, p.total)))
+    shutil.copytree(inbox / "student-000", inbox / "student-999")
+    seen.clear()
+    grade(Request(inbox, out, [STEM], SEED), lambda p: seen.append((p.remembered, p.total)))
+    assert seen == [(16, 16)]
+    changed = inbox / "student-000" / STEM / "exercises.py"
+    changed.write_text(changed.read_text() + "\n# one more line\n")
+    seen.clear()
+    grade(Request(inbox, out, [STEM], SEED), lambda p: seen.append((p.remembered, p.total)))
+    assert seen[0] == (16, 20)

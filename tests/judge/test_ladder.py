@@ -1,0 +1,158 @@
+"""Each rung of the ladder fails for its own reason, and its sentence names the call."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autograder.checks import lesson
+from autograder.checks.compare import close, worst
+from autograder.course.reference import read_lesson
+from autograder.judge.expected import Expectation, run_trusted
+from autograder.judge.verdict import Answer, Verdict, judge, well_formed
+from autograder.protocol.wire import Foreign
+
+STEM = "l11_saliency"
+EXPECTATION = Expectation(STEM, lesson(STEM).exercise("saliency_map"))
+HEAD = "import torch\nfrom torch import *\n"
+
+
+def _verdict(source: str, status: str = "ok") -> Verdict:
+    records = run_trusted(EXPECTATION.job(source, "exercises.py"))
+    return judge(EXPECTATION, Answer(status, tuple(records)))
+
+
+def _body(lines: str) -> Verdict:
+    indented = "\n".join("    " + line for line in lines.splitlines())
+    return _verdict(f"{HEAD}\ndef saliency_map(model, images, target):\n{indented}\n")
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome", "words"),
+    [
+        (
+            "raise NotImplementedError('l11_saliency.saliency_map: not written yet')",
+            "not_attempted",
+            "is not written yet",
+        ),
+        ("raise NotImplementedError()", "not_attempted", "is not written yet"),
+        (
+            "raise NotImplementedError('l11_saliency.smooth_grad: not written yet')",
+            "not_attempted",
+            "calls `smooth_grad`, which is not written yet",
+        ),
+        ("return undefined", "error", "raised NameError: name 'undefined' is not defined (line 5"),
+        ("import sys; sys.exit()", "error", "ended the program with SystemExit"),
+        ("return saliency_map(model, images, target)", "error", "raised RecursionError"),
+        ("pass", "failed", "returned None"),
+        ("print(images)", "failed", "printed its result"),
+        ("return [1]", "failed", "a list of 1, not a tensor"),
+        ("return images.amax(1).detach().numpy()", "failed", "numpy.ndarray"),
+        ("return images", "failed", "shape (2, 3, 16, 24), not (2, 16, 24)"),
+        ("return images[:, 0].double()", "failed", "dtype float64, not float32"),
+        ("return images[:, 0] * torch.nan", "failed", "NaN or infinity"),
+        ("return -images[:, 0].abs()", "failed", "below 0"),
+        ("return images[:, 0].abs()", "failed", "wrong values"),
+        ("return torch.empty(0).to_sparse()", "failed", "torch.Tensor"),
+    ],
+)
+def test_rungs(lines: str, outcome: str, words: str) -> None:
+    verdict = _body(lines)
+    assert verdict.outcome == outcome and verdict.points == 0
+    assert words in verdict.message
+    assert "saliency_map" in verdict.message
+
+
+def test_a_file_that_does_not_load_says_where() -> None:
+    verdict = _verdict("def saliency_map(:\n    pass\n")
+    assert verdict.outcome == "error"
+    assert "SyntaxError" in verdict.message and "line 1" in verdict.message
+
+
+def test_a_missing_function_is_not_attempted() -> None:
+    verdict = _verdict("x = 1\n")
+    assert verdict.outcome == "not_attempted" and "There is no `saliency_map`" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "words"),
+    [
+        ("timeout", "timeout", "was stopped after 10 s"),
+        ("died", "error", "ended its process"),
+        ("memory", "error", "more memory"),
+        ("output", "error", "more data"),
+    ],
+)
+def test_an_answer_cut_short_scores_nothing(status: str, outcome: str, words: str) -> None:
+    verdict = _verdict(read_lesson(STEM).bare(), status)
+    assert (verdict.outcome, verdict.points) == (outcome, 0.0) and words in verdict.message
+
+
+def test_a_side_effect_keeps_most_of_the_points() -> None:
+    source = read_lesson(STEM).appended(
+        "saliency_map",
+        "_f = saliency_map\ndef saliency_map(model, images, target):\n"
+        "    torch.manual_seed(0)\n    return _f(model, images, target)\n",
+    )
+    verdict = _verdict(source)
+    assert verdict.outcome == "failed" and verdict.diagnosis == "global_rng"
+    assert 0.5 * verdict.max_points < verdict.points < verdict.max_points
+
+
+def test_partial_credit_needs_the_plain_case() -> None:
+    only_one = "saliency_map_one"
+    text = read_lesson(STEM).appended(
+        "saliency_map",
+        f"{only_one} = saliency_map\ndef saliency_map(model, images, target):\n"
+        "    result = saliency_map_one(model, images, target)\n"
+        "    return result if CONDITION else torch.zeros_like(result)\n",
+    )
+    keeps_plain = _verdict(text.replace("CONDITION", "len(images) == 2"))
+    loses_plain = _verdict(text.replace("CONDITION", "len(images) != 2"))
+    assert 0 < keeps_plain.points < keeps_plain.max_points
+    assert loses_plain.passed_cases > 0 and loses_plain.points == 0
+
+
+def test_messages_hold_no_expected_value() -> None:
+    verdict = _body("return images[:, 0].abs()")
+    largest = EXPECTATION.records["two images"]["value"].max().item()
+    assert "expected" in verdict.detail
+    assert f"{largest:.6g}"[:5] not in verdict.message
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"status": 7, "effects": 3, "printed": [], "error": "x", "note": {}},
+        {"status": "returned", "value": {"a": Foreign("x")}, "again": 3, "effects": ["evil", 4]},
+        {"status": "raised", "error": {"type": 3, "message": None, "lines": [[1], 2, "x"]}},
+        {"status": "returned", "value": torch.zeros(2, 16, 24), "plain": "lies"},
+    ],
+)
+def test_a_forged_record_is_only_a_wrong_answer(record: dict[str, object]) -> None:
+    forged = [{"loaded": True, "has": True}]
+    forged += [{**record, "case": name} for name in EXPECTATION.cases]
+    verdict = judge(EXPECTATION, Answer("ok", tuple(forged)))
+    assert verdict.outcome in ("failed", "error") and verdict.points == 0
+    assert well_formed(record)["status"] in ("returned", "raised", "unsendable")
+
+
+def test_close_is_relative_to_the_largest_entry() -> None:
+    expected = torch.tensor([1e6, 1e-3])
+    assert close(expected, expected + torch.tensor([1.0, 1.0]), 1e-4, 1e-5)
+    assert not close(expected, expected + torch.tensor([1e3, 0.0]), 1e-4, 1e-5)
+    assert close(torch.tensor([float("nan")]), torch.tensor([float("nan")]), 0, 0)
+    assert not close(torch.tensor([float("inf")]), torch.tensor([1.0]), 1.0, 1.0)
+    assert not close(torch.ones(2), torch.ones(2, dtype=torch.float64), 1, 1)
+    assert not close(torch.ones(2), torch.ones(2, 1), 1, 1)
+
+
+def test_the_worst_difference_is_found() -> None:
+    expected = torch.zeros(2, 3)
+    actual = expected.clone()
+    actual[1, 2] = 5.0
+    found = worst(expected, actual, 1e-4, 1e-5)
+    assert found is not None
+    assert (found.place, found.actual, found.expected) == ((1, 2), 5.0, 0.0)
+    assert found.share == pytest.approx(1 / 6)

@@ -1,0 +1,50 @@
+"""The cases of lesson 14 are what they say: known on paper, and never silent by accident."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autograder.checks.l14_grad_cam import COUNTERFACTUAL, GRAD_CAM, GUIDED
+from autograder.judge.expected import Expectation
+from autograder.protocol.wire import ModelSpec
+from autograder.worker.networks import build
+from solutions.l14_grad_cam import counterfactual, grad_cam, guided_grad_cam
+
+
+def test_one_lit_patch_is_known_on_paper():
+    model = build(ModelSpec("patches", seed=7, dtype="float64"))
+    colour = torch.tensor([0.2, 0.5, 1.0], dtype=torch.float64)
+    images = torch.zeros(1, 3, 12, 16, dtype=torch.float64)
+    images[0, :, 4:8, 8:12] = colour[:, None, None]
+    # 3x4 patches; the one in row 1, column 2 gives its colour, weighed as the last layer does.
+    expected = torch.zeros(1, 3, 4, dtype=torch.float64)
+    expected[0, 1, 2] = (model.classifier.weight[0].detach() * colour).sum() / 12
+    assert expected.max() > 0
+
+    everything_for, everything_against = torch.tensor([0]), torch.tensor([1])
+    torch.testing.assert_close(grad_cam(model, "relu", images, everything_for), expected)
+    torch.testing.assert_close(counterfactual(model, "relu", images, everything_against), expected)
+    assert not grad_cam(model, "relu", images, everything_against).any()
+    assert not counterfactual(model, "relu", images, everything_for).any()
+
+
+def test_an_enlarged_impulse_keeps_its_centre():
+    model = build(ModelSpec("patches", seed=7, dtype="float64"))
+    images = torch.zeros(1, 3, 20, 28, dtype=torch.float64)
+    images[0, :, 4:8, 16:20] = 1
+    ones = torch.ones_like(images)
+    tent = guided_grad_cam(model, "relu", images, torch.tensor([0]), guided=ones)[0, 0]
+    rows, columns = torch.meshgrid(torch.arange(20.0), torch.arange(28.0), indexing="ij")
+    assert float((tent * rows).sum() / tent.sum()) == pytest.approx(5.5)
+    assert float((tent * columns).sum() / tent.sum()) == pytest.approx(17.5)
+
+
+@pytest.mark.parametrize("exercise", [GRAD_CAM, COUNTERFACTUAL, GUIDED], ids=lambda e: e.name)
+@pytest.mark.parametrize("seed", range(4))
+def test_no_case_is_silent(exercise, seed):
+    # A case whose right answer is all zero would let most wrong code pass.
+    expectation = Expectation("l14_grad_cam", exercise, seed)
+    values = {name: r["value"] for name, r in expectation.records.items() if "value" in r}
+    assert len(values) >= 8
+    assert [name for name, value in values.items() if not value.any()] == []
