@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.course.catalogue import landed_stems
 from autograder.student.pytest import LessonItems
-from autograder.student.working_copy import landed_stems
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.File | None:

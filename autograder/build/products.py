@@ -24,14 +24,14 @@ from autograder.build.stubs import (
     is_untouched,
     version,
 )
+from autograder.course.catalogue import landed_stems
 from autograder.course.reference import (
     ROOT,
     SourceError,
     earlier_stems,
     read_lesson,
-    solution_stems,
 )
-from autograder.course.story import figure_names, read_story, story_path, story_problems
+from autograder.course.story import figure_names, read_story, story_problems
 from autograder.files import write_whole
 from lessons.toolkit.errors import UserError, unknown
 
@@ -54,12 +54,6 @@ class Product:
     def name(self) -> str:
         """The path as people write it."""
         return self.path.relative_to(ROOT).as_posix()
-
-
-def landed() -> list[str]:
-    """Stems of the lessons that have a solution, checks and a story, in order."""
-    checked = checks.stems()
-    return [s for s in solution_stems() if s in checked and story_path(s).exists()]
 
 
 def run(stems: Iterable[str] | None = None, check: bool = False) -> list[str]:
@@ -100,12 +94,12 @@ def lesson_problems(stem: str) -> list[str]:
     found += [f"{n} has a check and no solution" for n in names if n not in source.exercises]
     if found:
         return found
-    return story_problems(read_story(stem), source.exercises, figure_names(stem), landed())
+    return story_problems(read_story(stem), source.exercises, figure_names(stem), landed_stems())
 
 
 def products(stems: Iterable[str]) -> Iterator[Product]:
     """The generated files of these lessons, and of those that they need and that come later."""
-    there = landed()
+    there = landed_stems()
     given: set[str] = set()
     for stem in stems:
         folder = ROOT / "lessons" / stem
@@ -125,7 +119,7 @@ def notebook(stem: str, solved: bool = False) -> Notebook:
 
 
 def _chosen(stems: Iterable[str] | None) -> list[str]:
-    there = landed()
+    there = landed_stems()
     chosen = there if stems is None else list(stems)
     for stem in chosen:
         if stem not in there:

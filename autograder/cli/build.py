@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
-from autograder.student.working_copy import find_lesson
+from autograder.course.catalogue import find_lesson
 
 
 def build(

@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import Passing, errors, output, short, show_verdict
+from autograder.course.catalogue import course_lesson, find_target, landed_stems, topic
 from autograder.course.reference import read_lesson
 from autograder.course.student_file import read_bytes, stems_in
 from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
 from autograder.student.pictures import save_picture
 from autograder.student.progress import Progress, remember
-from autograder.student.working_copy import WorkingCopy, find_target, landed_stems, title, topic
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 
@@ -92,7 +93,9 @@ def _check(
     console, passing = output(), Passing()
     results: list[Checked] = []
     if not as_json:
-        console.print(f"Lesson {int(file.stem[1:3])}, {title(file.stem)}: {file.filename}\n")
+        console.print(
+            f"Lesson {int(file.stem[1:3])}, {course_lesson(file.stem).title}: {file.filename}\n"
+        )
     try:
         passing.say(f"Checking {names[0]} ...")
         for checked in in_background(run.__iter__):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.cli.screen import errors, output
-from autograder.student.working_copy import find_lesson, landed_stems
+from autograder.course.catalogue import find_lesson, landed_stems
 from lessons.toolkit.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import typer
 
 from autograder.cli.check import current_lesson
 from autograder.cli.screen import errors, output, short
+from autograder.course.catalogue import find_target
 from autograder.course.reference import read_lesson
 from autograder.student.progress import Progress
-from autograder.student.working_copy import WorkingCopy, find_target
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autograder.cli.screen import bar, output
-from autograder.course.reference import read_lesson
+from autograder.course.catalogue import landed
 from autograder.student.progress import Progress
-from autograder.student.working_copy import WorkingCopy, landed_stems, title, topic
+from autograder.student.working_copy import WorkingCopy
 
 
 def lessons() -> int:
@@ -13,11 +13,11 @@ def lessons() -> int:
     copy = WorkingCopy.find()
     progress, console = Progress(copy.state), output()
     points = 0.0
-    for stem in landed_stems():
-        ids = [f"{stem}.{name}" for name in read_lesson(stem).exercises]
+    for lesson in landed():
+        ids = [f"{lesson.stem}.{name}" for name in lesson.exercises]
         points += sum(progress.of(exercise).get("points", 0.0) for exercise in ids)
         done = sum(progress.passes(exercise) for exercise in ids)
-        line = f"{stem[1:3]}  {topic(stem):22} {bar(done, len(ids), 14):22} {title(stem)}"
+        line = f"{lesson.number:02}  {lesson.topic:22} {bar(done, len(ids), 14):22} {lesson.title}"
         console.print(line, style="green" if done == len(ids) else "")
     console.print(f"\n{points:g} points. Work on one: convlens check LESSON --watch")
     return 0

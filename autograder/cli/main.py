@@ -41,10 +41,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (tour, lessons, check, hint, solution, reset, submit, notebook, update, doctor):
-    app.command()(getattr(_module, _module.__name__.rpartition(".")[2]))
-for _module in (build, audit, site):
-    app.command(rich_help_panel="Authors")(getattr(_module, _module.__name__.rpartition(".")[2]))
+app.command()(tour.tour)
+app.command()(lessons.lessons)
+app.command()(check.check)
+app.command()(hint.hint)
+app.command()(solution.solution)
+app.command()(reset.reset)
+app.command()(submit.submit)
+app.command()(notebook.notebook)
+app.command()(update.update)
+app.command()(doctor.doctor)
+app.command(rich_help_panel="Authors")(build.build)
+app.command(rich_help_panel="Authors")(audit.audit)
+app.command(rich_help_panel="Authors")(site.site)
 app.command()(grade.grade)
 
 

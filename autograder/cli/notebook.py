@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
-from autograder.student.working_copy import WorkingCopy, find_lesson
+from autograder.course.catalogue import find_lesson
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 

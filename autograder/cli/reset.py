@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output, short
+from autograder.course.catalogue import find_target
 from autograder.course.reference import read_lesson
 from autograder.student.merge import backup, put_stub
 from autograder.student.progress import Progress
-from autograder.student.working_copy import WorkingCopy, find_target
+from autograder.student.working_copy import WorkingCopy
 
 
 def reset(

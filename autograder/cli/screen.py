@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from autograder.student.working_copy import topic
+from autograder.course.catalogue import topic
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
+from autograder.course.catalogue import find_lesson, landed_stems
 from autograder.course.reference import read_lesson
 from autograder.student.archive import pack
 from autograder.student.progress import Progress
-from autograder.student.working_copy import WorkingCopy, find_lesson, landed_stems
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 

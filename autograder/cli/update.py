@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import output
+from autograder.course.catalogue import find_lesson, landed_stems
 from autograder.course.reference import read_lesson
 from autograder.student.merge import backup, merge_notebook, merge_stubs
-from autograder.student.working_copy import WorkingCopy, find_lesson, landed_stems
+from autograder.student.working_copy import WorkingCopy
 
 
 def update(

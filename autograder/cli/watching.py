@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from autograder.cli.screen import bar, errors, output, short, show_reason
+from autograder.course.catalogue import course_lesson
 from autograder.course.reference import read_lesson
 from autograder.student.check import Checked
 from autograder.student.pictures import save_picture
 from autograder.student.progress import Progress
-from autograder.student.working_copy import WorkingCopy, title
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 
@@ -59,7 +60,9 @@ class WatchScreen:
         names = read_lesson(stem).exercises
         progress = Progress(self._copy.state)
         done = sum(progress.passes(f"{stem}.{name}") for name in names)
-        self._console.print(f"Lesson {int(stem[1:3])}, {title(stem)}  {bar(done, len(names))}")
+        self._console.print(
+            f"Lesson {int(stem[1:3])}, {course_lesson(stem).title}  {bar(done, len(names))}"
+        )
 
     def _clear(self) -> None:
         if self._console.is_terminal:

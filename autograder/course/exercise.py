@@ -1,10 +1,12 @@
-"""An exercise is one record: inputs, call, judge, mutants, hints. This module is its shape."""
+"""The shape of an exercise: inputs, call, judge and mistakes. Its words have their own file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from autograder.course.mistakes import Words, Wrong, words
 
 if TYPE_CHECKING:  # listing lessons must not wait for torch
     import torch
@@ -32,90 +34,108 @@ class Complaint:
     Args:
         message: one sentence that holds no hidden value: it may go into a graded report.
         detail: numbers for the student's own check on public inputs; never shown in grading.
-        mutant: the mutant this complaint names, where the judge itself can tell.
+        mistake: id of the mistake that this complaint names, where the judge itself can tell.
     """
 
     message: str
     detail: str = ""
-    mutant: str | None = None
+    mistake: str | None = None
 
 
 Judge = Callable[[Any, Any, Mapping[str, Any]], Complaint | None]
+Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """A wrong version that people really write, and the sentence its author should read.
+class Mistake:
+    """A wrong version of an exercise that can be run, and the sentences its author should read.
+
+    It is made in one of three ways: by other text in the reference, by a wrapper around the right
+    function, or by a change of the right function's result.
 
     Args:
-        id: unique within the exercise; a verdict's `diagnosis`.
+        id: a verdict's `diagnosis`; the same mistake has the same id in the whole course.
         says: one sentence, what the code does instead of what was asked.
         next_step: one sentence, what to look at; a pointer, never the code.
-        edits: textual replacements in the exercise's own source in the reference solution.
-        body: or the whole source of the exercise, for mistakes that no small edit makes.
-        append: or lines put after the right exercise, such as a wrapper around it.
+        family: where it comes from; two mistakes of one family are seldom made together.
+        text: what stands in the reference instead.
+        wrap: the wrong function, made from the right one.
+        change: the wrong result, made from the right one.
+        fits: whether a result is a wrong one of this kind, where `change` is one of many.
     """
 
     id: str
     says: str
     next_step: str
-    edits: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-    append: str = ""
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """Another right way of writing the exercise: the check must pass it."""
-
-    id: str
-    edits: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-    append: str = ""
+    family: str = "own"
+    text: Wrong | None = None
+    wrap: Callable[[Function], Function] | None = None
+    change: Callable[[Any], Any] | None = None
+    fits: Callable[[Any, Any], bool] | None = None
 
 
 @dataclass(frozen=True)
 class Exercise:
     """Everything the engine knows about one exercise.
 
+    Points, minutes, hints and the words of its own mistakes are read from its Markdown file.
+
     Args:
+        stem: the lesson.
         name: the function or class the student completes.
         inputs: `inputs(rng)` gives the cases by name, the plainest first; partial credit is given
             by cases, and none before the first one passes.
-        mutants: at least three.
-        hints: three, from a question to nearly the code.
-        points: full marks.
-        minutes: how long a student is likely to take.
-        returns: what the call returns, in a few words for the shape and type rungs, such as
-            "one map per image, (N, H, W)".
+        batch: arguments whose first dimension counts images or samples, each treated by itself.
         judge: None compares with the reference within `rtol` and `atol`.
         rtol, atol: tolerances; `atol` is a fraction of the largest expected magnitude.
         bounds: range that every value must stay in.
         needs: exercises ("name" or "lNN_topic.name") that this one calls.
         deadline: seconds for all cases together.
-        accepted: other right versions.
         repeatable: whether a second identical call must give the same.
-        is_function: False for a class, around which no common mistake can be wrapped.
-        without_common: ids of common mistakes that make no sense here.
+        is_function: False for a class, around which no mistake can be wrapped.
+        anchored: mistakes of shared families at certain pieces of the reference.
+        without: ids of shared mistakes that are none here.
     """
 
+    stem: str
     name: str
     inputs: Callable[[torch.Generator], dict[str, Case]]
-    mutants: tuple[Mutant, ...]
-    hints: tuple[str, str, str]
-    points: float
-    minutes: int
-    returns: str
+    batch: tuple[str, ...] = ()
     judge: Judge | None = None
     rtol: float = 1e-4
     atol: float = 1e-5
     bounds: tuple[float, float] | None = None
     needs: tuple[str, ...] = ()
     deadline: float = 10.0
-    accepted: tuple[Accepted, ...] = ()
     repeatable: bool = True
     is_function: bool = True
-    without_common: tuple[str, ...] = ()
+    anchored: tuple[Mistake, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> Words:
+        """What the exercise's file says."""
+        return words(self.stem, self.name)
+
+    @property
+    def points(self) -> float:
+        """Full marks."""
+        return self.words.points
+
+    @property
+    def minutes(self) -> int:
+        """Minutes that a student is likely to take."""
+        return self.words.minutes
+
+    @property
+    def returns(self) -> str:
+        """What the call returns, in a few words."""
+        return self.words.returns
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """Three hints, from a question to nearly the code."""
+        return self.words.hints
 
 
 @dataclass(frozen=True)
@@ -123,11 +143,10 @@ class Lesson:
     """The exercises of one lesson, in the order a student meets them."""
 
     stem: str
-    title: str
     exercises: tuple[Exercise, ...] = field(default=())
 
     def exercise(self, name: str) -> Exercise:
-        """The exercise of that name; KeyError when there is none."""
+        """Return the exercise of that name; KeyError when there is none."""
         for exercise in self.exercises:
             if exercise.name == name:
                 return exercise

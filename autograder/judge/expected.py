@@ -1,38 +1,89 @@
-"""Run trusted code, the reference and the mutants, through the worker's own observer."""
+"""Run trusted code, the reference and its wrong versions, through the worker's own observer."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial, wraps
+from itertools import combinations
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
-from autograder.checks.common import common_mutants
-from autograder.course.exercise import Accepted, Case, Exercise, Mutant
+from autograder.checks.compare import close
+from autograder.checks.mistakes import mistakes_of
+from autograder.course.exercise import Case, Exercise, Function, Mistake
+from autograder.course.mistakes import Wrong
 from autograder.course.reference import LessonSource, earlier_sources, read_lesson
+from autograder.judge.seeds import PUBLIC_SEED, secret_generator
 from autograder.protocol.wire import decode, encode
 from autograder.worker.load import offer_earlier
 from autograder.worker.serve import answer
 
 Record = dict[str, Any]
-PUBLIC_SEED = 20130
-TWISTER_WORDS, TWISTER_START = 624, 24
+Variant = tuple[Mistake, ...]
 
 
-def mutant_source(source: LessonSource, exercise: str, mutant: Mutant | Accepted) -> str:
-    """The text of a whole lesson file in which one exercise is a given wrong (or other) version."""
-    if mutant.body:
-        return source.replaced(exercise, mutant.body)
-    if mutant.append:
-        return source.appended(exercise, mutant.append)
-    return source.edited(exercise, mutant.edits)
+def variant_source(source: LessonSource, exercise: str, variant: Variant) -> str:
+    """Return the text of a whole lesson file with the textual one of these mistakes in it."""
+    texts = [mistake.text for mistake in variant if mistake.text is not None]
+    return wrong_source(source, exercise, texts[0]) if texts else source.bare()
+
+
+def wrong_source(source: LessonSource, exercise: str, wrong: Wrong) -> str:
+    """Return the text of a whole lesson file in which one exercise is another version."""
+    if wrong.body:
+        return source.replaced(exercise, wrong.body)
+    if wrong.after:
+        return source.appended(exercise, wrong.after)
+    return source.edited(exercise, wrong.edits)
+
+
+def make_mistakes(exercise: str, variant: Variant, module: ModuleType) -> None:
+    """Wrap the function of a loaded lesson in those mistakes that are not textual."""
+    for mistake in variant:
+        right = getattr(module, exercise)
+        if mistake.wrap is not None:
+            setattr(module, exercise, mistake.wrap(right))
+        elif mistake.change is not None:
+            setattr(module, exercise, _with_change(right, mistake.change))
+
+
+def _differing(one: Case, other: Case) -> list[str]:
+    """Return the arguments in which two calls differ; more than one where all of it does."""
+    if one.call != other.call or one.inputs.keys() != other.inputs.keys():
+        return ["...", "..."]
+    return [name for name in one.inputs if not _equal(one.inputs[name], other.inputs[name])]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor) or isinstance(other, torch.Tensor):
+        return one is other
+    return bool(one == other)
+
+
+def _with_change(right: Function, change: Callable[[Any], Any]) -> Function:
+    @wraps(right)
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        return change(right(*args, **kwargs))
+
+    return wrong
+
+
+def _changed(record: Record, change: Callable[[Any], Any]) -> Record:
+    """Return a record with its value changed; one that raises where the change does."""
+    if record.get("status") != "returned":
+        return record
+    try:
+        return {**record, "value": change(record["value"])}
+    except Exception as error:  # a change need not fit every value
+        raised = {"type": type(error).__name__, "message": str(error), "lines": []}
+        return {**record, "status": "raised", "error": raised}
 
 
 def make_job(
@@ -71,15 +122,19 @@ def read_record(data: bytes, device: str = "cpu") -> Record:
     return {**record, "devices": sorted(frame.devices), "device": device}
 
 
-def run_trusted(job: dict[str, Any]) -> list[Record]:
+def run_trusted(
+    job: dict[str, Any], change: Callable[[ModuleType], None] | None = None
+) -> list[Record]:
     """Answer a job in this process: for our own code only, never for a student's.
 
-    What the job imports from earlier lessons is the reference.
+    Args:
+        job: what it imports from earlier lessons is the reference.
+        change: what is done to the loaded lesson before it is called.
     """
     frames: list[bytes] = []
     earlier = earlier_references(job["source"])
     with restored_globals(earlier):
-        answer({**job, "earlier": earlier}, frames.append)
+        answer({**job, "earlier": earlier}, frames.append, change)
     return [read_record(frame) for frame in frames]
 
 
@@ -112,25 +167,10 @@ def restored_globals(earlier: Iterable[str]) -> Iterator[None]:
         sys.modules.update(modules)
 
 
-def secret_generator(seed: int, purpose: str) -> torch.Generator:
-    """A generator whose whole state comes from a seed of any size, another one for each purpose.
-
-    `manual_seed` keeps 32 bits of a seed: few enough to try them all. Here a hash stretches the
-    seed over the 624 words of the Mersenne twister, each of which torch keeps in eight bytes.
-    """
-    generator = torch.Generator().manual_seed(0)
-    state = bytearray(generator.get_state().numpy().tobytes())
-    words = hashlib.shake_256(f"{purpose} {seed}".encode()).digest(4 * TWISTER_WORDS)
-    for word in range(TWISTER_WORDS):
-        place = TWISTER_START + 8 * word
-        state[place : place + 4] = words[4 * word : 4 * word + 4]
-    return generator.set_state(torch.frombuffer(state, dtype=torch.uint8).clone())
-
-
 class Expectation:
-    """One exercise under one seed: its cases, what the reference does, and what each mutant does.
+    """One exercise under one seed: its cases, what the reference does, and what mistakes do.
 
-    Made once and shared by every submission. Mutants run on the first failure that asks for them.
+    Made once and shared by every submission. A mistake runs on a case when a failure asks for it.
     """
 
     def __init__(self, stem: str, exercise: Exercise, seed: int = PUBLIC_SEED) -> None:
@@ -138,8 +178,7 @@ class Expectation:
         self.exercise = exercise
         self.seed = seed
         self.cases = exercise.inputs(secret_generator(seed, f"{stem}.{exercise.name}"))
-        self._mutants: dict[str, list[Record]] = {}
-        self._beginnings: dict[str, list[Record]] = {}
+        self._outcomes: dict[tuple[tuple[str, ...], str], Record] = {}
 
     @cached_property
     def records(self) -> dict[str, Record]:
@@ -154,29 +193,54 @@ class Expectation:
         return {record["case"]: record for record in records}
 
     @cached_property
-    def mutants(self) -> tuple[Mutant, ...]:
-        """The exercise's own mutants, then the common ones that make sense for it."""
-        return (*self.exercise.mutants, *common_mutants(self.exercise, self.cases, self.records))
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The exercise's own mistakes, then the shared ones that make sense for it."""
+        return mistakes_of(self.exercise, self.cases, self.records)
 
-    def mutant_records(self, mutant: Mutant) -> list[Record]:
-        """What one mutant did: the loading record, then one for each case."""
-        if mutant.id not in self._mutants:
-            self._mutants[mutant.id] = self._run(mutant, self.cases)
-        return self._mutants[mutant.id]
+    @cached_property
+    def twins(self) -> dict[str, tuple[str, str]]:
+        """Two cases for each argument in which alone they differ, and with another result."""
+        found: dict[str, tuple[str, str]] = {}
+        for one, other in combinations(self.cases, 2):
+            differing = _differing(self.cases[one], self.cases[other])
+            if len(differing) == 1 and differing[0] not in found:
+                results = [self.records[case] for case in (one, other)]
+                tolerance = self.exercise.rtol, self.exercise.atol
+                if not close(results[0].get("value"), results[1].get("value"), *tolerance):
+                    found[differing[0]] = one, other
+        return found
 
-    def mutant_beginning(self, mutant: Mutant) -> list[Record]:
-        """The loading record and the first case: enough to rule most mutants out, and cheap."""
-        if mutant.id in self._mutants:
-            return self._mutants[mutant.id][:2]
-        if mutant.id not in self._beginnings:
-            first = dict([next(iter(self.cases.items()))])
-            self._beginnings[mutant.id] = self._run(mutant, first)
-        return self._beginnings[mutant.id]
+    def outcome(self, variant: Variant, case: str) -> Record:
+        """Return what the reference does on one case with these mistakes made in it."""
+        made = [mistake for mistake in variant if mistake.change is None]
+        record = self.records[case] if not made else self._made(tuple(made), case)
+        for mistake in variant:
+            if mistake.change is not None:
+                record = _changed(record, mistake.change)
+        return record
 
-    def _run(self, mutant: Mutant, cases: dict[str, Case]) -> list[Record]:
-        source = mutant_source(read_lesson(self.stem), self.exercise.name, mutant)
-        filename = f"mutant-{mutant.id}"
-        return run_trusted(make_job(self.stem, self.exercise, cases, source, filename))
+    def _made(self, variant: Variant, case: str) -> Record:
+        key = tuple(mistake.id for mistake in variant), case
+        if key not in self._outcomes:
+            records = self.run(variant, [case], briefly=True)
+            # One that does not even load raises the same on every case.
+            broken = {"status": "raised", "error": records[0].get("error", {}), "case": case}
+            self._outcomes[key] = records[1] if len(records) > 1 else broken
+        return self._outcomes[key]
+
+    def run(self, variant: Variant, names: Iterable[str], briefly: bool = False) -> list[Record]:
+        """Run the reference with mistakes made in it: the loading record, then one for each case.
+
+        Args:
+            variant: the mistakes; at most one of them replaces text.
+            names: which cases.
+            briefly: without a look at what is left behind, and without a second call.
+        """
+        cases = {name: self.cases[name] for name in names}
+        source = variant_source(read_lesson(self.stem), self.exercise.name, variant)
+        job = make_job(self.stem, self.exercise, cases, source, "reference")
+        job["briefly"] = briefly
+        return run_trusted(job, partial(make_mistakes, self.exercise.name, variant))
 
     def job(
         self, source: str, filename: str, earlier: Mapping[str, str] | None = None

@@ -31,7 +31,7 @@ class Finding:
         message: one or two sentences without hidden values.
         detail: numbers, for public inputs only.
         tidy: the value is right and only something left behind is wrong.
-        mutant: a mutant the exercise's own judge has named.
+        mistake: one that the exercise's own judge has named.
     """
 
     rung: str
@@ -39,7 +39,7 @@ class Finding:
     message: str
     detail: str = ""
     tidy: bool = False
-    mutant: str | None = None
+    mistake: str | None = None
 
 
 def climb(
@@ -119,7 +119,7 @@ class _Climb:
 
     def finite(self) -> Finding | None:
         for wanted, got in zip(
-            _leaves(self.expected["value"]), _leaves(self.actual["value"]), strict=True
+            leaves(self.expected["value"]), leaves(self.actual["value"]), strict=True
         ):
             if _count_bad(got) > 0 and _count_bad(wanted) == 0:
                 message = (
@@ -133,7 +133,7 @@ class _Climb:
         if self.exercise.bounds is None:
             return None
         low, high = self.exercise.bounds
-        for got in _leaves(self.actual["value"]):
+        for got in leaves(self.actual["value"]):
             values = got.double()
             values = values[values.isfinite()]
             if values.numel() and not low - 1e-6 <= values.min() <= values.max() <= high + 1e-6:
@@ -149,7 +149,7 @@ class _Climb:
         if complaint is None:
             return None
         message = f"{self.call} {complaint.message}"
-        return Finding("value", "", message, complaint.detail, mutant=complaint.mutant)
+        return Finding("value", "", message, complaint.detail, mistake=complaint.mistake)
 
     def _near_reference(self, expected: Any, actual: Any, _inputs: Any) -> Complaint | None:
         return self._far_off(expected, actual, "")
@@ -168,7 +168,7 @@ class _Climb:
         if isinstance(expected, bool | int | float | str):
             detail = f"Yours {_short(actual)}, expected {_short(expected)}."
             return Complaint(f"returned a wrong value{where}.", detail)
-        for wanted, got in zip(_leaves(expected), _leaves(actual), strict=True):
+        for wanted, got in zip(leaves(expected), leaves(actual), strict=True):
             if (most := worst(wanted, got, rtol, atol)) is not None:
                 message = (
                     f"returned the right shape with wrong values{where}: "
@@ -186,6 +186,8 @@ class _Climb:
         allowed = self.expected.get("effects", [])
         for code in self.actual.get("effects", []):
             if code in SIDE_EFFECTS and code not in allowed:
+                if code == "hooks_left" and self.expected["status"] == "raised":
+                    code = "hooks_left_on_error"
                 what, next_step = SIDE_EFFECTS[code]
                 return Finding("side effects", code, f"{self.call} {what}. {next_step}", tidy=True)
         if self.expected["status"] == "raised":
@@ -296,16 +298,17 @@ def load_error_text(error: dict[str, Any]) -> str:
 
 def holds_graph(value: Any) -> bool:
     """Whether a tensor of this value still remembers how it was computed."""
-    return any(leaf.requires_grad for leaf in _leaves(value))
+    return any(leaf.requires_grad for leaf in leaves(value))
 
 
-def _leaves(value: Any) -> list[Tensor]:
+def leaves(value: Any) -> list[Tensor]:
+    """Return every tensor of a value, and every number as one."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, dict):
-        return [leaf for key in sorted(value, key=str) for leaf in _leaves(value[key])]
+        return [leaf for key in sorted(value, key=str) for leaf in leaves(value[key])]
     if isinstance(value, list | tuple):
-        return [leaf for item in value for leaf in _leaves(item)]
+        return [leaf for item in value for leaf in leaves(item)]
     if type(value) in (int, float):
         return [torch.tensor(value, dtype=torch.float64)]
     return []

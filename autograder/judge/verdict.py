@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from autograder.checks.compare import close
-from autograder.course.exercise import Mutant
 from autograder.course.reference import read_lesson, solution_stems
+from autograder.judge.diagnosis import Explanation, diagnose
 from autograder.judge.expected import Expectation, Record
-from autograder.judge.ladder import Finding, climb, holds_graph, load_error_text
+from autograder.judge.ladder import Finding, climb, load_error_text
+from autograder.judge.words import SIDE_EFFECTS
 
 Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 TIDY_SHARE = 0.8
@@ -43,7 +43,8 @@ class Verdict:
         exercise: ``"l11_saliency.saliency_map"``.
         outcome: one of the five outcomes.
         points, max_points: partial credit by cases.
-        diagnosis: id of the mutant or generic mistake recognised, or None.
+        diagnosis: id of the mistake recognised, or None.
+        also: ids of other mistakes that were recognised beside it.
         message: the sentence; holds no hidden value.
         detail: numbers, for the student's own check on public inputs only.
         case: the first case that failed.
@@ -56,6 +57,7 @@ class Verdict:
     points: float
     max_points: float
     diagnosis: str | None = None
+    also: tuple[str, ...] = ()
     message: str = ""
     detail: str = ""
     case: str = ""
@@ -71,6 +73,7 @@ class Verdict:
             "points": self.points,
             "max_points": self.max_points,
             "diagnosis": self.diagnosis,
+            "also": list(self.also),
             "message": self.message,
             "seconds": round(self.seconds, 3),
         }
@@ -182,16 +185,49 @@ class _Judgement:
         if not failed and not untidy:
             return self._verdict("passed", self.exercise.points, None, "", "", "", findings)
         name, finding = next(iter((failed or untidy).items()))
-        mutant = self._diagnose(finding)
-        message = finding.message
-        if mutant is not None and mutant.id != finding.code:
-            message = f"{message} {mutant.says} {mutant.next_step}"
-        known = {m.id for m in self.expectation.mutants}
-        code = finding.code if finding.code in known else None
-        diagnosis = mutant.id if mutant else finding.mutant or code
+        records = {case: well_formed(record) for case, record in self.records.items()}
+        explained = diagnose(self.expectation, findings, records) if failed else ()
+        message = " ".join([finding.message, *self._named(name, finding, explained, untidy)])
         outcome: Outcome = "error" if finding.rung == "ran" and not finding.code else "failed"
-        points = self._points(findings)
-        return self._verdict(outcome, points, diagnosis, message, finding.detail, name, findings)
+        verdict = self._verdict(
+            outcome,
+            self._points(findings),
+            explained[0].mistakes[0].id if explained else finding.code or None,
+            message,
+            finding.detail,
+            name,
+            findings,
+        )
+        others = [mistake.id for explanation in explained for mistake in explanation.mistakes][1:]
+        if failed and untidy and (effect := self._effect(untidy)) not in (verdict.diagnosis, None):
+            others.append(effect)
+        return replace(verdict, also=tuple(dict.fromkeys(others)))
+
+    def _named(
+        self,
+        name: str,
+        finding: Finding,
+        explained: tuple[Explanation, ...],
+        untidy: Mapping[str, Finding],
+    ) -> Iterator[str]:
+        """Yield the sentences that name mistakes: the first in full, the others short."""
+        for number, explanation in enumerate(explained):
+            where = "" if explanation.case == name else f"On “{explanation.case}”: "
+            for mistake in explanation.mistakes:
+                if mistake.id == finding.code and explanation.case == name:
+                    continue  # the ladder has said it
+                if number == 0 and mistake is explanation.mistakes[0]:
+                    yield f"{where}{mistake.says} {mistake.next_step}"
+                else:
+                    yield f"{where or 'Also: '}{mistake.says}"
+        if explained and untidy and not finding.tidy:
+            code = self._effect(untidy)
+            named = {mistake.id for explanation in explained for mistake in explanation.mistakes}
+            if code in SIDE_EFFECTS and code not in named:
+                yield f"It also {SIDE_EFFECTS[code][0]}."
+
+    def _effect(self, untidy: Mapping[str, Finding]) -> str | None:
+        return next((finding.code for finding in untidy.values()), None)
 
     def _climb(self, name: str) -> Finding | None:
         case, expected = self.expectation.cases[name], self.expectation.records[name]
@@ -207,30 +243,6 @@ class _Judgement:
         worth = [1.0 if f is None else TIDY_SHARE if f.tidy else 0.0 for f in findings.values()]
         share = sum(worth) / len(worth) if worth[0] else 0.0
         return round(self.exercise.points * share, 2)
-
-    def _diagnose(self, finding: Finding) -> Mutant | None:
-        """The mutant that did the same on every case; failing that, with the same values."""
-        recognisable = [mutant for mutant in self.expectation.mutants if mutant.says]
-        for mutant in recognisable:
-            if mutant.id == finding.mutant:
-                return mutant
-        for same in (same_record, same_outcome):
-            if finding.tidy and same is same_outcome:
-                break
-            for mutant in recognisable:
-                if self._alike(self.expectation.mutant_beginning(mutant), same):
-                    whole = self.expectation.mutant_records(mutant)
-                    if len(whole) == 1 + len(self.records) and self._alike(whole, same):
-                        return mutant
-        return None
-
-    def _alike(self, theirs: list[Record], same: Callable[[Record, Record, Any], bool]) -> bool:
-        """Whether this file did the same on each case of a mutant's records."""
-        _, *cases = theirs
-        return all(
-            same(case, well_formed(self.records.get(case["case"], {})), self.exercise)
-            for case in cases
-        )
 
     def _none(self, outcome: Outcome, message: str) -> Verdict:
         return self._verdict(outcome, 0.0, None, message, "", "", {})
@@ -264,35 +276,6 @@ class _Judgement:
 def _every_exercise() -> set[str]:
     stems = solution_stems()
     return {f"{stem}.{name}" for stem in stems for name in read_lesson(stem).exercises}
-
-
-def same_record(theirs: Record, ours: Record, exercise: Any) -> bool:
-    """Whether two records tell the same story: outcome, graph, second call and side effects."""
-    return (
-        same_outcome(theirs, ours, exercise)
-        and theirs.get("effects", []) == ours.get("effects", [])
-        and bool(theirs.get("printed")) == bool(ours.get("printed"))
-        and holds_graph(theirs.get("value")) == holds_graph(ours.get("value"))
-        and _close(theirs.get("again"), ours.get("again"), exercise)
-    )
-
-
-def same_outcome(theirs: Record, ours: Record, exercise: Any) -> bool:
-    """Whether two records hold the same value, or the same error."""
-    if theirs.get("status") != ours.get("status"):
-        return False
-    if theirs["status"] == "raised":
-        return _fingerprint(theirs["error"]) == _fingerprint(ours["error"])
-    return _close(theirs.get("value"), ours.get("value"), exercise)
-
-
-def _close(theirs: Any, ours: Any, exercise: Any) -> bool:
-    return close(theirs, ours, exercise.rtol, exercise.atol)
-
-
-def _fingerprint(error: dict[str, Any]) -> tuple[str, str]:
-    """An error without its numbers: shapes differ from case to case, the mistake does not."""
-    return error["type"], re.sub(r"\d+", "#", error["message"])[:80]
 
 
 def well_formed(record: Record) -> Record:

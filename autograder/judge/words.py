@@ -14,6 +14,10 @@ SIDE_EFFECTS = {
         "leaves its hooks on the model",
         "Keep each handle and remove it in a `finally`, or in `__exit__`.",
     ),
+    "hooks_left_on_error": (
+        "leaves its hooks on the model when an error passes",
+        "An error jumps over the line that removes them: what runs in any case?",
+    ),
     "mode_flipped": (
         "leaves the model in another train/eval mode",
         "Leave the mode to the caller, or restore it.",
@@ -29,6 +33,10 @@ SIDE_EFFECTS = {
     "grads_left": (
         "leaves gradients in the parameters' `.grad`",
         "`.backward()` fills them; `torch.autograd.grad` asks for the one gradient you need.",
+    ),
+    "grads_wiped": (
+        "wipes the gradients that the parameters' `.grad` held",
+        "Do not call `zero_grad()`: with `torch.autograd.grad` there is nothing to clean up.",
     ),
     "requires_grad_changed": (
         "changes `requires_grad` of the model's parameters",

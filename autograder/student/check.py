@@ -203,7 +203,8 @@ class Check:
 
     def _failing_need(self, exercise: Exercise) -> str | None:
         """The first exercise that this one builds on and that does not pass."""
-        from autograder.checks import lesson, stems
+        from autograder.checks import lesson
+        from autograder.course.catalogue import landed_stems
 
         for need in exercise.needs:
             stem, _, name = need.rpartition(".")
@@ -211,7 +212,7 @@ class Check:
             full = f"{stem}.{name}"
             if full not in self._verdicts:
                 file = self._file if stem == self._file.stem else self._other(stem)
-                if file is None or stem not in stems():
+                if file is None or stem not in landed_stems():
                     continue
                 self._check(file, lesson(stem).exercise(name))
             if self._verdicts[full].outcome != "passed":

@@ -19,13 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autograder.course.catalogue import landed_stems
 from autograder.course.figures import show
 from autograder.course.reference import read_lesson, without_markers
 from autograder.course.student_file import definitions, join_cells
 from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
 from autograder.student.pictures import picture
 from autograder.student.progress import Progress, remember
-from autograder.student.working_copy import WorkingCopy, landed_stems
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError, unknown
 
 __all__ = ["CheckFailed", "check", "hint", "show", "solution"]

@@ -7,11 +7,12 @@ import threading
 import time
 from typing import Any, Protocol
 
+from autograder.course.catalogue import landed_stems
 from autograder.course.reference import read_lesson
 from autograder.student.changes import Changes
 from autograder.student.check import Check, Checked, Checker, LessonFile
 from autograder.student.progress import Progress, remember
-from autograder.student.working_copy import WorkingCopy, landed_stems
+from autograder.student.working_copy import WorkingCopy
 from lessons.toolkit.errors import UserError
 
 SETTLE_SECONDS = 0.03
@@ -145,18 +146,19 @@ class Watch:
             self._warm(failure, round_)
 
     def _warm(self, failure: Checked, round_: int) -> None:
-        """Run the wrong versions of the exercise at hand, so that the next diagnosis is at once."""
+        """Make the mistakes of the exercise at hand, so that the next diagnosis comes at once."""
         from autograder.checks import lesson
 
         stem, _, name = failure.verdict.exercise.partition(".")
         expectation = self._checker.expectation(stem, lesson(stem).exercise(name))
         with self._checker.trusted():
-            mutants = expectation.mutants
-        for mutant in mutants:
+            mistakes = expectation.mistakes
+        case = failure.verdict.case or next(iter(expectation.cases))
+        for mistake in mistakes:
             if round_ != self._round:
                 return
             with self._checker.trusted():
-                expectation.mutant_records(mutant)
+                expectation.outcome((mistake,), case)
 
     def _hear(self, kind: str, value: Any) -> bool:
         """Act on what a check says; True when there is nothing left to watch for."""

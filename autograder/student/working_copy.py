@@ -8,68 +8,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.course.catalogue import topic
 from autograder.course.reference import ROOT, earlier_sources, read_lesson, solution_stems
 from autograder.course.student_file import BadSubmission, read_source, solution_cells
-from lessons.toolkit.errors import UserError, unknown
+from lessons.toolkit.errors import UserError
 
 STATE = ".convlens"
-
-
-def landed_stems() -> list[str]:
-    """Stems of the lessons that can be checked, in order."""
-    checks = {path.stem for path in (ROOT / "autograder" / "checks").glob("l[0-9][0-9]_*.py")}
-    return [stem for stem in solution_stems() if stem in checks]
-
-
-def find_lesson(given: str) -> str:
-    """The stem of a lesson named by number, stem or topic.
-
-    Raises:
-        UserError: there is none of that name; the nearest names are told.
-
-    >>> find_lesson("11"), find_lesson("saliency"), find_lesson("L11_Saliency")
-    ('l11_saliency', 'l11_saliency', 'l11_saliency')
-    """
-    wanted = given.strip().lower().replace("-", "_")
-    number = re.fullmatch(r"l?(\d{1,2})", wanted)
-    for stem in landed_stems():
-        if wanted in (stem, topic(stem)) or (number and int(number[1]) == int(stem[1:3])):
-            return stem
-    raise unknown("lesson", given, [topic(stem) for stem in landed_stems()])
-
-
-def find_target(given: str) -> tuple[str, str | None]:
-    """Stem and exercise of ``LESSON`` or ``LESSON.EXERCISE``; the exercise is None for a lesson.
-
-    Raises:
-        UserError: one of the two does not exist; the nearest names are told.
-
-    >>> find_target("saliency.smooth_grad")
-    ('l11_saliency', 'smooth_grad')
-    """
-    lesson, dot, exercise = given.partition(".")
-    stem = find_lesson(lesson)
-    if not dot:
-        return stem, None
-    known = read_lesson(stem).exercises
-    if exercise not in known:
-        raise unknown(f"exercise in {stem}", exercise, known)
-    return stem, exercise
-
-
-def topic(stem: str) -> str:
-    """The short name of a lesson: ``saliency`` of ``l11_saliency``."""
-    return stem[4:]
-
-
-def title(stem: str) -> str:
-    """The lesson's title, from its story where there is one."""
-    story = ROOT / "lessons" / stem / "lesson.md"
-    if story.is_file():
-        head = story.read_text(encoding="utf-8")[:2000]
-        if match := re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", head, re.MULTILINE):
-            return match[1]
-    return topic(stem).replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True)

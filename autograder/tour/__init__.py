@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lessons
-from autograder.checks import stems
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.figures import reference_course
 from autograder.tour.page import Section, render
 from lessons.toolkit.device import choose_device

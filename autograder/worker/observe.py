@@ -50,6 +50,7 @@ def observe(
     inputs: dict[str, Any],
     filename: str,
     device: str = "cpu",
+    briefly: bool = False,
 ) -> dict[str, Any]:
     """Call once, look around, call again.
 
@@ -59,6 +60,7 @@ def observe(
         inputs: plain data; models by spec.
         filename: the student's file, to find their lines in a traceback.
         device: where tensors and models are put first.
+        briefly: only call once; for our own wrong versions, of which nothing else is asked.
 
     Returns:
         ``status`` ("returned" or "raised"), ``value`` or ``error``, ``again`` (the second call's),
@@ -66,8 +68,11 @@ def observe(
     """
     ready = {name: _materialise(value, device) for name, value in inputs.items()}
     seed_global_generators()
-    scene = _Scene(ready)
     output = CappedText()
+    if briefly:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            return _attempt(student, call, ready, filename)
+    scene = _Scene(ready)
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         started = time.perf_counter()
         record = _attempt(student, call, ready, filename)
@@ -123,8 +128,13 @@ def _plain(value: Any) -> Any:
         return type(value)(_plain(item) for item in value)
     if type(value) is dict:
         return {key: _plain(item) for key, item in value.items() if is_plain(key)}
-    if is_plain(value):
-        return value
+    if isinstance(value, Tensor):
+        # A copy: what the second call does to the caller's memory is another matter.
+        return value.clone() if is_plain(value) else _foreign(value)
+    return value if is_plain(value) else _foreign(value)
+
+
+def _foreign(value: Any) -> Foreign:
     return Foreign(f"{type(value).__module__}.{type(value).__qualname__}")
 
 

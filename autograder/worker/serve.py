@@ -24,15 +24,28 @@ from autograder.worker.load import describe_error, load
 from autograder.worker.observe import CappedText, observe, seed_global_generators
 
 
-def answer(job: dict[str, Any], write: Callable[[bytes], Any]) -> None:
-    """Run one job, writing a frame for the loading and one for each case as it ends."""
+def answer(
+    job: dict[str, Any],
+    write: Callable[[bytes], Any],
+    change: Callable[[ModuleType], None] | None = None,
+) -> None:
+    """Run one job, writing a frame for the loading and one for each case as it ends.
+
+    Args:
+        job: what to load and call.
+        write: takes each frame.
+        change: what is done to the loaded lesson before it is called; for trusted code.
+    """
     student = _load(job, write)
     if student is None:
         return
+    if change is not None:
+        change(student)
     calls = _calls(job["stem"])
     for case in job["cases"]:
         call = getattr(calls, case["call"], None) or _by_name(job["exercise"])
-        record = observe(student, call, case["inputs"], job["filename"], job.get("device", "cpu"))
+        device, briefly = job.get("device", "cpu"), job.get("briefly", False)
+        record = observe(student, call, case["inputs"], job["filename"], device, briefly)
         record["case"] = case["name"]
         _send(record, write)
 

@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "grading"))
 
 from synthetic import expectation_of, hand_in, make_class
 
-from autograder.checks import lesson, stems
+from autograder.checks import lesson
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.run.class_run import Request, grade
 from autograder.judge.expected import run_trusted

@@ -8,7 +8,8 @@ import pytest
 
 from autograder.build import audit as gate
 from autograder.build.audit import audit
-from autograder.checks import lesson, stems
+from autograder.checks import lesson
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.exercise import Exercise, Lesson, Mutant
 from autograder.judge.expected import PUBLIC_SEED
 

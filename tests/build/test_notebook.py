@@ -15,6 +15,7 @@ from nbgrader.nbgraderformat import MetadataValidator, reads
 from workshop import STEM, Workshop
 
 from autograder.build import products as build
+from autograder.course.catalogue import landed_stems
 
 
 def source_notebook(sample: Workshop) -> str:
@@ -32,7 +33,7 @@ def by_grade_id(notebook: Any) -> dict[str, Any]:
 def notebooks(sample: Workshop) -> dict[str, str]:
     texts = {"student": (sample.lesson / "lesson.ipynb").read_text()}
     texts["source"] = source_notebook(sample)
-    for stem in build.landed():
+    for stem in landed_stems():
         for solved in (False, True):
             name = f"{stem} {'source' if solved else 'student'}"
             texts[name] = build.notebook_bytes(build.notebook(stem, solved)).decode()

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import autograder.tour as tours
-from autograder.checks import stems
+from autograder.course.catalogue import landed_stems as stems
 from autograder.tour import techniques, tour
 from autograder.tour.page import Section, data_uri, render
 from lessons.toolkit.errors import UserError

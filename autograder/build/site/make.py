@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder import checks
-from autograder.build.products import landed, lesson_problems
+from autograder.build.products import lesson_problems
 from autograder.build.site.look import look_over
 from autograder.build.site.pages import WORDS, figure, lesson_index, lesson_page, lesson_table
 from autograder.build.site.renderings import rendering, renderings
+from autograder.course.catalogue import landed_stems
 from autograder.course.exercise import Lesson
 from autograder.course.reference import ROOT, read_lesson
 from autograder.course.story import FigureBlock, Story, read_story, story_path
@@ -103,7 +104,7 @@ def lessons(language: str = "en") -> Found:
         UserError: one of them is not in order.
     """
     read_lesson.cache_clear()  # `serve` stays alive while solutions are edited
-    stems = [stem for stem in landed() if story_path(stem, language).exists()]
+    stems = [stem for stem in landed_stems() if story_path(stem, language).exists()]
     for stem in stems:
         if problems := lesson_problems(stem):
             where = f"lessons/{stem}/lesson.md"

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from autograder.checks import lesson
+from autograder.course.catalogue import find_lesson, landed_stems
 from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
@@ -20,7 +21,6 @@ from autograder.grading.run.journal import Journal
 from autograder.grading.sandbox.children import Zygote
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import PUBLIC_SEED
-from autograder.student.working_copy import find_lesson, landed_stems
 
 
 class Session:

@@ -10,7 +10,8 @@ from statistics import mean, median
 from typing import Any
 
 from autograder.checks import lesson
-from autograder.checks.common import BY_VALUE
+from autograder.course.catalogue import course_lesson
+from autograder.course.mistakes import meaning_of
 from autograder.grading.report.page import render
 from autograder.grading.report.results import StudentResult
 from autograder.grading.sandbox.probe import NONE
@@ -143,7 +144,9 @@ def _heat_map(
             inside.items(), key=lambda item: (-item[1], item[0])
         )
     )
-    return HeatMap(f"{int(stem[1:3])}. {lesson(stem).title}", tuple(mistakes), rows, meanings)
+    return HeatMap(
+        f"{int(stem[1:3])}. {course_lesson(stem).title}", tuple(mistakes), rows, meanings
+    )
 
 
 def _cell(count: int, most: int) -> tuple[int, int]:
@@ -154,11 +157,8 @@ def _cell(count: int, most: int) -> tuple[int, int]:
 def meaning(identity: str, mistake: str) -> str:
     """What a mistake is, in one sentence."""
     stem, _, name = identity.partition(".")
-    for mutant in lesson(stem).exercise(name).mutants:
-        if mutant.id == mistake and mutant.says:
-            return mutant.says
-    if mistake in BY_VALUE:
-        return BY_VALUE[mistake][2]
+    if (said := meaning_of(stem, name, mistake)) is not None:
+        return said
     if mistake in SIDE_EFFECTS:
         return f"It {SIDE_EFFECTS[mistake][0]}."
     return f"{mistake.replace('_', ' ').capitalize()}."

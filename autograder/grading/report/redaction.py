@@ -32,9 +32,10 @@ def quotes(verdict: Verdict, answer: Answer, expectation: Expectation) -> bool:
         and said in verdict.message
     }
     # A known mistake says, word for word, what our own version of it says on these inputs.
-    for mutant in expectation.mutants if quoted else ():
-        if mutant.id == verdict.diagnosis:
-            quoted -= set(_strings(expectation.mutant_records(mutant)))
+    for mistake in expectation.mistakes if quoted else ():
+        if mistake.id == verdict.diagnosis:
+            made = [expectation.outcome((mistake,), case) for case in expectation.cases]
+            quoted -= set(_strings(made))
     return bool(quoted)
 
 
@@ -50,9 +51,9 @@ def sentence(
         expectation: of the public cases.
     """
     told = _on_public(verdict, public, expectation) or _without_words(verdict, answer)
-    for mutant in expectation.mutants:
-        if mutant.id == verdict.diagnosis and mutant.says and mutant.says not in told:
-            return f"{told} {mutant.says} {mutant.next_step}"
+    for mistake in expectation.mistakes:
+        if mistake.id == verdict.diagnosis and mistake.says not in told:
+            return f"{told} {mistake.says} {mistake.next_step}"
     return told
 
 

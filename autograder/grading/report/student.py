@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from autograder.checks import lesson
+from autograder.course.catalogue import course_lesson
 from autograder.grading.report.page import render
 from autograder.grading.report.plain_text import without_data
 from autograder.grading.report.results import ExerciseResult, StudentResult
@@ -81,7 +82,7 @@ def _chapter(stem: str, results: list[ExerciseResult]) -> Chapter:
     shared = messages.pop() if len(results) > 1 and len(messages) == 1 else ""
     return Chapter(
         number=int(stem[1:3]),
-        title=lesson(stem).title,
+        title=course_lesson(stem).title,
         score=sum(result.points or 0.0 for result in results),
         max_score=sum(result.max_points for result in results),
         message=shared,

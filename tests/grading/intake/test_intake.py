@@ -14,7 +14,8 @@ from synthetic import expectation_of
 
 from autograder.build.notebook import notebook_bytes
 from autograder.build.products import notebook
-from autograder.checks import lesson, stems
+from autograder.checks import lesson
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import read_lesson
 from autograder.grading.intake.folder import read_submissions
 from autograder.grading.intake.submission import Submission

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from synthetic import expectation_of, hand_in, make_class
 
-from autograder.checks import lesson, stems
+from autograder.checks import lesson
 from autograder.checks.compare import close
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, earlier_sources, read_lesson
 from autograder.grading.run.class_run import LIMITS, Request, grade, open_room
 from autograder.grading.run.engine import read_answer

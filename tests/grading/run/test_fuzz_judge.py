@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.checks import lesson, stems
+from autograder.checks import lesson
+from autograder.course.catalogue import landed_stems as stems
 from autograder.grading.run.engine import read_answer
 from autograder.grading.sandbox.outcome import ChildResult
 from autograder.judge.expected import Expectation, read_record

@@ -7,7 +7,7 @@ import io
 import pytest
 import torch
 
-from autograder.checks import stems
+from autograder.course.catalogue import landed_stems as stems
 from autograder.grading.run.class_run import LIMITS, open_room
 from autograder.grading.run.engine import read_answer
 from autograder.grading.run.warm_up import rehearsals

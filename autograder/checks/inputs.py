@@ -1,0 +1,61 @@
+"""What cases are made of: random tensors and numbers from a generator, networks by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from autograder.course.exercise import Case
+from autograder.protocol.wire import ModelSpec
+
+LARGEST_SEED = 1 << 30
+
+
+def normal(rng: Generator, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Draw standard normal numbers."""
+    return torch.randn(shape, generator=rng, dtype=dtype)
+
+
+def constant(rng: Generator, *shape: int) -> Tensor:
+    """Draw one number in [0, 1) and repeat it."""
+    return torch.rand(1, generator=rng).expand(shape).clone()
+
+
+def whole(rng: Generator, most: int) -> int:
+    """Draw a whole number from 0 to `most` - 1."""
+    return int(torch.randint(most, (), generator=rng))
+
+
+def between(rng: Generator, low: float, high: float) -> float:
+    """Draw a number from an interval."""
+    return low + (high - low) * float(torch.rand((), generator=rng))
+
+
+def fresh_seed(rng: Generator) -> int:
+    """Draw a seed."""
+    return whole(rng, LARGEST_SEED)
+
+
+def network(rng: Generator, name: str, like: Tensor | None = None) -> ModelSpec:
+    """Name a small network, with weights of a seed of its own and the dtype of some images."""
+    double = like is not None and like.dtype == torch.float64
+    return ModelSpec(name, fresh_seed(rng), "float64" if double else "float32")
+
+
+def vary(cases: dict[str, Case], **changed: Any) -> dict[str, Case]:
+    """Return cases, and the first of them again with one argument changed at a time.
+
+    An argument that plays no part then shows, whatever else is wrong.
+
+    Args:
+        cases: the cases, the plainest first.
+        changed: arguments and their other values.
+    """
+    first = next(iter(cases.values()))
+    return cases | {
+        f"another {name}": replace(first, inputs={**first.inputs, name: value})
+        for name, value in changed.items()
+    }

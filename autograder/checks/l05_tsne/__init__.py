@@ -1,0 +1,51 @@
+"""Lesson 5, t-SNE.
+
+Most exercises have one right answer. `tsne` has not: whoever descends the KL divergence well draws
+a good map, and no two good maps agree. So it is judged by what must hold of any.
+"""
+
+from __future__ import annotations
+
+from autograder.checks.l05_tsne.cases import (
+    affinity_cases,
+    canvas_cases,
+    conditional_cases,
+    gradient_cases,
+    joint_cases,
+    pca_cases,
+    tsne_cases,
+)
+from autograder.checks.l05_tsne.judges import judge_conditional, judge_pca, judge_tsne
+from autograder.course.exercise import Exercise, Lesson
+
+STEM = "l05_tsne"
+NO_PICTURE = ("last_axes_swapped", "upside_down", "mirrored")
+
+LESSON = Lesson(
+    STEM,
+    (
+        Exercise(STEM, "pca", pca_cases, judge=judge_pca, without=NO_PICTURE),
+        Exercise(
+            STEM,
+            "conditional_probabilities",
+            conditional_cases,
+            bounds=(0, 1),
+            judge=judge_conditional,
+            without=("upside_down", "mirrored"),
+            deadline=20.0,
+        ),
+        Exercise(STEM, "joint_probabilities", joint_cases, bounds=(0, 1), without=NO_PICTURE),
+        Exercise(STEM, "student_t_affinities", affinity_cases),
+        Exercise(STEM, "tsne_gradient", gradient_cases, rtol=1e-3, atol=1e-4, without=NO_PICTURE),
+        Exercise(
+            STEM,
+            "tsne",
+            tsne_cases,
+            judge=judge_tsne,
+            needs=("pca", "conditional_probabilities", "joint_probabilities", "tsne_gradient"),
+            without=NO_PICTURE,
+            deadline=40.0,
+        ),
+        Exercise(STEM, "embedding_canvas", canvas_cases, bounds=(0, 1), rtol=1e-3, atol=1e-4),
+    ),
+)

@@ -1,0 +1,102 @@
+"""Lesson 11, saliency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autograder.checks.l11_saliency.cases import (
+    box_cases,
+    saliency_cases,
+    segmentation_cases,
+    smooth_cases,
+)
+from autograder.checks.mistakes.anchored import boxes, draws, reductions, thresholds
+from autograder.checks.mistakes.gradients import image_gradient
+from autograder.course.exercise import Complaint, Exercise, Lesson
+
+STEM = "l11_saliency"
+BATCH = ("images", "target")
+NOT_NEGATIVE = (0, float("inf"))
+CHANNELS = "the largest magnitude over the channels"
+
+Box = tuple[int, int, int, int]
+
+
+def judge_box(expected: Box, actual: Box, _inputs: Mapping[str, Any]) -> Complaint | None:
+    """Compare two boxes and name the sides that are off."""
+    sides = zip(("top", "left", "bottom", "right"), expected, actual, strict=True)
+    wrong = [side for side, wanted, got in sides if wanted != got]
+    if not wrong:
+        return None
+    message = f"returned another box: {', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} off."
+    return Complaint(message, f"Yours {actual}, expected {expected}.")
+
+
+LESSON = Lesson(
+    STEM,
+    (
+        Exercise(
+            STEM,
+            "saliency_map",
+            saliency_cases,
+            batch=BATCH,
+            bounds=NOT_NEGATIVE,
+            anchored=(
+                *image_gradient(
+                    "model(images)",
+                    "logits.gather(1, target[:, None]).sum()",
+                    "images",
+                    "(gradient,) = torch.autograd.grad(chosen, images)",
+                    start="images = images.detach().requires_grad_()",
+                ),
+                *reductions("gradient.abs().amax(dim=1)", "gradient", "1", CHANNELS),
+            ),
+        ),
+        Exercise(
+            STEM,
+            "smooth_grad",
+            smooth_cases,
+            batch=BATCH,
+            bounds=NOT_NEGATIVE,
+            anchored=(
+                *image_gradient(
+                    "model(noisy)",
+                    "logits.gather(1, target.repeat(count)[:, None]).sum()",
+                    "noisy",
+                    "(gradient,) = torch.autograd.grad(chosen, noisy)",
+                ),
+                *reductions(
+                    "(total / samples).abs().amax(dim=1)", "(total / samples)", "1", CHANNELS
+                ),
+                *draws(
+                    "torch.Generator(images.device).manual_seed(seed)",
+                    "torch.randn(\n            images.shape, generator=generator",
+                ),
+            ),
+        ),
+        Exercise(
+            STEM,
+            "saliency_box",
+            box_cases,
+            judge=judge_box,
+            anchored=(
+                *thresholds(
+                    "saliency >= torch.quantile(saliency, quantile)", "saliency", "quantile"
+                ),
+                *boxes(
+                    "top, left, int(rows.max()) + 1, int(columns.max()) + 1",
+                    "top",
+                    "left",
+                    "int(rows.max()) + 1",
+                    "int(columns.max()) + 1",
+                ),
+            ),
+        ),
+        Exercise(
+            STEM,
+            "saliency_segmentation",
+            segmentation_cases,
+        ),
+    ),
+)

@@ -1,0 +1,236 @@
+"""Name the mistake behind a failing answer, by the evidence of what each mistake would return.
+
+An answer is explained by a mistake that returns the same on the first failing case and contradicts
+no passing one. So a foreign detail elsewhere, such as an edge case nobody thought of, hides no
+name. Where no single mistake explains a case, two of different families are tried together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autograder.checks.compare import close
+from autograder.course.exercise import Mistake
+from autograder.judge.expected import Expectation, Record, Variant
+from autograder.judge.ladder import Finding, climb, leaves, structure
+
+# Families whose mistakes wrap the right function, so that they combine with any other.
+AROUND = ("question", "layers", "arguments", "state")
+# How many unexplained cases are looked into: each costs as much as the first.
+MOST_SEARCHES = 3
+# What came back is no result at all: the ladder's own sentence says everything.
+SAID_BY_THE_LADDER = {"returned_none", "printed_not_returned", "numpy_not_tensor"}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Mistakes that explain failing cases.
+
+    Args:
+        mistakes: one, or two made together.
+        case: the failing case that was asked about.
+        cases: all failing cases that they explain.
+    """
+
+    mistakes: Variant
+    case: str
+    cases: frozenset[str]
+
+
+def diagnose(
+    expectation: Expectation,
+    findings: Mapping[str, Finding | None],
+    records: Mapping[str, Record],
+) -> tuple[Explanation, ...]:
+    """Find what explains the failing cases: at most two explanations, the main one first.
+
+    Args:
+        expectation: what is expected.
+        findings: what the ladder found on each case; a tidy finding is no failure of the value.
+        records: what the student's code did, in the form that the ladder reads.
+    """
+    return _Search(expectation, findings, records).explanations()
+
+
+class _Search:
+    def __init__(
+        self,
+        expectation: Expectation,
+        findings: Mapping[str, Finding | None],
+        records: Mapping[str, Record],
+    ) -> None:
+        self.expectation = expectation
+        self.exercise = expectation.exercise
+        self.records = records
+        answered = [name for name in findings if name in records]
+        self.failing = [name for name in answered if _fails(findings[name])]
+        self.passing = [name for name in answered if not _fails(findings[name])]
+        self.codes = {name: finding.code for name, finding in findings.items() if finding}
+        self.named = {name: f.mistake for name, f in findings.items() if f and f.mistake}
+
+    def explanations(self) -> tuple[Explanation, ...]:
+        found: list[Explanation] = []
+        searches, unexplained = 0, False
+        for case in self.failing:
+            if any(case in explanation.cases for explanation in found):
+                continue
+            if self.codes[case] in SAID_BY_THE_LADDER:
+                continue
+            if len(found) == 2 or searches == MOST_SEARCHES:
+                break
+            searches += 1
+            explanation = self._explain(case, found[0] if found else None)
+            if explanation is None:
+                unexplained = True
+            # What shows on a few later cases is no mistake beside one that shows on the first.
+            elif not (unexplained and not found and 2 * len(explanation.cases) < len(self.failing)):
+                found.append(explanation)
+        return tuple(found)
+
+    def _explain(self, case: str, main: Explanation | None) -> Explanation | None:
+        if case in self.named:  # the exercise's own judge has named it
+            named = [m for m in self.expectation.mistakes if m.id == self.named[case]]
+            if named:
+                same = {c for c in self.failing if self.named.get(c) == named[0].id}
+                return Explanation((named[0],), case, frozenset(same))
+        singles = [(mistake,) for mistake in self.expectation.mistakes]
+        if (best := self._best(case, singles)) is not None:
+            return best
+        if (ignored := self._ignored(case)) is not None:
+            return ignored
+        if main is not None:  # the main mistake and one that only shows here
+            (first, *rest) = main.mistakes
+            beside = [(first, m) for m in self.expectation.mistakes if m.family != first.family]
+            if not rest and (best := self._best(case, map(_in_order, beside))) is not None:
+                return Explanation(_without(best.mistakes, first), case, best.cases)
+            return None
+        return self._best(case, self._pairs(case)) if self._comparable(case) else None
+
+    def _ignored(self, case: str) -> Explanation | None:
+        """Return an argument that plays no part: two calls that differ in it alone give the same."""
+        for name, twins in self.expectation.twins.items():
+            if case not in twins or not all(twin in self.records for twin in twins):
+                continue
+            one, other = (self.records[twin] for twin in twins)
+            returned = one["status"] == other["status"] == "returned"
+            known = [m for m in self.expectation.mistakes if m.id == f"{name}_ignored"]
+            if returned and known and self._same(one, other, case):
+                return Explanation((known[0],), case, frozenset({*twins} & {*self.failing}))
+        return None
+
+    def _comparable(self, case: str) -> bool:
+        """Whether the answer is of the right kind, so that two mistakes can be told apart in it."""
+        ours, expected = self.records[case], self.expectation.records[case]
+        if ours["status"] != "returned" or expected["status"] != "returned":
+            return False
+        return structure(expected["value"], ours.get("value")) is None
+
+    def _pairs(self, case: str) -> Iterator[Variant]:
+        """Yield mistakes of different families made together, the cheap ones to try first.
+
+        Only those are taken that change the answer to this case, and without an error: the others
+        add nothing to a pair.
+        """
+        runs = [m for m in self.expectation.mistakes if m.change is None and self._tells(m, case)]
+        changes = [mistake for mistake in self.expectation.mistakes if mistake.change is not None]
+        for run in runs:
+            for change in changes:
+                if run.family != change.family:
+                    yield run, change
+        around = [mistake for mistake in runs if mistake.family in AROUND]
+        for outer in around:
+            for inner in runs:
+                if inner.text is not None or (
+                    inner.family in AROUND
+                    and AROUND.index(inner.family) < AROUND.index(outer.family)
+                ):
+                    yield inner, outer
+
+    def _tells(self, mistake: Mistake, case: str) -> bool:
+        record = self.expectation.outcome((mistake,), case)
+        expected = self.expectation.records[case]
+        return record.get("status") == "returned" and not self._same(record, expected, case)
+
+    def _best(self, case: str, variants: Iterable[Variant]) -> Explanation | None:
+        """Return the variant that explains a case, most others, and contradicts none."""
+        best: Explanation | None = None
+        for variant in variants:
+            if not self._explains(variant, case):
+                continue
+            if any(self._contradicts(variant, passing) for passing in self.passing):
+                continue
+            cases = frozenset(name for name in self.failing if self._explains(variant, name))
+            if self._is_weak(case, variant, cases):
+                continue
+            if best is None or len(cases) > len(best.cases):
+                best = Explanation(variant, case, cases)
+            if len(cases) == len(self.failing):
+                break
+        return best
+
+    def _explains(self, variant: Variant, case: str) -> bool:
+        ours, last = self.records[case], variant[-1]
+        if last.fits is not None:
+            theirs = self.expectation.outcome(variant[:-1], case)
+            if not theirs.get("status") == ours.get("status") == "returned":
+                return False
+            alike = structure(theirs["value"], ours["value"]) is None
+            return alike and last.fits(theirs["value"], ours["value"])
+        return self._same(self.expectation.outcome(variant, case), ours, case)
+
+    def _same(self, theirs: Record, ours: Record, case: str) -> bool:
+        return same_record(self.expectation, theirs, ours, case)
+
+    def _contradicts(self, variant: Variant, case: str) -> bool:
+        """Whether the mistakes would fail a case that passes."""
+        theirs = {"again": None, "effects": [], **self.expectation.outcome(variant, case)}
+        expected = self.expectation.records[case]
+        finding = climb(self.exercise, case, self.expectation.cases[case], expected, theirs)
+        return _fails(finding)
+
+    def _is_weak(self, case: str, variant: Variant, cases: frozenset[str]) -> bool:
+        """Whether one case is too little evidence: a scalar, a constant, a rule of thumb."""
+        value = self.records[case].get("value")
+        entries = torch.cat([leaf.flatten().double() for leaf in leaves(value)] or [torch.ones(0)])
+        telling = len(entries.nan_to_num().unique()) > 2 or self.records[case]["status"] == "raised"
+        if telling and variant[-1].fits is None and len(variant) == 1:
+            return False
+        return len(cases) < min(2, len(self.failing))
+
+
+def same_record(expectation: Expectation, theirs: Record, ours: Record, case: str) -> bool:
+    """Whether two records of one case hold the same value, or the same error.
+
+    Where the reference raises, only the type counts: everyone has words of their own.
+    """
+    if theirs.get("status") != ours.get("status"):
+        return False
+    if theirs["status"] != "raised":
+        exercise = expectation.exercise
+        return close(theirs.get("value"), ours.get("value"), exercise.rtol, exercise.atol)
+    if expectation.records[case]["status"] == "raised":
+        return bool(theirs["error"]["type"] == ours["error"]["type"])
+    return _without_numbers(theirs["error"]) == _without_numbers(ours["error"])
+
+
+def _fails(finding: Finding | None) -> bool:
+    return finding is not None and not finding.tidy
+
+
+def _in_order(variant: Variant) -> Variant:
+    """Put text first, wrappers next, changes of the result last."""
+    return tuple(sorted(variant, key=lambda m: (m.change is not None, m.text is None)))
+
+
+def _without(variant: Variant, mistake: Mistake) -> Variant:
+    return tuple(other for other in variant if other is not mistake)
+
+
+def _without_numbers(error: Mapping[str, Any]) -> tuple[str, str]:
+    """Return an error's type and words: shapes differ from case to case, the mistake does not."""
+    return error["type"], re.sub(r"\d+", "#", error["message"])[:80]
