@@ -90,6 +90,9 @@ class _Search:
             # What shows on a few later cases is no mistake beside one that shows on the first.
             elif not (unexplained and not found and 2 * len(explanation.cases) < len(self.failing)):
                 found.append(explanation)
+        named = [mistake.id for explanation in found for mistake in explanation.mistakes]
+        if len(named) < 2 and (ignored := self._ignored(named)) is not None:
+            found.append(ignored)
         return tuple(found)
 
     def _explain(self, case: str, main: Explanation | None) -> Explanation | None:
@@ -98,29 +101,48 @@ class _Search:
             if named:
                 same = {c for c in self.failing if self.named.get(c) == named[0].id}
                 return Explanation((named[0],), case, frozenset(same))
-        singles = [(mistake,) for mistake in self.expectation.mistakes]
+        singles = [
+            (mistake,)
+            for mistake in self.expectation.mistakes
+            if main is None or not self._shows(mistake, main)
+        ]
         if (best := self._best(case, singles)) is not None:
             return best
-        if (ignored := self._ignored(case)) is not None:
-            return ignored
         if main is not None:  # the main mistake and one that only shows here
             (first, *rest) = main.mistakes
-            beside = [(first, m) for m in self.expectation.mistakes if m.family != first.family]
-            if not rest and (best := self._best(case, map(_in_order, beside))) is not None:
+            others = [m for m in self.expectation.mistakes if m.family != first.family]
+            beside = [_in_order((first, other)) for other in others if not self._shows(other, main)]
+            if not rest and (best := self._best(case, beside)) is not None:
                 return Explanation(_without(best.mistakes, first), case, best.cases)
             return None
-        return self._best(case, self._pairs(case)) if self._comparable(case) else None
+        # An exercise with a judge of its own has many right answers, and as many mixed ones.
+        if self.exercise.judge is not None or not self._comparable(case):
+            return None
+        return self._best(case, self._pairs(case))
 
-    def _ignored(self, case: str) -> Explanation | None:
-        """Return an argument that plays no part: two calls that differ in it alone give the same."""
+    def _shows(self, mistake: Mistake, main: Explanation) -> bool:
+        """Whether a mistake would change what the main one explains by itself."""
+        return any(
+            not self._same(self.expectation.outcome((mistake,), c), self.expectation.records[c], c)
+            for c in main.cases
+        )
+
+    def _ignored(self, named: Iterable[str]) -> Explanation | None:
+        """Find an argument that plays no part: calls that differ in it alone give the same.
+
+        No value has to be right for that, so it is found beside any other mistake.
+        """
         for name, twins in self.expectation.twins.items():
-            if case not in twins or not all(twin in self.records for twin in twins):
+            known = [m for m in self.expectation.mistakes if m.id == f"{name}_ignored"]
+            if not known or known[0].id in named or not all(t in self.records for t in twins):
                 continue
             one, other = (self.records[twin] for twin in twins)
             returned = one["status"] == other["status"] == "returned"
-            known = [m for m in self.expectation.mistakes if m.id == f"{name}_ignored"]
-            if returned and known and self._same(one, other, case):
-                return Explanation((known[0],), case, frozenset({*twins} & {*self.failing}))
+            failing = [twin for twin in twins if twin in self.failing]
+            # Alike to the last bits: some results hardly depend on an argument, and still do.
+            alike = returned and close(one["value"], other["value"], 1e-6, 1e-8)
+            if failing and alike and _telling(one):
+                return Explanation((known[0],), failing[0], frozenset(failing))
         return None
 
     def _comparable(self, case: str) -> bool:
@@ -128,7 +150,8 @@ class _Search:
         ours, expected = self.records[case], self.expectation.records[case]
         if ours["status"] != "returned" or expected["status"] != "returned":
             return False
-        return structure(expected["value"], ours.get("value")) is None
+        problem = structure(expected["value"], ours.get("value"))
+        return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
 
     def _pairs(self, case: str) -> Iterator[Variant]:
         """Yield mistakes of different families made together, the cheap ones to try first.
@@ -176,11 +199,7 @@ class _Search:
     def _explains(self, variant: Variant, case: str) -> bool:
         ours, last = self.records[case], variant[-1]
         if last.fits is not None:
-            theirs = self.expectation.outcome(variant[:-1], case)
-            if not theirs.get("status") == ours.get("status") == "returned":
-                return False
-            alike = structure(theirs["value"], ours["value"]) is None
-            return alike and last.fits(theirs["value"], ours["value"])
+            return fits(last, self.expectation.outcome(variant[:-1], case), ours)
         return self._same(self.expectation.outcome(variant, case), ours, case)
 
     def _same(self, theirs: Record, ours: Record, case: str) -> bool:
@@ -195,12 +214,22 @@ class _Search:
 
     def _is_weak(self, case: str, variant: Variant, cases: frozenset[str]) -> bool:
         """Whether one case is too little evidence: a scalar, a constant, a rule of thumb."""
-        value = self.records[case].get("value")
-        entries = torch.cat([leaf.flatten().double() for leaf in leaves(value)] or [torch.ones(0)])
-        telling = len(entries.nan_to_num().unique()) > 2 or self.records[case]["status"] == "raised"
-        if telling and variant[-1].fits is None and len(variant) == 1:
+        record = self.records[case]
+        if (
+            (_telling(record) or record["status"] == "raised")
+            and variant[-1].fits is None
+            and len(variant) == 1
+        ):
             return False
         return len(cases) < min(2, len(self.failing))
+
+
+def fits(mistake: Mistake, theirs: Record, ours: Record) -> bool:
+    """Whether a result stands to another in the relation of a mistake that is one of many."""
+    if mistake.fits is None or not theirs.get("status") == ours.get("status") == "returned":
+        return False
+    alike = structure(theirs["value"], ours["value"]) is None
+    return alike and mistake.fits(theirs["value"], ours["value"])
 
 
 def same_record(expectation: Expectation, theirs: Record, ours: Record, case: str) -> bool:
@@ -216,6 +245,13 @@ def same_record(expectation: Expectation, theirs: Record, ours: Record, case: st
     if expectation.records[case]["status"] == "raised":
         return bool(theirs["error"]["type"] == ours["error"]["type"])
     return _without_numbers(theirs["error"]) == _without_numbers(ours["error"])
+
+
+def _telling(record: Record) -> bool:
+    """Whether a result has enough different numbers in it that no other gives it by chance."""
+    numbers = [leaf.flatten().double() for leaf in leaves(record.get("value"))]
+    entries = torch.cat(numbers or [torch.ones(0)])
+    return len(entries[entries.isfinite()].unique()) > 2
 
 
 def _fails(finding: Finding | None) -> bool:

@@ -8,9 +8,10 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 LONGEST_MESSAGE = 400
@@ -37,8 +38,14 @@ def load(
     module = ModuleType(stem)
     module.__file__ = filename
     sys.modules[stem] = module
-    exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+    exec(_compiled(source, filename), module.__dict__)
     return module
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str, filename: str) -> CodeType:
+    # The judge runs the same wrong version on one case after the other.
+    return compile(source, filename, "exec", dont_inherit=True)
 
 
 class _EarlierLessons(MetaPathFinder, Loader):

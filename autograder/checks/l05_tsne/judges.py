@@ -129,5 +129,5 @@ def _good_map(expected: Tensor, y: Tensor, inputs: Mapping[str, Any]) -> Complai
         detail = f"Your KL divergence is {divergence:.3f}, the reference's {known:.3f}."
         return Complaint(f"returned a map that {how}: its KL divergence is too high.", detail)
     if y.mean(0).abs().max() > 1e-3 * y.std():
-        return Complaint("returned a map whose mean is not 0.", mistake="not_centred")
+        return Complaint("returned a map whose mean is not 0.", mistake="map_not_centred")
     return None

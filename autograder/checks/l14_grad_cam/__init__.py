@@ -13,7 +13,7 @@ NOT_NEGATIVE = (0, float("inf"))
 PLACES = "the mean over height and width"
 MAP = "return F.relu(({sign}gradient.mean((2, 3), keepdim=True) * activation).sum(1)).detach()"
 SUM = 'torch.einsum("nc,nchw->nhw", weights, activation)'
-SUMS = weighted_sums(f"return F.relu({SUM})", SUM, "weights", "activation")
+SUMS = weighted_sums(f"return F.relu({SUM})", SUM, "weights", "activation", "gradient")
 
 LESSON = Lesson(
     STEM,

@@ -181,6 +181,7 @@ def scalings(low: str, span: str, scaled: str, x: str, dims: str) -> tuple[Mista
         "divided_by_old_maximum": ((span, f"span = {top}"),),
         "clamped": instead(f"{x}.clamp(0, 1)"),
         "sigmoid_of_result": instead(f"{x}.sigmoid()"),
+        "complement": instead(f"torch.where(span > 0, 1 - {stretched}, 0)"),
         "bytes": instead(f"255 * ({x} - low) / span.where(span > 0, 1)"),
     }
     return tuple(
@@ -188,13 +189,16 @@ def scalings(low: str, span: str, scaled: str, x: str, dims: str) -> tuple[Mista
     )
 
 
-def weighted_sums(result: str, total: str, weights: str, activation: str) -> tuple[Mistake, ...]:
+def weighted_sums(
+    result: str, total: str, weights: str, activation: str, gradient: str
+) -> tuple[Mistake, ...]:
     """Return wrong ways to add up channels by their weights, and to keep what is positive.
 
     Args:
         result: the last line of the reference, ``"return F.relu(...)"``.
         total: the weighted sum in it, an einsum over "nc,nchw->nhw".
         weights, activation: the two factors in the reference's own names.
+        gradient: what the weights are made of.
     """
     each = f"{weights}[:, :, None, None] * {activation}"
     mean_weights = f"{weights}.mean(0, True).expand_as({weights})"
@@ -210,6 +214,10 @@ def weighted_sums(result: str, total: str, weights: str, activation: str) -> tup
         "no_weights": f"return F.relu({activation}.sum(1))",
         "no_weights_averaged": f"return F.relu({activation}.mean(1))",
         "weights_shared_by_batch": f"{weights} = {mean_weights}\n    {result}",
+        "first_weights_for_all": f"{weights} = {weights}[:1].expand_as({weights})\n    {result}",
+        "summed_over_images": result.replace('"nc,nchw->nhw"', '"nc,nchw->hw"')
+        + f".expand(len({weights}), -1, -1).clone()",
+        "weights_without_activation": f"return F.relu({gradient}.sum(1))",
         "weights_mixed_across_batch": result.replace("nc,nchw->nhw", "mc,nchw->nhw"),
         "softmax_of_weights": f"{weights} = {weights}.softmax(1)\n    {result}",
         "accumulator_of_ones": f"return F.relu(1 + {total})",

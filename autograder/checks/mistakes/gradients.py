@@ -130,7 +130,7 @@ def image_gradient(
         gradient: the line that asks for the gradient.
         start: the line that makes the tensor ask for a gradient, where the mistakes at it show.
     """
-    pieces = {
+    pieces: dict[str, tuple[tuple[str, str], ...]] = {
         "no_grad_forward": (("with torch.enable_grad():", "with torch.no_grad():"),),
         "detached_forward": ((forward, f"model({tensor}.detach())"),),
         "backward_on_vector": ((chosen, chosen.removesuffix(".sum()")),),

@@ -84,6 +84,10 @@ def mistakes(
     first = next(iter(cases.values())).inputs
     if not exercise.is_function or not any(isinstance(v, ModelSpec) for v in first.values()):
         return
+    values = [record.get("value") for record in records.values()]
+    logits = all(
+        value is None or (isinstance(value, Tensor) and value.dim() == 2) for value in values
+    )
     for id, question in QUESTIONS.items():
-        if "target" in first or id not in NEED_TARGET:
+        if "target" in first or (logits and id not in NEED_TARGET):
             yield shared(id, "question", wrap=asked(question))

@@ -115,8 +115,12 @@ def _pairs(expected: Any, actual: Any) -> list[tuple[Tensor, Tensor]] | None:
     ours, theirs = _floats(expected), _floats(actual)
     if not ours or [t.shape for t in ours] != [t.shape for t in theirs]:
         return None
-    pairs = list(zip(ours, theirs, strict=True))
-    return pairs if all(torch.isfinite(t).all() for pair in pairs for t in pair) else None
+    pairs = []
+    for one, other in zip(ours, theirs, strict=True):
+        if not torch.equal(one.isfinite(), other.isfinite()):
+            return None
+        pairs.append((one.nan_to_num(0, 0, 0), other.nan_to_num(0, 0, 0)))
+    return pairs
 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
@@ -154,6 +158,9 @@ def _shift(expected: Any, actual: Any) -> bool:
     if pairs is None:
         return False
     differences = torch.cat([(wrong - right).flatten() for right, wrong in pairs])
+    differences = differences[torch.cat([leaf.isfinite().flatten() for leaf in _floats(actual)])]
+    if not differences.numel():
+        return False
     spread = differences.amax() - differences.amin()
     scale = max(float(right.abs().max()) for right, _ in pairs)
     return bool(differences.abs().amin() > 1e-6) and bool(spread <= 1e-4 * max(scale, TINY))
