@@ -31,7 +31,7 @@ PROJECT = (
     *(
         f"autograder/grading/sandbox/{name}.py"
         for name in (
-            *("__init__", "syscalls", "landlock", "limits", "memory", "namespaces", "seccomp"),
+            *("__init__", "syscalls", "landlock", "limits", "namespaces", "seccomp"),
             "zygote",
         )
     ),

@@ -28,7 +28,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from autograder.grading.sandbox import landlock, limits, memory, namespaces, seccomp, syscalls
+from autograder.grading.sandbox import landlock, limits, namespaces, seccomp, syscalls
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
@@ -53,14 +53,13 @@ def main(control_fd: int) -> None:
     # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     status = os.open("/proc/self/status", os.O_RDONLY)
-    maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
         if config["rung"] == "landlock":
             syscalls.drop_capabilities()
             landlock.restrict(config["readable"], config["writable"])
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
-        held = _settle(target, rehearsals, maps, status)
+        held = _settle(target, rehearsals, status)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
@@ -116,31 +115,13 @@ def _prepare(preload: list[str], target: str) -> Target:
     return found
 
 
-def _settle(target: Target, rehearsals: list[int], maps: int, status: int) -> int:
-    """Rehearse, and lay out what is then in memory; the bytes held."""
-    _rehearse(target, rehearsals)
-    _held_by_one_thread(status)  # else the fork below would hang
+def _settle(target: Target, rehearsals: list[int], status: int) -> int:
+    """Rehearse, then make the fork safe and cheap. Return the bytes held."""
+    for job in rehearsals:
+        target(job, os.open(os.devnull, os.O_WRONLY))  # which closes both
     # What the collector never visits, it never copies in a child.
     gc.collect()
     gc.freeze()
-    memory.fill_holes()
-    memory.gather_data(maps)
-    if rehearsals:
-        memory.gather_code(lambda: _rehearse(target, rehearsals), maps)
-    for job in rehearsals:
-        os.close(job)
-    return _held_by_one_thread(status)
-
-
-def _rehearse(target: Target, rehearsals: list[int]) -> None:
-    """Answer jobs of our own."""
-    for job in rehearsals:
-        os.lseek(job, 0, os.SEEK_SET)
-        target(os.dup(job), os.open(os.devnull, os.O_WRONLY))  # which closes both
-
-
-def _held_by_one_thread(status: int) -> int:
-    """The bytes that this process holds; one thread must be left."""
     threads, held = limits.in_use(os.pread(status, 1 << 14, 0))
     if threads != 1:
         raise RuntimeError(f"the zygote has {threads} threads after its rehearsal; a fork needs 1")
