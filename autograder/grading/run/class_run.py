@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from autograder.grading.run.engine import Grader, Progress
 from autograder.grading.run.journal import Journal, locked, write_atomically
 from autograder.grading.run.versions import course_hash, seed_hash, versions
 from autograder.grading.run.warm_up import rehearsals
-from autograder.grading.sandbox.children import PRELOAD, Zygote
+from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
 from autograder.grading.sandbox.probe import Isolation, choose
 from lessons.toolkit.errors import UserError
@@ -86,16 +85,12 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
             request.submissions, request.stems, request.caps, reader.read
         )
     make_folder(request.out, request.submissions)
-    with (
-        locked(request.out),
-        Journal(request.out / "journal.jsonl") as journal,
-        rooms(isolation, request.limits, request.stems) as make_room,
-    ):
+    with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
         grader = Grader(
             request.stems,
             request.seed,
             journal,
-            make_room,
+            sandboxes(isolation, request.limits, request.stems),
             request.workers,
             salt=f"{isolation.level} {asdict(request.limits)}",
         )
@@ -106,41 +101,38 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
     return Run(rows, record)
 
 
-@contextlib.contextmanager
-def rooms(
-    isolation: Isolation, limits: Limits, stems: Sequence[str]
-) -> Iterator[Callable[[], Zygote]]:
-    """Sandboxes for threads that grade side by side; a call makes one.
+def sandboxes(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Callable[[], Sandbox]:
+    """Return a function that starts a sandbox, for each worker to call.
 
-    They share one start, which comes with the first call: a run that finds everything graded
-    already starts none.
+    The first start is made alone: if it fails, every other call raises its error.
     """
-    with contextlib.ExitStack() as stack:
-        lock = threading.Lock()
-        first: Zygote | None = None
-        failure: UserError | None = None
+    lock = threading.Lock()
+    works = False
+    failure: UserError | None = None
 
-        def make_room() -> Zygote:
-            nonlocal first, failure
-            with lock:
-                if failure is not None:  # nobody has to wait for it once more
-                    raise failure
-                if first is None:
-                    try:
-                        first = stack.enter_context(open_room(isolation, limits, stems))
-                    except UserError as error:
-                        failure = error
-                        raise
-            return first.twin()
+    def start() -> Sandbox:
+        nonlocal works, failure
+        with lock:
+            if failure is not None:
+                raise failure
+            if not works:
+                try:
+                    first = open_sandbox(isolation, limits, stems)
+                except UserError as error:
+                    failure = error
+                    raise
+                works = True
+                return first
+        return open_sandbox(isolation, limits, stems)
 
-        yield make_room
+    return start
 
 
-def open_room(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Zygote:
+def open_sandbox(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Sandbox:
     """A sandbox whose children answer the exercises of these lessons."""
     calls = [f"autograder.worker.calls.{stem}" for stem in stems]
     known = [name for name in calls if importlib.util.find_spec(name)]
-    return Zygote(
+    return Sandbox(
         TARGET,
         isolation=isolation,
         limits=limits,

@@ -59,7 +59,7 @@ def rehearse(model, images):
 
 
 def rehearsals(stems: Sequence[str]) -> list[bytes]:
-    """One job a lesson, for `Zygote`.
+    """One job a lesson, for `Sandbox`.
 
     Args:
         stems: lessons whose exercises the zygote's children will answer.

@@ -1,13 +1,11 @@
 """Run jobs in children of a zygote, seen from the grader: deadlines, caps, the kill from outside.
 
-A zygote that dies is replaced, and its job is run once more. Several that work at once are twins of
-a first one: it loads and rehearses for all of them, and they share its memory.
+A zygote that dies is replaced, and its job is run once more.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import fcntl
 import json
 import os
@@ -68,8 +66,8 @@ class _ZygoteLost(Exception):
     """The zygote died or could not shut a child in: a fault of ours, never of the job."""
 
 
-class Zygote:
-    """One sandboxed zygote; each `run` is one forked child. Each thread that grades has its own.
+class Sandbox:
+    """Run jobs one after the other, each in a fresh child of one sandboxed zygote.
 
     Args:
         target: `"module:function"`, called in the child as `function(read_fd, write_fd)`: it reads
@@ -85,8 +83,8 @@ class Zygote:
     Raises:
         UserError: the isolation cannot be had, or the zygote does not start.
 
-    >>> with Zygote("autograder.worker.serve:run_job") as zygote:  # doctest: +SKIP
-    ...     zygote.run(job, deadline=10.0).status
+    >>> with Sandbox("autograder.worker.serve:run_job") as sandbox:  # doctest: +SKIP
+    ...     sandbox.run(job, deadline=10.0).status
     'ok'
     """
 
@@ -113,7 +111,6 @@ class Zygote:
         self._control: socket.socket | None = None
         self._held = 0
         self._stopped = False
-        self._first: Zygote | None = None
         self._start()
 
     def __enter__(self) -> Self:
@@ -121,17 +118,6 @@ class Zygote:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    def twin(self) -> Zygote:
-        """One more, forked from this one, so in milliseconds; for another thread.
-
-        It is to be closed by itself, and before this one.
-        """
-        twin = copy.copy(self)
-        twin._lock, twin._resources = threading.Lock(), contextlib.ExitStack()
-        twin._control, twin._first = None, self
-        twin._start()
-        return twin
 
     def run(self, payload: bytes, deadline: float) -> ChildResult:
         """Run one job in a fresh child and wait for its end, which comes in any case.
@@ -178,44 +164,10 @@ class Zygote:
                 control.shutdown(socket.SHUT_RDWR)
 
     def _start(self) -> None:
-        with contextlib.ExitStack() as stack:
-            begin = self._launch if self._first is None else self._first._fork
-            control, answer, descriptors = begin(stack)
-            for descriptor in descriptors:
-                stack.callback(_kill_and_close, descriptor)
-            if "broken" in answer:
-                raise _will_not_start(answer["broken"])
-            self._control = control
-            self._held = int(answer["held"])
-            self._resources = stack.pop_all()
-
-    def _fork(self, stack: contextlib.ExitStack) -> tuple[socket.socket, dict[str, Any], list[int]]:
-        """Have a twin forked: where it listens, and the first that it says."""
-        with self._lock:
-            for _ in range(2):
-                if self._control is None:
-                    self._start()
-                assert self._control is not None
-                ours, theirs = _sockets()
-                try:
-                    with theirs:
-                        socket.send_fds(self._control, [zygote.TWIN], [theirs.fileno()])
-                    answer, descriptors = _receive(ours)
-                except (OSError, _ZygoteLost) as error:  # this one has died: another is to be made
-                    lost = error
-                    ours.close()
-                    self.close()
-                else:
-                    stack.callback(ours.close)
-                    return ours, answer, descriptors
-            raise _will_not_start(str(lost)) from lost
-
-    def _launch(
-        self, stack: contextlib.ExitStack
-    ) -> tuple[socket.socket, dict[str, Any], list[int]]:
-        """Start a process and configure it: where it listens, and the first that it says."""
-        ours, theirs = _sockets()
-        with tempfile.TemporaryFile() as errors:
+        """Start a zygote, configure it and wait until it is ready."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(_START_SECONDS)
+        with contextlib.ExitStack() as stack, tempfile.TemporaryFile() as errors:
             with theirs:
                 config, process = self._open_process(stack, theirs, errors)
             stack.callback(_end, process)
@@ -226,11 +178,18 @@ class Zygote:
                     for job in jobs:
                         sent.callback(os.close, job)
                     socket.send_fds(ours, [json.dumps(config).encode()], jobs)
-                return ours, *_receive(ours)
+                answer, descriptors = _receive(ours)
             except (_ZygoteLost, OSError) as lost:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace")
                 raise _will_not_start(said or str(lost)) from lost
+            for descriptor in descriptors:
+                stack.callback(_kill_and_close, descriptor)
+            if "broken" in answer:
+                raise _will_not_start(answer["broken"])
+            self._control = ours
+            self._held = int(answer["held"])
+            self._resources = stack.pop_all()
 
     def _open_process(
         self, stack: contextlib.ExitStack, theirs: socket.socket, errors: BinaryIO
@@ -385,13 +344,6 @@ def _drain(descriptor: int, take: Any) -> None:
             if not data:
                 return
             take(data)
-
-
-def _sockets() -> tuple[socket.socket, socket.socket]:
-    """Our end and a zygote's."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.settimeout(_START_SECONDS)
-    return ours, theirs
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:

@@ -12,7 +12,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one child. The wall clock is not here: `Zygote.run` takes a deadline a job.
+    """Limits of one child. The wall clock is not here: `Sandbox.run` takes a deadline a job.
 
     Args:
         cpu_seconds: processor time; the kernel kills at the next whole second.

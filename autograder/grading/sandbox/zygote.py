@@ -7,9 +7,8 @@ rehearses runs on one thread, and a zygote that finds itself with a second one s
 broken.
 
 Orders: a first message configures, with a descriptor for each job to rehearse; each later one is a
-job with three descriptors (payload, output, log), or asks for a twin with one (the twin's socket).
-Answers: ready (with a pidfd, from each twin too), then for each job started (with a pidfd) and
-ended, or fault.
+job with three descriptors (payload, output, log). Answers: ready (with a pidfd), then for each job
+started (with a pidfd) and ended, or fault.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from autograder.grading.sandbox import landlock, limits, namespaces, seccomp, sy
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
 MOST_REHEARSALS = 64
-JOB, TWIN = b"job", b"twin"
+JOB = b"job"
 EXIT_MEMORY = 86
 
 _PAYLOAD, _OUTPUT, _SETUP = 3, 4, 5
@@ -64,40 +63,14 @@ def main(control_fd: int) -> None:
         _say(control, {"broken": traceback.format_exc()})
         return
     mapped = limits.address_space(statm)
-    own = _ready(control, held)
+    own = os.pidfd_open(os.getpid())
+    _say(control, {"ready": True, "held": held}, own)
     while True:
-        # Three descriptors are expected; room for no more.
+        # Three descriptors are expected; no more are taken.
         message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
         if not message:
             return
-        if message == TWIN:
-            (listening,) = descriptors
-            forker = os.getpid()
-            if os.fork() == 0:
-                _end_with(forker)
-                # A socket that two hold would outlive the one that it is for.
-                control.close()
-                os.close(own)
-                control = socket.socket(fileno=listening)
-                own = _ready(control, held)
-            else:
-                os.close(listening)
-            continue
         _one_job(control, config, target, descriptors, mapped, own)
-
-
-def _end_with(forker: int) -> None:
-    """Have this process die with the one that forked it: what it imports from goes with that."""
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != forker:  # it has died in between
-        os._exit(0)
-
-
-def _ready(control: socket.socket, held: int) -> int:
-    """Say so; a pidfd of this process."""
-    own = os.pidfd_open(os.getpid())
-    _say(control, {"ready": True, "held": held}, own)
-    return own
 
 
 def _prepare(preload: list[str], target: str) -> Target:

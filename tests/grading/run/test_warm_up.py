@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autograder.checks import stems
-from autograder.grading.run.class_run import LIMITS, open_room
+from autograder.grading.run.class_run import LIMITS, open_sandbox
 from autograder.grading.run.engine import read_answer
 from autograder.grading.run.warm_up import rehearsals
 from autograder.grading.sandbox.probe import choose
@@ -37,8 +37,8 @@ def deep(images):
 def test_a_gradient_inside_gradients_works_after_a_rehearsal() -> None:
     case = {"name": "one", "call": "deep", "inputs": {"images": torch.rand(1, 3, 8, 8)}}
     job = {"stem": "l00", "exercise": "deep", "source": DEEP, "filename": "x.py", "cases": [case]}
-    with open_room(choose(), LIMITS, list(stems())) as room:
-        result = room.run(encode(job), 60)
+    with open_sandbox(choose(), LIMITS, list(stems())) as sandbox:
+        result = sandbox.run(encode(job), 60)
     assert result.status == "ok", result.reason
     _, record = read_answer(result, 1).records
     assert record["status"] == "returned"
