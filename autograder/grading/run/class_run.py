@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder.files import write_whole
 from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
 from autograder.grading.report import tables
 from autograder.grading.report.results import StudentResult, collect
 from autograder.grading.run.engine import Grader, Progress
-from autograder.grading.run.journal import Journal, locked, write_atomically
+from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.versions import course_hash, seed_hash, versions
 from autograder.grading.run.warm_up import rehearsals
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
@@ -158,10 +159,13 @@ def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, An
     """Write what is the same for every run over the same submissions, then what is not."""
     from autograder.grading.report import write_pages
 
-    results = tables.results(rows, record)
-    write_atomically(out / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(out / "grades.csv", tables.grades_csv(rows))
-    write_atomically(out / "usage.csv", tables.usage_csv(rows))
+    results = json.dumps(tables.results(rows, record), indent=1, ensure_ascii=False) + "\n"
+    for name, text in (
+        ("results.json", results),
+        ("grades.csv", tables.grades_csv(rows)),
+        ("usage.csv", tables.usage_csv(rows)),
+    ):
+        write_whole(out / name, text.encode(), durable=True)
     write_pages(out, rows, record)
 
 
@@ -173,11 +177,7 @@ def read_seed(path: Path) -> int:
     """
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f".{path.name}.part")
-            unfinished.touch(mode=0o600)
-            unfinished.write_text(f"{secrets.randbits(62)}\n", encoding="utf-8")
-            unfinished.replace(path)
+            write_whole(path, f"{secrets.randbits(62)}\n".encode(), mode=0o600)
         return int(path.read_text(encoding="utf-8").strip())
     except ValueError as error:
         raise UserError(

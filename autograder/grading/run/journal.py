@@ -7,7 +7,6 @@ cache: a verdict is kept under the hash of everything it depends on.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -138,23 +137,3 @@ def locked(folder: Path) -> Iterator[None]:
                 "Wait for it, or give another folder with --out.",
             ) from error
         yield
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it is either the old one or the new one, whenever we are killed."""
-    # One name for all runs: what a killed run leaves behind, the next one takes up.
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Make room or check permissions, then run the same command again.",
-        ) from error
