@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from autograder.build.stubs import exercises_text
 from autograder.course.reference import LessonSource

@@ -1,4 +1,4 @@
-"""The grading behind `pytest --submission`: the engine, asked one exercise at a time."""
+"""The grading behind `pytest --convlens-submission`: the engine, asked one exercise at a time."""
 
 from __future__ import annotations
 
