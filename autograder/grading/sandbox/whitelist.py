@@ -153,8 +153,7 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
             if entry.path.exists():
                 entries[entry] = None
         compiled += [root / file for file in files if ".so" in file.rpartition("/")[2]]
-    beside = Path(sys.base_prefix) / "lib"
-    needed = libraries.needed_from_system(compiled, beside)
+    needed = libraries.needed_from_system(compiled)
     machine = [Path(path) for path in _MACHINE if Path(path).exists()]
     return Whitelist(python, stdlib, names, tuple(entries), (*needed, *machine))
 
