@@ -20,7 +20,6 @@ from autograder.grading.report.results import StudentResult, collect
 from autograder.grading.run.engine import Grader, Progress
 from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.versions import course_hash, seed_hash, versions
-from autograder.grading.run.warm_up import rehearsals
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
 from autograder.grading.sandbox.probe import Isolation, choose
@@ -138,7 +137,6 @@ def open_sandbox(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> 
         isolation=isolation,
         limits=limits,
         preload=(*PRELOAD, *known),
-        rehearsals=rehearsals(stems),
     )
 
 

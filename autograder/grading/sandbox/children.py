@@ -75,8 +75,6 @@ class Sandbox:
         isolation: from `choose`; the best there is when None.
         limits: of each child.
         preload: modules that the zygote imports once, besides the target's.
-        rehearsals: jobs of our own that the zygote itself answers before its first fork, so that
-            what a first use costs is paid once. Never a job that holds a submission.
         distributions: installed distributions that a child may import, with what they depend on.
         import_from: further directories a child may import from, whole.
 
@@ -95,7 +93,6 @@ class Sandbox:
         isolation: Isolation | None = None,
         limits: Limits | None = None,
         preload: Sequence[str] = PRELOAD,
-        rehearsals: Sequence[bytes] = (),
         distributions: Sequence[str] = whitelist.DISTRIBUTIONS,
         import_from: Sequence[Path] = (),
     ) -> None:
@@ -103,7 +100,6 @@ class Sandbox:
         self.limits = limits or Limits()
         self._target = target
         self._preload = list(preload)
-        self._rehearsals = tuple(rehearsals)
         self._distributions = tuple(distributions)
         self._import_from = [Path(path) for path in import_from]
         self._lock = threading.Lock()
@@ -173,11 +169,7 @@ class Sandbox:
             stack.callback(_end, process)
             stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
             try:
-                with contextlib.ExitStack() as sent:
-                    jobs = [_sealed(payload) for payload in self._rehearsals]
-                    for job in jobs:
-                        sent.callback(os.close, job)
-                    socket.send_fds(ours, [json.dumps(config).encode()], jobs)
+                ours.send(json.dumps(config).encode())
                 answer, descriptors = _receive(ours)
             except (_ZygoteLost, OSError) as lost:
                 errors.seek(0)

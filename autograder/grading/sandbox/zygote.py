@@ -1,14 +1,12 @@
-"""The zygote: one thread, everything imported and rehearsed; it forks one child a job.
+"""Run the zygote: a process of one thread with everything imported, which forks one child a job.
 
 It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no
-child. It starts inside bubblewrap or shuts itself in by Landlock. One thread, because threads do
-not survive a fork: a child that finds torch's pool without its threads waits forever. So what it
-rehearses runs on one thread, and a zygote that finds itself with a second one says that it is
-broken.
+child. It starts inside bubblewrap or restricts itself by Landlock. One thread, because threads do
+not survive a fork: a child that finds torch's pool without its threads waits forever. So imports
+run on one thread, and a zygote that finds itself with a second one says that it is broken.
 
-Orders: a first message configures, with a descriptor for each job to rehearse; each later one is a
-job with three descriptors (payload, output, log). Answers: ready (with a pidfd), then for each job
-started (with a pidfd) and ended, or fault.
+Orders: a first message configures; each later one is a job with three descriptors (payload, output,
+log). Answers: ready (with a pidfd), then for each job started (with a pidfd) and ended, or fault.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from autograder.grading.sandbox import landlock, limits, namespaces, seccomp, sy
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
-MOST_REHEARSALS = 64
 JOB = b"job"
 EXIT_MEMORY = 86
 
@@ -44,8 +41,7 @@ Target = Callable[[int, int], Any]
 def main(control_fd: int) -> None:
     """Configure from the first message, then fork a child a job until the grader hangs up."""
     control = socket.socket(fileno=control_fd)
-    first, rehearsals, _, _ = socket.recv_fds(control, MESSAGE_BYTES, MOST_REHEARSALS)
-    config = json.loads(first)
+    config = json.loads(control.recv(MESSAGE_BYTES))
     # Made now, so that no child has to make them.
     config["limits"] = limits.Limits(**config["limits"])
     config["filter"] = bytes.fromhex(config["filter"])
@@ -58,7 +54,7 @@ def main(control_fd: int) -> None:
             landlock.restrict(config["readable"], config["writable"])
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
-        held = _settle(target, rehearsals, status)
+        held = _settle(status)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
@@ -88,16 +84,14 @@ def _prepare(preload: list[str], target: str) -> Target:
     return found
 
 
-def _settle(target: Target, rehearsals: list[int], status: int) -> int:
-    """Rehearse, then make the fork safe and cheap. Return the bytes held."""
-    for job in rehearsals:
-        target(job, os.open(os.devnull, os.O_WRONLY))  # which closes both
+def _settle(status: int) -> int:
+    """Make the fork safe and cheap, and return the bytes that this process holds."""
     # What the collector never visits, it never copies in a child.
     gc.collect()
     gc.freeze()
     threads, held = limits.in_use(os.pread(status, 1 << 14, 0))
     if threads != 1:
-        raise RuntimeError(f"the zygote has {threads} threads after its rehearsal; a fork needs 1")
+        raise RuntimeError(f"the zygote has {threads} threads after its imports; a fork needs 1")
     return held
 
 

@@ -43,6 +43,23 @@ def test_gradients_are_those_of_outside(warm: Sandbox, attack: Attack) -> None:
     assert result.log == b""
 
 
+def test_a_gradient_inside_gradients_works(warm: Sandbox, attack: Attack) -> None:
+    # A fork of a process whose autograd engine has run would crash here.
+    deep = """
+import torch
+from torch.utils.checkpoint import checkpoint
+def layers(x, left):
+    if left == 0:
+        return x.sin()
+    return checkpoint(lambda y: layers(1.01 * y, left - 1), x, use_reentrant=True)
+image = torch.rand(1, 3, 8, 8, requires_grad=True)
+layers(image, 70).sum().backward()
+say(image.grad.isfinite().all().item())
+"""
+    result = attack(warm, deep)
+    assert (result.status, result.frames) == ("ok", b"True")
+
+
 def test_a_network_learns(warm: Sandbox, attack: Attack) -> None:
     source = """
 import torch
