@@ -1,4 +1,4 @@
-"""Grade submissions by `pytest --convlens-submission PATH`, one item an exercise of each student.
+"""Grade submissions by `pytest --convlens-submission PATH`, one item an exercise.
 
 No code of a submission runs in pytest's process, and no file of one is ever collected, imported or
 read as a configuration: items come from intake, answers from a sandbox.
@@ -23,7 +23,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of a graded run."""
+    """Add the options of a graded run."""
     group = parser.getgroup("convlens", "ConvLens: grade submissions")
     group.addoption(
         "--convlens-submission",
@@ -113,10 +113,10 @@ def pytest_collection_modifyitems(
 
 
 class Submissions(pytest.Collector):
-    """The class."""
+    """All submissions of a run."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """A collector for each student."""
+        """Yield a collector for each student."""
         for submission in self.config.stash[SESSION].submissions:
             student = Student.from_parent(self, name=submission.student)
             student.submission = submission
@@ -129,7 +129,7 @@ class Student(pytest.Collector):
     submission: Submission
 
     def collect(self) -> Iterator[pytest.Item]:
-        """An item for each exercise, in the order of the lessons."""
+        """Yield an item for each exercise, in the order of the lessons."""
         for stem, name in self.config.stash[SESSION].exercises:
             item = SubmittedExercise.from_parent(self, name=f"{stem}.{name}")
             item.asked = self.submission, stem, name
@@ -137,7 +137,7 @@ class Student(pytest.Collector):
 
 
 class Ungraded(NotPassed):
-    """Raised where the grader itself failed: an error of the run, and no verdict on a student."""
+    """Raised where the grader itself failed, without a verdict on a student."""
 
 
 class SubmittedExercise(ExerciseItem):

@@ -1,4 +1,4 @@
-"""The grading behind `pytest --convlens-submission`: the engine, asked one exercise at a time."""
+"""Ask the grading engine for one exercise at a time, for pytest."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Session:
         return open_sandbox(self._isolation, LIMITS, self._stems)
 
     def grade(self, submission: Submission, stem: str, exercise: str) -> ExerciseResult:
-        """One verdict; points are None where the grader itself failed."""
+        """Return one verdict, with points of None where the grader itself failed."""
         task = self._grader.task(submission, stem, exercise)
         if task is not None and task.key not in self._grader.journal.entries:
             if self._sandbox is None:
@@ -70,7 +70,7 @@ class Session:
         return exercise_result(submission, stem, exercise, self._grader)
 
     def place(self, submission: Submission) -> Path:
-        """The path a submission was read from, for messages."""
+        """Return the path a submission was read from, for messages."""
         return self._path / submission.origin if self._path.is_dir() else self._path
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""The pages of a run: one for each student, one for the class. Files that can run nothing."""
+"""Write the pages of a run: one for each student, one for the class.
+
+They are files that can run nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One grading run from a folder of submissions to a folder of results."""
+"""Grade a folder of submissions into a folder of results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LIMITS = Limits(
 
 @dataclass(frozen=True)
 class Request:
-    """What an instructor asks for.
+    """Everything that an instructor asks for.
 
     Args:
         submissions: folder of submissions, or one submission.
@@ -67,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended: its rows, and the record of how it was graded."""
+    """One run that has ended: its rows, and the record of how it was graded."""
 
     rows: list[StudentResult]
     record: dict[str, Any]
@@ -129,7 +129,7 @@ def sandboxes(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Cal
 
 
 def open_sandbox(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Sandbox:
-    """A sandbox whose children answer the exercises of these lessons."""
+    """Start a sandbox whose children answer the exercises of these lessons."""
     calls = [f"autograder.worker.calls.{stem}" for stem in stems]
     known = [name for name in calls if importlib.util.find_spec(name)]
     return Sandbox(
@@ -141,7 +141,7 @@ def open_sandbox(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> 
 
 
 def run_record(request: Request, isolation: Isolation) -> dict[str, Any]:
-    """What every number depends on besides the submissions."""
+    """Return what every number depends on besides the submissions."""
     return {
         "schema": tables.SCHEMA,
         "versions": versions(),
@@ -154,7 +154,10 @@ def run_record(request: Request, isolation: Isolation) -> dict[str, Any]:
 
 
 def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]) -> None:
-    """Write what is the same for every run over the same submissions, then what is not."""
+    """Write the results.
+
+    First what is the same for every run over the same submissions, then what is not.
+    """
     from autograder.grading.report import write_pages
 
     results = json.dumps(tables.results(rows, record), indent=1, ensure_ascii=False) + "\n"
@@ -168,7 +171,7 @@ def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, An
 
 
 def read_seed(path: Path) -> int:
-    """The secret seed of the offering from its file; where there is none, a new one is made.
+    """Read the secret seed of the offering from its file, or make both.
 
     Raises:
         UserError: the file holds no number, or cannot be read or written.

@@ -1,4 +1,4 @@
-"""Grade a class: every exercise of every submission, in sandboxed workers, judged here.
+"""Grade every exercise of every submission in sandboxed workers, judged here.
 
 What a worker says is data to be judged. A fault of the student is a verdict of 0 points with a
 reason; a fault of the grader is *ungraded*: it is never a 0, it is never remembered, and the next
@@ -21,7 +21,7 @@ from autograder.course.reference import earlier_sources, read_lesson, solution_s
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.plain_text import plain_line
 from autograder.grading.report.public_cases import PublicCases
-from autograder.grading.report.redaction import quotes, sentence
+from autograder.grading.report.redaction import needs_redaction, sentence
 from autograder.grading.run.journal import Journal, content_key
 from autograder.grading.run.lacking import explained
 from autograder.grading.run.versions import course_hash
@@ -32,7 +32,7 @@ from autograder.protocol.wire import PREFIX, WireError, encode, read_prefix
 
 
 class GraderFault(RuntimeError):
-    """Something of ours broke: the check stays ungraded."""
+    """Raised where something of ours broke: the check stays ungraded."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Task:
 
 @dataclass
 class Progress:
-    """What a run has done so far; handed to the caller after every check."""
+    """Counts of a run so far, handed to the caller after every check."""
 
     total: int
     remembered: int
@@ -66,7 +66,7 @@ class Progress:
 
 
 class Grader:
-    """Grades tasks with a fixed seed and fixed lessons.
+    """Grade tasks with a fixed seed and fixed lessons.
 
     Args:
         stems: lessons to grade.
@@ -107,7 +107,7 @@ class Grader:
         self._lock = threading.Lock()
 
     def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
-        """One check of one submission; None where it holds no such lesson."""
+        """Return one check of one submission, None if it holds no such lesson."""
         if (source := submission.sources.get(stem)) is None:
             return None
         # An earlier lesson that was not handed in is there as its stubs, which say so when called.
@@ -118,7 +118,7 @@ class Grader:
         return Task(key, load_key, stem, exercise, source, earlier)
 
     def tasks(self, submissions: Iterable[Submission]) -> list[Task]:
-        """Every check these submissions ask for, equal ones once."""
+        """Return every check that these submissions ask for, equal ones once."""
         found: dict[str, Task] = {}
         for submission in submissions:
             for stem, exercise in self.expectations:
@@ -179,7 +179,7 @@ class Grader:
                     report(progress)
 
     def grade(self, sandbox: Sandbox, task: Task) -> dict[str, Any] | None:
-        """One check from job to journal entry; None when the fault is ours."""
+        """Run and judge one check. Return None when the fault is ours."""
         expectation = self.expectations[task.stem, task.exercise]
         try:
             answer, usage = self._ask(sandbox, task, expectation)
@@ -201,12 +201,12 @@ class Grader:
         verdict: Verdict,
         answer: Answer,
     ) -> tuple[str, dict[str, str]]:
-        """The sentence, and a picture of what went wrong on the public case of that name."""
+        """Return the sentence, and a picture of what went wrong on the public case."""
         public = self.public[task.stem, task.exercise]
         draws = verdict.outcome == "failed" and public.has_picture(verdict.case)
         with self._lock:
-            quoted = quotes(verdict, answer, expectation)
-        if not draws and not quoted:
+            redact = needs_redaction(verdict, answer, expectation)
+        if not draws and not redact:
             return verdict.message, {}
         records: tuple[dict[str, Any], ...] = ()
         with contextlib.suppress(Exception):  # a help; no grade hangs on it
@@ -215,7 +215,7 @@ class Grader:
             records = read_answer(sandbox.run(encode(job), public.exercise.deadline), 1).records
         message, picture = verdict.message, {}
         with self._lock:
-            if quoted:
+            if redact:
                 message = sentence(verdict, answer, records, public.expectation)
             if draws:
                 with contextlib.suppress(Exception):
@@ -244,7 +244,7 @@ class Grader:
 
 
 def read_answer(result: ChildResult, cases: int) -> Answer:
-    """Cut a child's output into records; reading ends where it is malformed.
+    """Cut a child's output into records, up to where it is malformed.
 
     Args:
         result: what became of the child.
@@ -271,7 +271,10 @@ def _how_it_ended(result: ChildResult) -> str:
 
 
 def _text_of(stem: str, submission: Submission) -> str | None:
-    """A lesson as a student handed it in, or its stubs; None where a file names no lesson."""
+    """Return a lesson as a student handed it in, or its stubs.
+
+    None where a file names no lesson.
+    """
     if (text := submission.sources.get(stem)) is not None:
         return text
     return read_lesson(stem).stubs() if stem in solution_stems() else None

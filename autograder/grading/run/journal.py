@@ -1,4 +1,4 @@
-"""The grader's memory on disk: one line a verdict, written as it comes, never lost, never doubled.
+"""Keep the grader's verdicts on disk, one line each, never lost and never doubled.
 
 A line is complete or it is not there: it ends in a newline and carries its own checksum, so a run
 that was killed in the middle of a line is picked up at the line before. The journal is also the
@@ -24,7 +24,7 @@ SYNC_SECONDS = 2.0
 
 
 def content_key(*parts: str) -> str:
-    """A key that changes when any part does.
+    """Return a key that changes when any part does.
 
     >>> content_key("a", "b") != content_key("ab", "")
     True
@@ -64,7 +64,7 @@ class Journal:
         self._file.close()
 
     def append(self, key: str, entry: dict[str, Any]) -> None:
-        """Write one entry; it is on disk when this returns.
+        """Write one entry, which is on disk when this returns.
 
         Raises:
             UserError: when the disk is full or gone. What was written before stays.
@@ -117,7 +117,9 @@ def _open_seal(line: bytes) -> tuple[str, dict[str, Any]] | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold an output folder for one grader; the lock goes with the process, however it ends.
+    """Hold an output folder for one grader.
+
+    The lock goes with the process, however it ends.
 
     Raises:
         UserError: when another grader holds it.

@@ -1,4 +1,4 @@
-"""What a grade depends on besides the code graded: the course, the engine, libraries, the seed."""
+"""Name what a grade depends on besides the code graded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run jobs in children of a zygote, seen from the grader: deadlines, caps, the kill from outside.
+"""Run jobs in children of a zygote, with deadlines and caps kept from outside.
 
 A zygote that dies is replaced, and its job is run once more.
 """
@@ -63,7 +63,10 @@ _PIPE_BYTES = 1 << 20
 
 
 class _ZygoteLost(Exception):
-    """The zygote died or could not shut a child in: a fault of ours, never of the job."""
+    """Raised where the zygote died or could not isolate a child.
+
+    It is a fault of ours, never of the job.
+    """
 
 
 class Sandbox:
@@ -148,12 +151,15 @@ class Sandbox:
             return ChildResult("grader_fault", reason=reason, retries=1)
 
     def close(self) -> None:
-        """End the zygote and whatever it forked; `run` would start a new one."""
+        """End the zygote and whatever it forked. `run` would start a new one."""
         self._control = None
         self._resources.close()
 
     def stop(self) -> None:
-        """End the job under way, from another thread: its `run` gives `"grader_fault"` at once."""
+        """End the job under way, from another thread.
+
+        Its `run` returns `"grader_fault"` at once, and so does every later one.
+        """
         self._stopped = True
         if (control := self._control) is not None:
             with contextlib.suppress(OSError):
@@ -245,7 +251,7 @@ class Sandbox:
     def _send(
         self, stack: contextlib.ExitStack, control: socket.socket, payload: bytes
     ) -> tuple[int, int]:
-        """Hand a job over; the reading ends of its output and its log."""
+        """Hand a job over, and return the reading ends of its output and its log."""
         with contextlib.ExitStack() as sent:
             job = _sealed(payload)
             sent.callback(os.close, job)
@@ -271,7 +277,7 @@ _SEAL_ALL = 0x1 | 0x2 | 0x4 | 0x8  # seal, shrink, grow, write
 
 
 def _sealed(payload: bytes) -> int:
-    """A descriptor that a child can read, and nothing else."""
+    """Return a descriptor that a child can read, and nothing else."""
     job = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(job, "wb", buffering=0, closefd=False) as file:
         view = memoryview(payload)
@@ -286,7 +292,7 @@ def _sealed(payload: bytes) -> int:
 def _follow(
     watch: Watch, control: socket.socket, pipes: tuple[int, int], child: int, end: float, held: int
 ) -> None:
-    """Read what a child says until the zygote reports its death; kill it when it is time.
+    """Read what a child says until the zygote reports its death, and end it in time.
 
     Args:
         watch: takes what it says.
@@ -349,14 +355,17 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _process_of(pidfd: int) -> str:
-    """The directory of a process, by our own /proc."""
+    """Return the directory of a process, by our own /proc."""
     text = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
     pid = next(line.split()[1] for line in text.splitlines() if line.startswith("Pid:"))
     return f"/proc/{pid}"
 
 
 def _look_at(process: str, watch: Watch, held: int) -> None:
-    """What the kernel's own limits leave open: threads as root, memory for mappings given back."""
+    """Condemn a child over the limits that the kernel does not keep itself.
+
+    These are threads as root, and memory for mappings given back.
+    """
     limits = watch.limits
     try:
         threads, memory = in_use(Path(process, "status").read_bytes())

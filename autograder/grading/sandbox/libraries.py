@@ -13,7 +13,7 @@ _FOUND = re.compile(r"^\t(?:\S+ => )?(/.+) \(0x[0-9a-f]+\)$", re.M)
 
 
 def needed_from_system(binaries: Iterable[Path]) -> list[Path]:
-    """Return the loader and the libraries that binaries need, with what those need in turn.
+    """Return the loader and the libraries that binaries need, directly or not.
 
     Args:
         binaries: programs and compiled modules. What they offer each other is left out.

@@ -1,4 +1,4 @@
-"""The few Linux calls that Python 3.11 lacks, each by ctypes and each raising OSError."""
+"""Make the few Linux calls that Python 3.11 lacks, each raising OSError."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _CapabilityHeader(ctypes.Structure):
 
 
 def checked(name: str, result: int) -> int:
-    """The result of a C call, or the OSError that its errno stands for."""
+    """Return the result of a C call, or raise the OSError of its errno."""
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
@@ -38,7 +38,7 @@ def checked(name: str, result: int) -> int:
 
 
 def syscall(name: str, number: int, *arguments: object) -> int:
-    """A system call that the C library does not wrap."""
+    """Make a system call that the C library does not wrap."""
     # Every argument travels as a long: a plain int would leave the register's upper half undefined.
     wide = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
     return checked(name, _libc.syscall(ctypes.c_long(number), *wide))
@@ -68,7 +68,10 @@ def prctl(option: int, value: int, pointer: object = None) -> int:
 
 
 def drop_capabilities() -> None:
-    """Give up every capability; with `PR_SET_NO_NEW_PRIVS` and no exec they cannot come back."""
+    """Give up every capability.
+
+    With `PR_SET_NO_NEW_PRIVS` and no exec they cannot come back.
+    """
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     nothing = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; twice 32 bits each
     checked("capset", _libc.capset(ctypes.byref(header), nothing))

@@ -1,4 +1,4 @@
-"""Run the zygote: a process of one thread with everything imported, which forks one child a job.
+"""Run the zygote: one thread with everything imported that forks a child a job.
 
 It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no
 child. It starts inside bubblewrap or restricts itself by Landlock. One thread, because threads do
@@ -110,7 +110,7 @@ def _one_job(
         _child(config, target, [*descriptors, setup_write], mapped)
     for descriptor in (*descriptors, setup_write):
         os.close(descriptor)
-    # One byte says that the child is shut in. Anything else is trouble: no student code has run.
+    # One byte says that the child is isolated. Anything else is trouble: no student code has run.
     word = b""
     while part := os.read(setup_read, 4096):
         word += part
@@ -151,10 +151,13 @@ def _say(control: socket.socket, message: dict[str, Any], *descriptors: int) -> 
 
 
 def _child(config: dict[str, Any], target: Target, descriptors: list[int], mapped: int) -> NoReturn:
-    """Shut this process in, run the target, leave. Nothing returns to the zygote's code."""
+    """Isolate this process, run the target, leave.
+
+    Nothing returns to the zygote's code.
+    """
     try:
         _keep_only(*descriptors)
-        _shut_in(config, mapped)
+        _isolate(config, mapped)
         os.write(_SETUP, b".")
     except BaseException:
         os.write(_SETUP, traceback.format_exc().encode())
@@ -164,7 +167,7 @@ def _child(config: dict[str, Any], target: Target, descriptors: list[int], mappe
 
 
 def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
-    """Descriptors 0 to 5: null, log, log, payload, output, setup. All others close."""
+    """Keep descriptors 0 to 5: null, log, log, payload, output, setup. Close the rest."""
     # First out of the way of the numbers they are to have.
     moved = [os.dup2(fd, _HIGH + i) for i, fd in enumerate((payload, output, setup, log))]
     null = os.open(os.devnull, os.O_RDONLY)
@@ -173,7 +176,7 @@ def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
     os.closerange(6, os.sysconf("SC_OPEN_MAX"))
 
 
-def _shut_in(config: dict[str, Any], mapped: int) -> None:
+def _isolate(config: dict[str, Any], mapped: int) -> None:
     bounds = config["limits"]
     if config["rung"] == "namespaces":
         namespaces.enter(bounds.tmp_bytes)
