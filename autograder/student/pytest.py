@@ -17,15 +17,15 @@ RUNNING: pytest.StashKey[dict[Path, Check]] = pytest.StashKey()
 
 
 class LessonItems(pytest.File):
-    """The exercises of one `exercises.py`."""
+    """Exercises of one `exercises.py`."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One item an exercise, in the lesson's order."""
+        """Yield one item an exercise, in the lesson's order."""
         for name in read_lesson(self.path.parent.name).exercises:
             yield OwnExercise.from_parent(self, name=name)
 
     def check(self) -> Check:
-        """The check of this file, whose child serves all of its items."""
+        """Return the check of this file, whose child serves all of its items."""
         running = self.config.stash.setdefault(RUNNING, {})
         if self.path not in running:
             stem = self.path.parent.name

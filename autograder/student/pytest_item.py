@@ -1,4 +1,4 @@
-"""An exercise as an item of pytest, for a student's own check and for graded submissions."""
+"""Show an exercise as an item of pytest, for students and for graders."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ NOT_SOURCE = {"__pycache__"}
 
 @cache
 def course_hash() -> str:
-    """Hash everything that decides a verdict: exercises, references, toolkit, engine, torch."""
+    """Hash all that decides a verdict: exercises, references, toolkit, engine, torch."""
     return hash_of((ROOT / name for name in DECIDES), ROOT)
 
 

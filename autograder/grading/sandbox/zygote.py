@@ -39,7 +39,7 @@ Target = Callable[[int, int], Any]
 
 
 def main(control_fd: int) -> None:
-    """Configure from the first message, then fork a child a job until the grader hangs up."""
+    """Configure from the first message, then fork a child a job until the hang-up."""
     control = socket.socket(fileno=control_fd)
     config = json.loads(control.recv(MESSAGE_BYTES))
     # Made now, so that no child has to make them.
