@@ -102,8 +102,7 @@ def stems_in(data: bytes, name: str) -> list[str]:
         BadSubmission: the file cannot be read at all.
     """
     if name.lower().endswith(".ipynb"):
-        ids = (_grade_id(cell) for cell in _cells(data))
-        found = {grade_id.partition("-")[0] for grade_id in ids}
+        found = {_solution_id(cell).partition("-")[0] for cell in _cells(data)}
         return [stem for stem in solution_stems() if stem in found]
     names = set(re.findall(r"^(?:def|class) (\w+)", decode_text(data), re.MULTILINE))
     return [stem for stem in solution_stems() if names & set(read_lesson(stem).exercises)]
@@ -118,7 +117,7 @@ def solution_cells(data: bytes, stem: str) -> dict[str, str]:
     exercises = read_lesson(stem).exercises
     found: dict[str, str] = {}
     for cell in _cells(data):
-        cell_stem, _, exercise = _grade_id(cell).partition("-")
+        cell_stem, _, exercise = _solution_id(cell).partition("-")
         if cell_stem != stem or exercise not in exercises:
             continue
         if exercise in found:
@@ -256,13 +255,21 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
     return [cell for cell in cells if isinstance(cell, dict)]
 
 
-def _grade_id(cell: dict[str, Any]) -> str:
-    """The id of a solution cell; "" for any other cell."""
+def grade_id(cell: dict[str, Any]) -> str:
+    """Return the id that nbgrader knows a cell by, "" for other cells."""
+    return str(_nbgrader(cell).get("grade_id", ""))
+
+
+def _solution_id(cell: dict[str, Any]) -> str:
+    """Return the id of a solution cell, "" for other cells."""
+    is_solution = cell.get("cell_type") == "code" and _nbgrader(cell).get("solution")
+    return grade_id(cell) if is_solution else ""
+
+
+def _nbgrader(cell: dict[str, Any]) -> dict[str, Any]:
     metadata = cell.get("metadata")
     ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    if cell.get("cell_type") != "code" or not isinstance(ours, dict) or not ours.get("solution"):
-        return ""
-    return str(ours.get("grade_id", ""))
+    return ours if isinstance(ours, dict) else {}
 
 
 def _cell_text(cell: dict[str, Any]) -> str:

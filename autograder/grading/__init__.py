@@ -1,1 +1,1 @@
-"""Grading submissions that nobody has to trust."""
+"""Grade submissions that nobody has to trust."""

@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from autograder.build.stubs import exercises_text
 from autograder.course.reference import LessonSource
-from autograder.course.student_file import BadSubmission, read_bytes, read_source
+from autograder.course.student_file import BadSubmission, grade_id, read_bytes, read_source
 from autograder.files import write_whole
 from autograder.student.working_copy import WorkingCopy, is_stub
 from lessons.toolkit.errors import UserError
@@ -196,19 +195,19 @@ def merge_notebook(path: Path, source: LessonSource) -> Merged:
     except (ValueError, KeyError, TypeError) as error:
         raise BadSubmission(f"{path} is not a readable notebook") from error
     newest = make(source.stem)
-    by_id = {_grade_id(cell): cell for cell in cells if _grade_id(cell)}
+    by_id = {grade_id(cell): cell for cell in cells if grade_id(cell)}
     notes = []
     for fresh in newest["cells"]:
-        grade_id = _grade_id(fresh)
-        if not grade_id or grade_id.endswith("-check"):
+        identity = grade_id(fresh)
+        if not identity or identity.endswith("-check"):
             continue
-        name = grade_id.partition("-")[2]
-        if grade_id not in by_id:
-            check = next((c for c in newest["cells"] if _grade_id(c) == f"{grade_id}-check"), None)
+        name = identity.partition("-")[2]
+        if identity not in by_id:
+            check = next((c for c in newest["cells"] if grade_id(c) == f"{identity}-check"), None)
             cells += [fresh, check] if check else [fresh]
             notes.append(f"`{name}` is new, at the end of the notebook.")
             continue
-        cell = by_id[grade_id]
+        cell = by_id[identity]
         old, new = "".join(cell["source"]), "".join(fresh["source"])
         if old != new and (name == "given" or is_stub(old, source.stem, name)):
             cell["source"] = fresh["source"]
@@ -217,10 +216,6 @@ def merge_notebook(path: Path, source: LessonSource) -> Merged:
         return Merged(data)
     mine["cells"] = cells
     return Merged(notebook_bytes(mine), notes)
-
-
-def _grade_id(cell: dict[str, Any]) -> str:
-    return str(cell.get("metadata", {}).get("nbgrader", {}).get("grade_id", ""))
 
 
 def _given_nodes(source: LessonSource) -> Iterator[tuple[ast.stmt, list[str]]]:

@@ -10,26 +10,22 @@ import pytest
 
 from autograder.course.reference import read_lesson
 from autograder.student.check import Check, Checker, LessonFile
+from autograder.student.pytest_item import ExerciseItem, NotPassed
 from autograder.student.working_copy import WorkingCopy
-from lessons.toolkit.errors import UserError
 
 RUNNING: pytest.StashKey[dict[Path, Check]] = pytest.StashKey()
 
 
-class NotPassed(Exception):
-    """An exercise's verdict, as the text that pytest shows."""
-
-
 class LessonItems(pytest.File):
-    """The exercises of one `exercises.py`."""
+    """Exercises of one `exercises.py`."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One item an exercise, in the lesson's order."""
+        """Yield one item an exercise, in the lesson's order."""
         for name in read_lesson(self.path.parent.name).exercises:
-            yield ExerciseItem.from_parent(self, name=name)
+            yield OwnExercise.from_parent(self, name=name)
 
     def check(self) -> Check:
-        """The check of this file, whose child serves all of its items."""
+        """Return the check of this file, whose child serves all of its items."""
         running = self.config.stash.setdefault(RUNNING, {})
         if self.path not in running:
             stem = self.path.parent.name
@@ -43,24 +39,17 @@ class LessonItems(pytest.File):
         return running[self.path]
 
 
-class ExerciseItem(pytest.Item):
-    """One exercise."""
+class OwnExercise(ExerciseItem):
+    """One exercise of the working copy."""
 
     def runtest(self) -> None:
-        """Check the exercise in a child process; the verdict also goes into the junit report."""
+        """Check the exercise in a child process."""
         assert isinstance(self.parent, LessonItems)
         verdict = self.parent.check().one(self.name).verdict
-        for key in ("outcome", "points", "max_points", "diagnosis"):
-            self.user_properties.append((key, verdict.as_json()[key]))
+        self.note(verdict.as_json())
         if verdict.outcome != "passed":
             raise NotPassed("\n".join(filter(None, [verdict.message, verdict.detail])))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The sentence alone: a traceback through our code would tell a student nothing."""
-        if isinstance(excinfo.value, NotPassed | UserError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """Where pytest says the exercise is."""
+        """Return where pytest says the exercise is."""
         return self.path, None, f"{self.path.parent.name}.{self.name}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "grading" / "sandbox"))
 
-from conftest import RUNGS, open_zygote
+from conftest import RUNGS, open_sandbox
 
 from autograder.grading.sandbox.children import PRELOAD
 from autograder.grading.sandbox.probe import probe
@@ -39,11 +39,11 @@ def main() -> None:
     print(f"probe              {median:8.1f} ms median {best:8.1f} best")
     for rung in (*RUNGS, "none"):
         begin = time.perf_counter()
-        with open_zygote(rung, preload=PRELOAD) as zygote:
+        with open_sandbox(rung, preload=PRELOAD) as sandbox:
             start = time.perf_counter() - begin
-            zygote.run(b"", 10)
-            median, best = milliseconds(lambda z=zygote: z.run(b"say('x')", 10), JOBS)
-            usage = zygote.run(b"say('x')", 10)
+            sandbox.run(b"", 10)
+            median, best = milliseconds(lambda s=sandbox: s.run(b"say('x')", 10), JOBS)
+            usage = sandbox.run(b"say('x')", 10)
         print(
             f"child, {rung:11} {median:8.1f} ms median {best:8.1f} best;"
             f" processor {1000 * usage.cpu_seconds:.1f} ms;"

@@ -74,11 +74,11 @@ def mixed_class(folder: Path) -> Path:
     return folder
 
 
-class OwnRoom:
+class OwnSandbox:
     """A worker in this process, for work that we wrote ourselves; counts its jobs.
 
     Args:
-        fault: what a room that is out of order says.
+        fault: what a sandbox that is out of order says.
     """
 
     def __init__(self, fault: str = "") -> None:
@@ -90,10 +90,6 @@ class OwnRoom:
 
     def __exit__(self, *_: object) -> None:
         pass
-
-    def twin(self) -> Self:
-        """There is one process: this one."""
-        return self
 
     def stop(self) -> None:
         """Nothing is under way elsewhere."""
@@ -109,11 +105,13 @@ class OwnRoom:
         return ChildResult("ok", b"".join(frames))
 
 
-def grade_here(submissions: Path, out: Path, room: OwnRoom | None = None, seed: int = 5) -> Run:
+def grade_here(
+    submissions: Path, out: Path, sandbox: OwnSandbox | None = None, seed: int = 5
+) -> Run:
     """A whole run with one worker in this process."""
-    room = room or OwnRoom()
+    sandbox = sandbox or OwnSandbox()
     request = Request(submissions, out, [STEM], seed, workers=1)
-    with patch.object(run, "Zygote", lambda *_, **__: room):
+    with patch.object(run, "Sandbox", lambda *_, **__: sandbox):
         return run.grade(request)
 
 

@@ -1,1 +1,1 @@
-"""From a folder of files to submissions: nothing of a student is run here."""
+"""Turn a folder of files into submissions, running nothing of a student."""

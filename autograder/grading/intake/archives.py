@@ -1,4 +1,4 @@
-"""Read the files of a folder, a zip or a tar without unpacking it and without trusting a name.
+"""Read a folder, a zip or a tar without unpacking it or trusting a name.
 
 Nothing is written to disk. Only regular files whose names could be a lesson's are read, each
 through a cap; links, devices and names that leave the folder are noted and left alone.
@@ -24,12 +24,15 @@ SKIPPED = {"__MACOSX", "__pycache__", "node_modules", "site-packages"}
 
 
 class Refused(ValueError):
-    """A container that is not read any further, and why; completes "the submission ..."."""
+    """Raised for a container that is read no further.
+
+    Its text completes "the submission ...".
+    """
 
 
 @dataclass(frozen=True)
 class Caps:
-    """What one submission may hold. Honest ones stay far below.
+    """Bounds on one submission, far above what honest ones hold.
 
     Args:
         entries: files and folders.
@@ -50,13 +53,13 @@ class Caps:
     notebook_bytes: int = 32 * MIB
 
     def file_bytes(self, name: str) -> int:
-        """The cap for a file of this name."""
+        """Return the cap for a file of this name."""
         return self.notebook_bytes if name.lower().endswith(".ipynb") else self.source_bytes
 
 
 @dataclass
 class Contents:
-    """What a container holds that could be a lesson's file.
+    """Files of a container that could be a lesson's.
 
     Args:
         files: bytes by path inside the container.
@@ -68,12 +71,12 @@ class Contents:
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file name is one of the archives that are read."""
+    """Return whether a file name is one of the archives that are read."""
     return name.lower().endswith(ARCHIVES)
 
 
 def without_suffix(name: str) -> str:
-    """A file name without its archive or work suffix."""
+    """Return a file name without its archive or work suffix."""
     for suffix in (*ARCHIVES, *WORK):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
@@ -81,7 +84,7 @@ def without_suffix(name: str) -> str:
 
 
 def read_container(path: Path, caps: Caps) -> Contents:
-    """The candidate files of a folder, an archive, or the one file itself.
+    """Read the candidate files of a folder, an archive, or the one file itself.
 
     Raises:
         Refused: it is broken or over a cap, with the reason.
@@ -123,7 +126,7 @@ def _wanted(name: PurePosixPath) -> bool:
 def _capped(
     read: Callable[[int], bytes], name: PurePosixPath, caps: Caps, contents: Contents
 ) -> bytes | None:
-    """Read one file up to its cap; None, with a note, when there is more."""
+    """Read one file up to its cap. Return None, with a note, when there is more."""
     most = caps.file_bytes(name.name)
     data = read(most + 1)
     if len(data) > most:
@@ -133,7 +136,10 @@ def _capped(
 
 
 def _read_folder(folder: Path, caps: Caps) -> Contents:
-    """A folder's files; those of its archive where that is all there is, as Moodle exports them."""
+    """Read a folder's files.
+
+    Where an archive is all there is, as Moodle exports them, read those of the archive.
+    """
     contents = Contents()
     archives: list[Path] = []
     count = total = 0
@@ -166,7 +172,7 @@ def _read_folder(folder: Path, caps: Caps) -> Contents:
 
 
 def _walk(folder: Path, depth: int, contents: Contents) -> Iterator[tuple[Path, bool]]:
-    """Files below a folder in order, links not followed."""
+    """Yield the files below a folder in order, without following links."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -250,7 +256,7 @@ def _read_tar(file: io.FileIO, caps: Caps) -> Contents:
 
 
 class _Bounded:
-    """A file that refuses to be read in pieces larger than this."""
+    """File that refuses to be read in pieces larger than this."""
 
     def __init__(self, file: io.FileIO, most: int) -> None:
         self._file = file
@@ -258,14 +264,16 @@ class _Bounded:
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         if size > self.most:
             raise Refused("is an archive with a directory of too many entries")
         return self._file.read(size)
 
 
 class _Entry(tarfile.TarInfo):
-    """A tar's header. Those that extend another are kept small: `tarfile` reads each whole.
+    """Header of a tar entry.
+
+    Those that extend another are kept small: `tarfile` reads each whole.
 
     Before Python 3.11.10 and 3.12.6 it also took quadratic time to search one (CVE-2024-6232).
     """
@@ -310,7 +318,7 @@ class _Tar(tarfile.TarFile):
 
 
 class _Metered:
-    """A stream that stops a reader after so many bytes."""
+    """Stream that stops a reader after so many bytes."""
 
     def __init__(self, read: Callable[[int], bytes], most: int) -> None:
         self._read = read
@@ -318,7 +326,7 @@ class _Metered:
         self._idle = 0
 
     def read(self, size: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         data = self._read(size)
         self._left -= len(data)
         # Asked beyond its end again and again, a stream would answer for as long as it is asked.
@@ -331,7 +339,10 @@ class _Metered:
 def _entry_name(
     raw: str, is_folder: bool, is_regular: bool, caps: Caps, contents: Contents
 ) -> PurePosixPath | None:
-    """The path of an entry worth reading; None, with a note where it looks like work but is not."""
+    """Return the path of an entry worth reading, else None.
+
+    A note says so where the entry looks like work but is not.
+    """
     if is_folder:
         return None
     name = PurePosixPath(raw.replace("\\", "/"))
@@ -368,6 +379,6 @@ def _size(count: int) -> str:
 
 
 def _shown(name: PurePosixPath) -> str:
-    """A path fit for a sentence: short, printable, one line."""
+    """Return a path fit for a sentence: short, printable, one line."""
     text = str(name)
     return "".join(c if c.isprintable() else "?" for c in text)[-80:]

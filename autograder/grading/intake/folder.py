@@ -1,4 +1,4 @@
-"""From a folder of submissions to one record a student. Nothing of a submission runs here."""
+"""Read a folder of submissions into one record a student, running nothing of it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None)
 
 
 def student_of(place: Path) -> str:
-    """The id of the student whom a submission is named for."""
+    """Return the id of the student whom a submission is named for."""
     return student_id(place.name if place.is_dir() else without_suffix(place.name))
 
 
@@ -101,7 +101,7 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _is_one_students(folder: Path) -> bool:
-    """Whether a folder is a submission and not the folder of many.
+    """Return whether a folder is a submission and not the folder of many.
 
     A lesson's file beside other folders or archives is a hand-out that was left among them.
     """
@@ -117,7 +117,10 @@ def _is_one_students(folder: Path) -> bool:
 
 
 def _refuse_if_mixed(folder: Path) -> None:
-    """A student who is called "submitted" must not hide all the others."""
+    """Raise if a folder “submitted” lies beside other submissions.
+
+    A student who is called that must not hide all the others.
+    """
     strangers = [
         place.name
         for place in folder.iterdir()
@@ -170,7 +173,7 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
 
 
 def _held(path: PurePosixPath, data: bytes) -> list[str] | None:
-    """Lessons of which a file holds exercises; None where it cannot be read."""
+    """Return the lessons of which a file holds exercises, None if it cannot be read."""
     try:
         return stems_in(data, path.name)
     except BadSubmission:
@@ -180,7 +183,10 @@ def _held(path: PurePosixPath, data: bytes) -> list[str] | None:
 def _could_hold(
     path: PurePosixPath, held: list[str] | None, stem: str, stems: Sequence[str]
 ) -> bool:
-    """Whether a file is this lesson's: by its folder or name, else by what it holds."""
+    """Return whether a file is this lesson's.
+
+    Its folder or name decides, else what it holds.
+    """
     named = {*path.parts[:-1], path.stem}
     if stem in named:
         usual = path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
@@ -195,7 +201,10 @@ def _could_hold(
 def _choose(
     stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
 ) -> None:
-    """The one file of a lesson that is worked on; none, with the reason, when that is not one."""
+    """Pick the student's one edited file of a lesson.
+
+    Where there is not exactly one, note why.
+    """
     distinct, worked = {text: text for text in texts.values()}, dict(texts)
     if 1 < len(distinct) <= MOST_VERSIONS:
         worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
@@ -210,7 +219,7 @@ def _choose(
 
 
 def _attempts(text: str, stem: str) -> bool:
-    """Whether a file differs from the stubs in what it defines."""
+    """Return whether a file differs from the stubs in what it defines."""
     stubs = read_lesson(stem).stubs()
     return len(text) > 4 * len(stubs) or _shape(text) != _shape(stubs)
 

@@ -1,4 +1,4 @@
-"""Submissions are read in a process of their own, under a clock and a cap on memory.
+"""Read submissions in a process of their own, under a clock and a cap on memory.
 
 Nothing of a submission runs while it is read. But whoever packs an archive can choose what it costs
 to unpack, and each cap closes only the ways that somebody has thought of. So whatever a submission
@@ -29,7 +29,7 @@ MEMORY_BYTES = 2048 * MIB
 
 
 class Reader:
-    """Reads one submission after the other in another process, and replaces it when one breaks it.
+    """Read submissions in another process, replaced when one breaks it.
 
     Args:
         stems: lessons to look for.
@@ -57,7 +57,10 @@ class Reader:
         self._end()
 
     def read(self, place: Path) -> Submission:
-        """The submission there; where it cannot be read within the limits, one that says so."""
+        """Read a submission in that process.
+
+        One that cannot be read within the limits comes back with that as its reason.
+        """
         process = self._process or self._start()
         order = json.dumps({**self._order, "place": str(place.absolute())})
         try:

@@ -1,4 +1,4 @@
-"""Student ids that are safe as file names, as cells and on a page."""
+"""Make student ids that are safe as file names, as cells and on a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE
 
 
 def student_id(name: str) -> str:
-    """The id a submission is graded under.
+    """Return the id that a submission is graded under.
 
     An ordinary name, in any alphabet, stays as it is. Any other keeps its letters and digits and
     gets a short hash, so that two strange names stay two.

@@ -1,4 +1,4 @@
-"""What intake hands to the grader: a student's lesson files as text, or why there are none."""
+"""Describe what intake hands to the grader: a student's lesson files as text."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""pytest as a grader: `pytest --convlens-submission FILE`."""
+"""Grade with pytest: `pytest --convlens-submission FILE`."""

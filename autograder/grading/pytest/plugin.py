@@ -1,4 +1,4 @@
-"""`pytest --submission PATH`: one item an exercise of each student, with the grader's own verdicts.
+"""Grade submissions by `pytest --convlens-submission PATH`, one item an exercise.
 
 No code of a submission runs in pytest's process, and no file of one is ever collected, imported or
 read as a configuration: items come from intake, answers from a sandbox.
@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:  # loaded by every run of pytest: nothing heavy before --submission is given
+from autograder.student.pytest_item import ExerciseItem, NotPassed
+
+# Loaded by every run of pytest: nothing heavy before --convlens-submission is given.
+if TYPE_CHECKING:
     from autograder.grading.intake.submission import Submission
     from autograder.grading.pytest.session import Session
 
@@ -20,20 +23,30 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of a graded run."""
+    """Add the options of a graded run."""
     group = parser.getgroup("convlens", "ConvLens: grade submissions")
     group.addoption(
-        "--submission",
+        "--convlens-submission",
         metavar="PATH",
         help="grade a submission, or a folder of them, in a sandbox: one item an exercise",
     )
-    group.addoption("--lesson", action="append", help="a lesson to grade; again for more")
     group.addoption(
-        "--seed-file",
+        "--convlens-lesson",
+        action="append",
+        metavar="LESSON",
+        help="a lesson to grade; again for more",
+    )
+    group.addoption(
+        "--convlens-seed-file",
         metavar="FILE",
         help="secret seed of the hidden cases; the public cases of `convlens check` without it",
     )
-    group.addoption("--isolation", default="auto", help="auto, namespaces, landlock or none")
+    group.addoption(
+        "--convlens-isolation",
+        default="auto",
+        metavar="LEVEL",
+        help="auto, namespaces, landlock or none",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -44,19 +57,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     to look for its own configuration, which could name files to write.
     """
     given = early_config.known_args_namespace
-    if given.submission is None:
+    if given.convlens_submission is None:
         return
     if given.file_or_dir:
-        raise pytest.UsageError("--submission is a run of its own: name no tests beside it.")
-    place = Path(given.submission).resolve()
+        raise pytest.UsageError(
+            "--convlens-submission is a run of its own: name no tests beside it."
+        )
+    place = Path(given.convlens_submission).resolve()
     if not place.exists():
-        raise pytest.UsageError(f"There is no folder or file {given.submission}.")
+        raise pytest.UsageError(f"There is no folder or file {given.convlens_submission}.")
     folder = place if place.is_dir() else place.parent
     if early_config.invocation_params.dir.resolve().is_relative_to(folder):
         raise pytest.UsageError("Run pytest from outside the folder of submissions.")
     if early_config.inipath is not None and early_config.inipath.resolve().is_relative_to(folder):
         raise pytest.UsageError(
-            f"{early_config.inipath} would configure pytest. Remove it, or write --submission=PATH."
+            f"{early_config.inipath} would configure pytest. Remove it, or write"
+            " --convlens-submission=PATH."
         )
     given.noconftest = True
     # The cache would write its folder among the submissions, where pytest then thinks its root is.
@@ -67,19 +83,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect nothing but the submissions."""
-    if (submission := config.getoption("submission")) is None:
+    if (submission := config.getoption("convlens_submission")) is None:
         return
     from autograder.grading.pytest.session import Session
     from lessons.toolkit.errors import UserError
 
     config.args = []
-    seed_file = config.getoption("seed_file")
+    seed_file = config.getoption("convlens_seed_file")
     try:
         config.stash[SESSION] = Session(
             Path(submission),
-            config.getoption("lesson") or [],
+            config.getoption("convlens_lesson") or [],
             Path(seed_file) if seed_file else None,
-            config.getoption("isolation"),
+            config.getoption("convlens_isolation"),
         )
     except UserError as error:
         raise pytest.UsageError(str(error)) from error
@@ -97,10 +113,10 @@ def pytest_collection_modifyitems(
 
 
 class Submissions(pytest.Collector):
-    """The class."""
+    """All submissions of a run."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """A collector for each student."""
+        """Yield a collector for each student."""
         for submission in self.config.stash[SESSION].submissions:
             student = Student.from_parent(self, name=submission.student)
             student.submission = submission
@@ -113,47 +129,36 @@ class Student(pytest.Collector):
     submission: Submission
 
     def collect(self) -> Iterator[pytest.Item]:
-        """An item for each exercise, in the order of the lessons."""
+        """Yield an item for each exercise, in the order of the lessons."""
         for stem, name in self.config.stash[SESSION].exercises:
-            item = ExerciseItem.from_parent(self, name=f"{stem}.{name}")
+            item = SubmittedExercise.from_parent(self, name=f"{stem}.{name}")
             item.asked = self.submission, stem, name
             yield item
 
 
-class NotPassed(Exception):
-    """A verdict, as the sentence that pytest shows."""
+class Ungraded(NotPassed):
+    """Raised where the grader itself failed, without a verdict on a student."""
 
 
-class Ungraded(Exception):
-    """The grader itself failed: an error of the run, and no verdict on a student."""
-
-
-class ExerciseItem(pytest.Item):
+class SubmittedExercise(ExerciseItem):
     """One exercise of one student."""
 
     asked: tuple[Submission, str, str]
 
     def setup(self) -> None:
-        """Grade it; what fails here is ours."""
+        """Grade the exercise. What fails here is ours."""
         self.result = self.config.stash[SESSION].grade(*self.asked)
-        for key in ("outcome", "points", "max_points", "diagnosis"):
-            self.user_properties.append((key, getattr(self.result, key)))
+        self.note(vars(self.result))
         if self.result.points is None:
             raise Ungraded(f"Not graded: {self.result.message}")
 
     def runtest(self) -> None:
-        """Tell the verdict."""
+        """Raise the verdict, unless the exercise passed."""
         if self.result.outcome != "passed":
             raise NotPassed(self.result.message)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The sentence alone, without a traceback through the grader."""
-        if isinstance(excinfo.value, NotPassed | Ungraded):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """Where the work came from."""
+        """Return where the work came from."""
         submission, stem, name = self.asked
         place = self.config.stash[SESSION].place(submission)
         return place, None, f"{submission.student} {stem}.{name}"

@@ -1,4 +1,4 @@
-"""The grading behind `pytest --submission`: the engine, asked one exercise at a time."""
+"""Ask the grading engine for one exercise at a time, for pytest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.results import ExerciseResult, exercise_result
-from autograder.grading.run.class_run import LIMITS, open_room, read_seed
-from autograder.grading.run.engine import Grader, Room
+from autograder.grading.run.class_run import LIMITS, open_sandbox, read_seed
+from autograder.grading.run.engine import Grader
 from autograder.grading.run.journal import Journal
-from autograder.grading.sandbox.children import Zygote
+from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import PUBLIC_SEED
 
@@ -45,32 +45,32 @@ class Session:
         self._path = path
         self._stems = stems
         self._resources = contextlib.ExitStack()
-        self._room: Room | None = None
+        self._sandbox: Sandbox | None = None
         with Reader(stems, Caps()) as reader:
             self.submissions = intake.read_submissions(path, stems, read=reader.read)
         self.exercises = [(stem, e.name) for stem in stems for e in lesson(stem).exercises]
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="convlens-"))
         journal = self._resources.enter_context(Journal(Path(folder) / "journal.jsonl"))
         self._grader = Grader(
-            stems, seed, journal, self._make_room, workers=1, salt=f"{asdict(LIMITS)}"
+            stems, seed, journal, self._start_sandbox, workers=1, salt=f"{asdict(LIMITS)}"
         )
 
-    def _make_room(self) -> Zygote:
-        return open_room(self._isolation, LIMITS, self._stems)
+    def _start_sandbox(self) -> Sandbox:
+        return open_sandbox(self._isolation, LIMITS, self._stems)
 
     def grade(self, submission: Submission, stem: str, exercise: str) -> ExerciseResult:
-        """One verdict; points are None where the grader itself failed."""
+        """Return one verdict, with points of None where the grader itself failed."""
         task = self._grader.task(submission, stem, exercise)
         if task is not None and task.key not in self._grader.journal.entries:
-            if self._room is None:
-                self._room = self._resources.enter_context(self._make_room())
-            entry = self._grader.grade(self._room, task)
+            if self._sandbox is None:
+                self._sandbox = self._resources.enter_context(self._start_sandbox())
+            entry = self._grader.grade(self._sandbox, task)
             if entry is not None:
                 self._grader.journal.append(task.key, entry)
         return exercise_result(submission, stem, exercise, self._grader)
 
     def place(self, submission: Submission) -> Path:
-        """The path a submission was read from, for messages."""
+        """Return the path a submission was read from, for messages."""
         return self._path / submission.origin if self._path.is_dir() else self._path
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""The pages of a run: one for each student, one for the class. Files that can run nothing."""
+"""Write the pages of a run: one for each student, one for the class.
+
+They are files that can run nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autograder.files import write_whole
 from autograder.grading.report.classroom import class_page
 from autograder.grading.report.results import StudentResult
 from autograder.grading.report.student import student_page
-from autograder.grading.run.journal import write_atomically
 
 
 def write_pages(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]) -> None:
@@ -22,5 +25,5 @@ def write_pages(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]
     """
     for row in rows:
         page = student_page(row, record)
-        write_atomically(out / "feedback" / row.student / "index.html", page)
-    write_atomically(out / "class.html", class_page(rows, record))
+        write_whole(out / "feedback" / row.student / "index.html", page.encode(), durable=True)
+    write_whole(out / "class.html", class_page(rows, record).encode(), durable=True)

@@ -1,4 +1,4 @@
-"""The class on one page: scores, hardest exercises, mistakes by name, and who needs a person."""
+"""Show a class on one page: scores, exercises, mistakes, who needs a person."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHADES = 5
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of the histogram; lengths in its own drawing's units."""
+    """One bar of the histogram, lengths in its own drawing's units."""
 
     label: str
     count: int
@@ -33,7 +33,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Difficulty:
-    """How a class fared with one exercise; shares are of those whose work was graded."""
+    """One exercise as a class fared with it.
+
+    Shares are of those whose work was graded.
+    """
 
     id: str
     passed: int
@@ -54,7 +57,10 @@ class HeatMap:
 
 
 def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
-    """The page of a class as HTML; for the instructor, who may see every sentence."""
+    """Return the page of a class as HTML.
+
+    It is for the instructor, who may see every sentence.
+    """
     graded = [row for row in rows if row.status == "graded"]
     scores = [row.score for row in graded]
     return render(
@@ -75,7 +81,7 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
 
 
 def histogram(graded: Sequence[StudentResult]) -> list[Bar]:
-    """Students by tenth of the full score."""
+    """Count students by tenth of the full score."""
     counts = [0] * BINS
     for row in graded:
         share = row.score / row.max_score if row.max_score else 0.0
@@ -89,7 +95,7 @@ def histogram(graded: Sequence[StudentResult]) -> list[Bar]:
 
 
 def difficulties(graded: Sequence[StudentResult]) -> list[Difficulty]:
-    """Exercises, hardest first, but for those that nobody has tried: a lesson yet to come."""
+    """Return the exercises that somebody has tried, hardest first."""
     found = []
     for results in zip(*(row.exercises for row in graded), strict=True):
         outcomes = Counter(result.outcome for result in results)
@@ -110,7 +116,10 @@ def difficulties(graded: Sequence[StudentResult]) -> list[Difficulty]:
 
 
 def heat_maps(graded: Sequence[StudentResult]) -> list[HeatMap]:
-    """Known mistakes of the class, by lesson; a lesson without any has no map."""
+    """Count the known mistakes of a class, by lesson.
+
+    A lesson without any has no map.
+    """
     counts = Counter(
         (exercise.id, exercise.diagnosis)
         for row in graded
@@ -150,12 +159,12 @@ def _heat_map(
 
 
 def _cell(count: int, most: int) -> tuple[int, int]:
-    """A count and its shade, 0 to `SHADES`."""
+    """Return a count and its shade, 0 to `SHADES`."""
     return count, -(-SHADES * count // most)
 
 
 def meaning(identity: str, mistake: str) -> str:
-    """What a mistake is, in one sentence."""
+    """Return what a mistake is, in one sentence."""
     stem, _, name = identity.partition(".")
     if (said := meaning_of(stem, name, mistake)) is not None:
         return said

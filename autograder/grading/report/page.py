@@ -1,4 +1,4 @@
-"""What every page of a report shares: escaping, the security policy, the look."""
+"""Render pages: escaping, the security policy and the look that all share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HERE = Path(__file__).parent
 
 
 def render(template: str, **values: Any) -> str:
-    """A page from its template; every value is escaped unless this package made it."""
+    """Render a page from its template, escaping every value that is not our own."""
     return _environment().get_template(template).render(values)
 
 
 def prose(text: str) -> Markup:
-    """A sentence with its `names` as code.
+    """Return a sentence with its `names` as code.
 
     >>> prose("`a < b` is <i>")
     Markup('<code>a &lt; b</code> is &lt;i&gt;')
@@ -36,7 +36,7 @@ def prose(text: str) -> Markup:
 
 
 def number(value: float) -> str:
-    """Points as people write them: `7`, `7.5`.
+    """Write points as people do: `7`, `7.5`.
 
     >>> number(7.0), number(2.25)
     ('7', '2.25')

@@ -1,4 +1,4 @@
-"""Text of unknown origin, made fit for a line on a screen, in a table, on a page."""
+"""Make text of unknown origin fit for a line on a screen, in a table, on a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _DATA = re.compile(r"-?(?:\d*\.\d{3,}|\d{6,}\.?\d*|\d+\.?\d*(?=[eE][-+]?\d))(?:[
 
 
 def plain_line(text: str, longest: int = LONGEST) -> str:
-    """One line of printable characters: what cannot be shown becomes its escape.
+    """Return one line of printable characters.
+
+    What cannot be shown becomes its escape.
 
     Addresses go: they differ from run to run, and results must not.
 
@@ -34,7 +36,7 @@ def plain_line(text: str, longest: int = LONGEST) -> str:
 
 
 def without_data(text: str) -> str:
-    """A line without the numbers that only tensors have.
+    """Return a line without the numbers that only tensors have.
 
     An error's text is the student's own, and it was raised on hidden inputs: it must not carry them
     out. Shapes and counts stay.

@@ -1,4 +1,4 @@
-"""Yours, expected and the difference on a public case, for a student's page.
+"""Draw yours, expected and the difference on a public case.
 
 The student's code runs once more, in the same sandbox, on the case of `convlens check` that has the
 name of the one that failed. So a page shows what went wrong, and nothing of a hidden case.
@@ -23,30 +23,30 @@ MOST_PIXELS = 256 * 256
 
 
 class PublicCases:
-    """One exercise's cases under the public seed; they have the names of the hidden ones."""
+    """One exercise's cases under the public seed, named as the hidden ones."""
 
     def __init__(self, stem: str, exercise: Exercise) -> None:
         self.exercise = exercise
         self.expectation = Expectation(stem, exercise)
 
     def first(self) -> str:
-        """The plainest case."""
+        """Return the name of the plainest case."""
         return next(iter(self.expectation.cases))
 
     def has_picture(self, case: str) -> bool:
-        """Whether a failure of this case is worth a picture."""
+        """Return whether a failure of this case is worth a picture."""
         return case in self.expectation.cases and self.expectation.cases[case].picture
 
     def job(
         self, case: str, source: str, filename: str, earlier: Mapping[str, str]
     ) -> dict[str, Any]:
-        """The job that asks for one case."""
+        """Return the job that asks for one case."""
         cases = {case: self.expectation.cases[case]}
         stem = self.expectation.stem
         return make_job(stem, self.exercise, cases, source, filename, earlier)
 
     def picture(self, case: str, records: Sequence[Record]) -> dict[str, str]:
-        """What a worker wrote beside what the reference returns.
+        """Draw what a worker wrote beside what the reference returns.
 
         Returns:
             ``case``, and a data address of a PNG under ``yours``, ``expected``, ``difference``,
@@ -77,7 +77,10 @@ def _drawn(shown: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _png(values: Tensor) -> bytes:
-    """A map in colours, one pixel an entry: the page enlarges it."""
+    """Return a map in colours as PNG, one pixel an entry.
+
+    The page enlarges it.
+    """
     from PIL import Image
 
     from lessons.toolkit.plots import colour

@@ -1,4 +1,6 @@
-"""A verdict's sentence may quote a submission: its exception, a class it made up, a key.
+"""Keep what was said on hidden inputs out of the sentences that reports show.
+
+A verdict's sentence may quote a submission: its exception, a class it made up, a key.
 
 What it says was said on hidden inputs, and words can carry them out, spelt in letters. So where a
 sentence quotes, the words that go into a report are those of the same case on public inputs; where
@@ -20,8 +22,8 @@ from autograder.protocol.wire import Foreign
 _SHORTEST_CUT = 60
 
 
-def quotes(verdict: Verdict, answer: Answer, expectation: Expectation) -> bool:
-    """Whether a verdict's sentence holds words that a worker sent and that are not ours as well."""
+def needs_redaction(verdict: Verdict, answer: Answer, expectation: Expectation) -> bool:
+    """Return whether a sentence holds words of a worker that are not ours as well."""
     ours = set(_strings(list(expectation.records.values())))
     ours |= {name for name, value in vars(builtins).items() if isinstance(value, type)}
     quoted = {
@@ -42,7 +44,7 @@ def quotes(verdict: Verdict, answer: Answer, expectation: Expectation) -> bool:
 def sentence(
     verdict: Verdict, answer: Answer, public: Sequence[Record], expectation: Expectation
 ) -> str:
-    """A verdict's sentence with nothing in it that was said on hidden inputs.
+    """Return a verdict's sentence with nothing in it that was said on hidden inputs.
 
     Args:
         verdict, answer: of the hidden cases.
@@ -58,7 +60,10 @@ def sentence(
 
 
 def _on_public(verdict: Verdict, public: Sequence[Record], expectation: Expectation) -> str:
-    """The same sentence, as the public case has it; empty where that case tells another story."""
+    """Return the sentence as the public case has it.
+
+    It is empty where that case fails in another way.
+    """
     loading = public[0] if public else {}
     if not verdict.case:  # the file does not load
         error = well_formed(loading)["error"] if "error" in loading else None

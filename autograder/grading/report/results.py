@@ -1,4 +1,4 @@
-"""From journal to results: one row a student, every number from a verdict."""
+"""Turn the journal into results: one row a student, every number from a verdict."""
 
 from __future__ import annotations
 
@@ -65,24 +65,27 @@ class StudentResult:
 
     @property
     def needs_person(self) -> bool:
-        """Whether somebody should look: it is not final, or a part of it could not be read."""
+        """Return whether somebody should look at it.
+
+        That is where it is not final, or a part of it could not be read.
+        """
         return self.status != "graded" or bool(self.reason)
 
     @property
     def score(self) -> float:
-        """Points so far."""
+        """Return the points so far."""
         return round(sum(exercise.points or 0.0 for exercise in self.exercises), 2)
 
     @property
     def max_score(self) -> float:
-        """Points there are."""
+        """Return the points there are."""
         return round(sum(exercise.max_points for exercise in self.exercises), 2)
 
 
 def collect(
     submissions: Iterable[Submission], stems: Sequence[str], grader: Grader
 ) -> list[StudentResult]:
-    """The rows of a class, by student id."""
+    """Return the rows of a class, by student id."""
     rows = [_row(submission, stems, grader) for submission in submissions]
     return sorted(rows, key=lambda row: row.student)
 
@@ -106,7 +109,10 @@ def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> Studen
 
 
 def exercise_result(submission: Submission, stem: str, name: str, grader: Grader) -> ExerciseResult:
-    """What the journal, or the lack of a file, says of one exercise."""
+    """Return the result of one exercise.
+
+    It comes from the journal, or from the lack of a file.
+    """
     task = grader.task(submission, stem, name)
     entry = None if task is None else grader.journal.entries.get(task.key)
     if entry is not None:
@@ -122,7 +128,7 @@ def exercise_result(submission: Submission, stem: str, name: str, grader: Grader
 
 
 def _with_need(result: ExerciseResult, found: Mapping[str, ExerciseResult]) -> ExerciseResult:
-    """A result that earned nothing names what it builds on, where that does not pass either."""
+    """Return a result without points as naming what it builds on, if that fails too."""
     stem, _, name = result.id.partition(".")
     if result.points != 0.0 or result.outcome == "not_attempted":
         return result
@@ -137,7 +143,7 @@ def _with_need(result: ExerciseResult, found: Mapping[str, ExerciseResult]) -> E
 
 
 def _not_read(submission: Submission, stem: str) -> tuple[str, str]:
-    """Outcome and sentence of an exercise whose file could not be read, or was not handed in."""
+    """Return outcome and sentence of an exercise whose file is not there to grade."""
     if why := submission.problems.get(stem):
         return "error", why
     whole = submission.problems.get("", "")
@@ -172,7 +178,7 @@ def _status(submission: Submission, faults: list[str]) -> tuple[str, str]:
 
 
 def _usage(submission: Submission, grader: Grader) -> dict[str, float]:
-    """Sums over the checks of a submission; of memory, the peak."""
+    """Sum the usage of a submission's checks, and take the peak of their memory."""
     tasks = grader.tasks([submission])
     entries = [grader.journal.entries.get(task.key, {}) for task in tasks]
     usages = [entry["usage"] for entry in entries if entry]

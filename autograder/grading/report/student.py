@@ -1,4 +1,4 @@
-"""One student's page: what holds, what does not, and where to look next."""
+"""Show a student what holds, what does not, and where to look next."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PANELS = ("yours", "expected", "difference")
 
 @dataclass(frozen=True)
 class Told:
-    """One exercise as its page tells it."""
+    """One exercise as its page shows it."""
 
     name: str
     outcome: str
@@ -42,7 +42,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One lesson of a page; `message` is what all of its exercises would say."""
+    """One lesson of a page.
+
+    `message` is what all of its exercises would say.
+    """
 
     number: int
     title: str
@@ -53,7 +56,7 @@ class Chapter:
 
 
 def student_page(row: StudentResult, record: dict[str, Any]) -> str:
-    """The page of one student as HTML.
+    """Return the page of one student as HTML.
 
     Holds no expected value of a hidden case, and no hidden input in numbers: sentences go through
     `without_data`, pictures are of public cases.
@@ -69,7 +72,7 @@ def student_page(row: StudentResult, record: dict[str, Any]) -> str:
 
 
 def chapters(exercises: Sequence[ExerciseResult]) -> list[Chapter]:
-    """A row's exercises by lesson."""
+    """Group a row's exercises by lesson."""
     return [
         _chapter(stem, list(results))
         for stem, results in groupby(exercises, lambda result: result.id.partition(".")[0])
@@ -91,7 +94,10 @@ def _chapter(stem: str, results: list[ExerciseResult]) -> Chapter:
 
 
 def _sentence(result: ExerciseResult) -> str:
-    """What a student reads of a result; why a check failed to run is our affair."""
+    """Return what a student reads of a result.
+
+    Why a check failed to run is our affair.
+    """
     return "" if result.points is None else without_data(result.message)
 
 

@@ -1,4 +1,4 @@
-"""Results as data: `results.json`, `grades.csv`, `usage.csv`.
+"""Write results as data: `results.json`, `grades.csv`, `usage.csv`.
 
 `results.json` is described by `results.schema.json` beside this file. Nothing in it varies from run
 to run over the same submissions.
@@ -20,7 +20,7 @@ FORMULA = ("=", "+", "-", "@")
 
 
 def results(rows: Sequence[StudentResult], record: dict[str, Any]) -> dict[str, Any]:
-    """The content of `results.json`."""
+    """Return the content of `results.json`."""
     return {"schema": SCHEMA, "run": record, "students": [_student(row) for row in rows]}
 
 
@@ -43,7 +43,7 @@ def _exercise(exercise: ExerciseResult) -> dict[str, Any]:
 
 
 def grades_csv(rows: Sequence[StudentResult]) -> str:
-    """One row a student: id, score, max_score, status, then the points of each exercise.
+    """Write one row a student: id, score, max_score, status, points by exercise.
 
     An exercise that could not be graded is an empty cell, never a 0.
     """
@@ -57,7 +57,7 @@ def grades_csv(rows: Sequence[StudentResult]) -> str:
 
 
 def usage_csv(rows: Sequence[StudentResult]) -> str:
-    """Processor seconds, peak memory in MiB and wall seconds a submission."""
+    """Write processor seconds, peak MiB and wall seconds a submission."""
     table: list[list[object]] = [["student", "cpu_seconds", "peak_mib", "wall_seconds"]]
     for row in rows:
         usage = row.usage
@@ -67,7 +67,7 @@ def usage_csv(rows: Sequence[StudentResult]) -> str:
 
 
 def defused(cell: object) -> object:
-    """A cell that is one line and that no spreadsheet takes for a formula.
+    """Return a cell that is one line and that no spreadsheet takes for a formula.
 
     >>> defused("\\t=cmd()")
     "'=cmd()"
@@ -86,5 +86,5 @@ def _csv(table: list[list[object]]) -> str:
 
 
 def _number(value: float) -> float | int:
-    """A clean number: no -0, no trailing .0, never NaN."""
+    """Return a clean number: no -0, no trailing .0, never NaN."""
     return int(value) if value == int(value) else round(value, 2)

@@ -1,1 +1,1 @@
-"""One run over a class: jobs, sandboxes at work, verdicts remembered."""
+"""Grade one class: jobs, sandboxes at work, verdicts remembered."""

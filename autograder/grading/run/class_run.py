@@ -1,27 +1,26 @@
-"""One grading run from a folder of submissions to a folder of results."""
+"""Grade a folder of submissions into a folder of results."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder.files import write_whole
 from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
 from autograder.grading.report import tables
 from autograder.grading.report.results import StudentResult, collect
 from autograder.grading.run.engine import Grader, Progress
-from autograder.grading.run.journal import Journal, locked, write_atomically
+from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.versions import course_hash, seed_hash, versions
-from autograder.grading.run.warm_up import rehearsals
-from autograder.grading.sandbox.children import PRELOAD, Zygote
+from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
 from autograder.grading.sandbox.probe import Isolation, choose
 from lessons.toolkit.errors import UserError
@@ -43,7 +42,7 @@ LIMITS = Limits(
 
 @dataclass(frozen=True)
 class Request:
-    """What an instructor asks for.
+    """Everything that an instructor asks for.
 
     Args:
         submissions: folder of submissions, or one submission.
@@ -68,7 +67,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended: its rows, and the record of how it was graded."""
+    """One run that has ended: its rows, and the record of how it was graded."""
 
     rows: list[StudentResult]
     record: dict[str, Any]
@@ -86,16 +85,12 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
             request.submissions, request.stems, request.caps, reader.read
         )
     make_folder(request.out, request.submissions)
-    with (
-        locked(request.out),
-        Journal(request.out / "journal.jsonl") as journal,
-        rooms(isolation, request.limits, request.stems) as make_room,
-    ):
+    with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
         grader = Grader(
             request.stems,
             request.seed,
             journal,
-            make_room,
+            sandboxes(isolation, request.limits, request.stems),
             request.workers,
             salt=f"{isolation.level} {asdict(request.limits)}",
         )
@@ -106,51 +101,47 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
     return Run(rows, record)
 
 
-@contextlib.contextmanager
-def rooms(
-    isolation: Isolation, limits: Limits, stems: Sequence[str]
-) -> Iterator[Callable[[], Zygote]]:
-    """Sandboxes for threads that grade side by side; a call makes one.
+def sandboxes(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Callable[[], Sandbox]:
+    """Return a function that starts a sandbox, for each worker to call.
 
-    They share one start, which comes with the first call: a run that finds everything graded
-    already starts none.
+    The first start is made alone: if it fails, every other call raises its error.
     """
-    with contextlib.ExitStack() as stack:
-        lock = threading.Lock()
-        first: Zygote | None = None
-        failure: UserError | None = None
+    lock = threading.Lock()
+    works = False
+    failure: UserError | None = None
 
-        def make_room() -> Zygote:
-            nonlocal first, failure
-            with lock:
-                if failure is not None:  # nobody has to wait for it once more
-                    raise failure
-                if first is None:
-                    try:
-                        first = stack.enter_context(open_room(isolation, limits, stems))
-                    except UserError as error:
-                        failure = error
-                        raise
-            return first.twin()
+    def start() -> Sandbox:
+        nonlocal works, failure
+        with lock:
+            if failure is not None:
+                raise failure
+            if not works:
+                try:
+                    first = open_sandbox(isolation, limits, stems)
+                except UserError as error:
+                    failure = error
+                    raise
+                works = True
+                return first
+        return open_sandbox(isolation, limits, stems)
 
-        yield make_room
+    return start
 
 
-def open_room(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Zygote:
-    """A sandbox whose children answer the exercises of these lessons."""
+def open_sandbox(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Sandbox:
+    """Start a sandbox whose children answer the exercises of these lessons."""
     calls = [f"autograder.worker.calls.{stem}" for stem in stems]
     known = [name for name in calls if importlib.util.find_spec(name)]
-    return Zygote(
+    return Sandbox(
         TARGET,
         isolation=isolation,
         limits=limits,
         preload=(*PRELOAD, *known),
-        rehearsals=rehearsals(stems),
     )
 
 
 def run_record(request: Request, isolation: Isolation) -> dict[str, Any]:
-    """What every number depends on besides the submissions."""
+    """Return what every number depends on besides the submissions."""
     return {
         "schema": tables.SCHEMA,
         "versions": versions(),
@@ -163,29 +154,31 @@ def run_record(request: Request, isolation: Isolation) -> dict[str, Any]:
 
 
 def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]) -> None:
-    """Write what is the same for every run over the same submissions, then what is not."""
+    """Write the results.
+
+    First what is the same for every run over the same submissions, then what is not.
+    """
     from autograder.grading.report import write_pages
 
-    results = tables.results(rows, record)
-    write_atomically(out / "results.json", json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    write_atomically(out / "grades.csv", tables.grades_csv(rows))
-    write_atomically(out / "usage.csv", tables.usage_csv(rows))
+    results = json.dumps(tables.results(rows, record), indent=1, ensure_ascii=False) + "\n"
+    for name, text in (
+        ("results.json", results),
+        ("grades.csv", tables.grades_csv(rows)),
+        ("usage.csv", tables.usage_csv(rows)),
+    ):
+        write_whole(out / name, text.encode(), durable=True)
     write_pages(out, rows, record)
 
 
 def read_seed(path: Path) -> int:
-    """The secret seed of the offering from its file; where there is none, a new one is made.
+    """Read the secret seed of the offering from its file, or make both.
 
     Raises:
         UserError: the file holds no number, or cannot be read or written.
     """
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f".{path.name}.part")
-            unfinished.touch(mode=0o600)
-            unfinished.write_text(f"{secrets.randbits(62)}\n", encoding="utf-8")
-            unfinished.replace(path)
+            write_whole(path, f"{secrets.randbits(62)}\n".encode(), mode=0o600)
         return int(path.read_text(encoding="utf-8").strip())
     except ValueError as error:
         raise UserError(

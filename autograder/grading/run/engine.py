@@ -1,4 +1,4 @@
-"""Grade a class: every exercise of every submission, in sandboxed workers, judged here.
+"""Grade every exercise of every submission in sandboxed workers, judged here.
 
 What a worker says is data to be judged. A fault of the student is a verdict of 0 points with a
 reason; a fault of the grader is *ungraded*: it is never a 0, it is never remembered, and the next
@@ -12,40 +12,27 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from autograder.checks import lesson
 from autograder.course.reference import earlier_sources, read_lesson, solution_stems
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.plain_text import plain_line
 from autograder.grading.report.public_cases import PublicCases
-from autograder.grading.report.redaction import quotes, sentence
+from autograder.grading.report.redaction import needs_redaction, sentence
 from autograder.grading.run.journal import Journal, content_key
 from autograder.grading.run.lacking import explained
 from autograder.grading.run.versions import course_hash
-from autograder.grading.sandbox.children import ChildResult
+from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.judge.expected import Expectation, read_record
 from autograder.judge.verdict import Answer, Verdict, judge
 from autograder.protocol.wire import PREFIX, WireError, encode, read_prefix
 
 
-class Room(Protocol):
-    """Where one worker runs jobs, one after the other."""
-
-    def run(self, payload: bytes, deadline: float) -> ChildResult:
-        """Run one job in a child of its own."""
-        ...
-
-    def stop(self) -> None:
-        """End the job under way at once; called from another thread."""
-        ...
-
-
 class GraderFault(RuntimeError):
-    """Something of ours broke: the check stays ungraded."""
+    """Raised where something of ours broke: the check stays ungraded."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +57,7 @@ class Task:
 
 @dataclass
 class Progress:
-    """What a run has done so far; handed to the caller after every check."""
+    """Counts of a run so far, handed to the caller after every check."""
 
     total: int
     remembered: int
@@ -79,13 +66,13 @@ class Progress:
 
 
 class Grader:
-    """Grades tasks with a fixed seed and fixed lessons.
+    """Grade tasks with a fixed seed and fixed lessons.
 
     Args:
         stems: lessons to grade.
         seed: of the hidden cases.
         journal: where verdicts are kept.
-        make_room: makes the sandbox of one worker.
+        start_sandbox: starts the sandbox of one worker.
         workers: how many work at once.
         salt: whatever else a verdict depends on, such as the limits.
     """
@@ -95,12 +82,12 @@ class Grader:
         stems: Sequence[str],
         seed: int,
         journal: Journal,
-        make_room: Callable[[], AbstractContextManager[Room]],
+        start_sandbox: Callable[[], Sandbox],
         workers: int,
         salt: str = "",
     ) -> None:
         self.journal = journal
-        self.make_room = make_room
+        self.start_sandbox = start_sandbox
         self.workers = workers
         self.salt = f"{seed} {salt}"
         self.hashes = dict.fromkeys(stems, course_hash())
@@ -116,11 +103,11 @@ class Grader:
         }
         self.faults: dict[str, str] = {}
         self._never_loads: dict[str, Answer] = {}
-        self._rooms: list[Room] = []
+        self._sandboxes: list[Sandbox] = []
         self._lock = threading.Lock()
 
     def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
-        """One check of one submission; None where it holds no such lesson."""
+        """Return one check of one submission, None if it holds no such lesson."""
         if (source := submission.sources.get(stem)) is None:
             return None
         # An earlier lesson that was not handed in is there as its stubs, which say so when called.
@@ -131,7 +118,7 @@ class Grader:
         return Task(key, load_key, stem, exercise, source, earlier)
 
     def tasks(self, submissions: Iterable[Submission]) -> list[Task]:
-        """Every check these submissions ask for, equal ones once."""
+        """Return every check that these submissions ask for, equal ones once."""
         found: dict[str, Task] = {}
         for submission in submissions:
             for stem, exercise in self.expectations:
@@ -167,8 +154,8 @@ class Grader:
             except BaseException:
                 _drain(queue)
                 expected.set()
-                for room in self._rooms:
-                    room.stop()
+                for sandbox in self._sandboxes:
+                    sandbox.stop()
                 raise
 
     def _work(
@@ -178,11 +165,11 @@ class Grader:
         progress: Progress,
         report: Callable[[Progress], None],
     ) -> None:
-        with self.make_room() as room:
-            self._rooms.append(room)
+        with self.start_sandbox() as sandbox:
+            self._sandboxes.append(sandbox)
             expected.wait()
             while (task := _take(queue)) is not None:
-                entry = self.grade(room, task)
+                entry = self.grade(sandbox, task)
                 with self._lock:
                     if entry is None:
                         progress.ungraded += 1
@@ -191,39 +178,44 @@ class Grader:
                     progress.done += 1
                     report(progress)
 
-    def grade(self, room: Room, task: Task) -> dict[str, Any] | None:
-        """One check from job to journal entry; None when the fault is ours."""
+    def grade(self, sandbox: Sandbox, task: Task) -> dict[str, Any] | None:
+        """Run and judge one check. Return None when the fault is ours."""
         expectation = self.expectations[task.stem, task.exercise]
         try:
-            answer, usage = self._ask(room, task, expectation)
+            answer, usage = self._ask(sandbox, task, expectation)
             with self._lock:
                 verdict = judge(expectation, answer)
         except Exception as error:  # a fault of the grader must not sink the run
             self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
             return None
-        message, picture = self._shown(room, task, expectation, verdict, answer)
+        message, picture = self._shown(sandbox, task, expectation, verdict, answer)
         entry = {**asdict(verdict), "message": plain_line(explained(message))}
         del entry["seconds"], entry["detail"]
         return {"verdict": entry, "usage": usage, "picture": picture}
 
     def _shown(
-        self, room: Room, task: Task, expectation: Expectation, verdict: Verdict, answer: Answer
+        self,
+        sandbox: Sandbox,
+        task: Task,
+        expectation: Expectation,
+        verdict: Verdict,
+        answer: Answer,
     ) -> tuple[str, dict[str, str]]:
-        """The sentence, and a picture of what went wrong on the public case of that name."""
+        """Return the sentence, and a picture of what went wrong on the public case."""
         public = self.public[task.stem, task.exercise]
         draws = verdict.outcome == "failed" and public.has_picture(verdict.case)
         with self._lock:
-            quoted = quotes(verdict, answer, expectation)
-        if not draws and not quoted:
+            redact = needs_redaction(verdict, answer, expectation)
+        if not draws and not redact:
             return verdict.message, {}
         records: tuple[dict[str, Any], ...] = ()
         with contextlib.suppress(Exception):  # a help; no grade hangs on it
             case = verdict.case or public.first()
             job = public.job(case, task.source, f"{task.stem}.py", task.earlier)
-            records = read_answer(room.run(encode(job), public.exercise.deadline), 1).records
+            records = read_answer(sandbox.run(encode(job), public.exercise.deadline), 1).records
         message, picture = verdict.message, {}
         with self._lock:
-            if quoted:
+            if redact:
                 message = sentence(verdict, answer, records, public.expectation)
             if draws:
                 with contextlib.suppress(Exception):
@@ -231,12 +223,12 @@ class Grader:
         return message, picture
 
     def _ask(
-        self, room: Room, task: Task, expectation: Expectation
+        self, sandbox: Sandbox, task: Task, expectation: Expectation
     ) -> tuple[Answer, dict[str, float]]:
         if (known := self._never_loads.get(task.load_key)) is not None:
             return known, {"cpu_seconds": 0.0, "peak_rss": 0, "seconds": 0.0}
         payload = expectation.payload(task.source, f"{task.stem}.py", task.earlier)
-        result = room.run(payload, expectation.exercise.deadline)
+        result = sandbox.run(payload, expectation.exercise.deadline)
         if result.status == "grader_fault":
             raise GraderFault(result.reason)
         answer = read_answer(result, len(expectation.cases))
@@ -252,7 +244,7 @@ class Grader:
 
 
 def read_answer(result: ChildResult, cases: int) -> Answer:
-    """Cut a child's output into records; reading ends where it is malformed.
+    """Cut a child's output into records, up to where it is malformed.
 
     Args:
         result: what became of the child.
@@ -279,7 +271,10 @@ def _how_it_ended(result: ChildResult) -> str:
 
 
 def _text_of(stem: str, submission: Submission) -> str | None:
-    """A lesson as a student handed it in, or its stubs; None where a file names no lesson."""
+    """Return a lesson as a student handed it in, or its stubs.
+
+    None where a file names no lesson.
+    """
     if (text := submission.sources.get(stem)) is not None:
         return text
     return read_lesson(stem).stubs() if stem in solution_stems() else None

@@ -1,4 +1,4 @@
-"""The grader's memory on disk: one line a verdict, written as it comes, never lost, never doubled.
+"""Keep the grader's verdicts on disk, one line each, never lost and never doubled.
 
 A line is complete or it is not there: it ends in a newline and carries its own checksum, so a run
 that was killed in the middle of a line is picked up at the line before. The journal is also the
@@ -7,7 +7,6 @@ cache: a verdict is kept under the hash of everything it depends on.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -25,7 +24,7 @@ SYNC_SECONDS = 2.0
 
 
 def content_key(*parts: str) -> str:
-    """A key that changes when any part does.
+    """Return a key that changes when any part does.
 
     >>> content_key("a", "b") != content_key("ab", "")
     True
@@ -65,7 +64,7 @@ class Journal:
         self._file.close()
 
     def append(self, key: str, entry: dict[str, Any]) -> None:
-        """Write one entry; it is on disk when this returns.
+        """Write one entry, which is on disk when this returns.
 
         Raises:
             UserError: when the disk is full or gone. What was written before stays.
@@ -118,7 +117,9 @@ def _open_seal(line: bytes) -> tuple[str, dict[str, Any]] | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold an output folder for one grader; the lock goes with the process, however it ends.
+    """Hold an output folder for one grader.
+
+    The lock goes with the process, however it ends.
 
     Raises:
         UserError: when another grader holds it.
@@ -138,23 +139,3 @@ def locked(folder: Path) -> Iterator[None]:
                 "Wait for it, or give another folder with --out.",
             ) from error
         yield
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that it is either the old one or the new one, whenever we are killed."""
-    # One name for all runs: what a killed run leaves behind, the next one takes up.
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Make room or check permissions, then run the same command again.",
-        ) from error

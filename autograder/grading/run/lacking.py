@@ -1,4 +1,4 @@
-"""What code finds on its author's machine and not where it is graded, said where it matters."""
+"""Say what grading lacks that code finds on its author's machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MISSING = (
 
 
 def explained(message: str) -> str:
-    """A sentence with what a student cannot know from home, where that is the reason.
+    """Add to a sentence what grading lacks, where that is the reason.
 
     >>> explained("`f` raised ModuleNotFoundError: No module named 'cv2'.").endswith("package.")
     True

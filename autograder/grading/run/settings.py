@@ -1,4 +1,4 @@
-"""Limits and caps from a file: what a check may use, and what a submission may hold."""
+"""Read limits and caps from a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Settings = TypeVar("Settings", Limits, Caps)
 
 
 def read_settings(path: Path | None, limits: Limits, caps: Caps) -> tuple[Limits, Caps]:
-    """The defaults with what a TOML file says instead.
+    """Return the defaults with what a TOML file says instead.
 
     Args:
         path: a file with tables `[limits]` and `[caps]`; None keeps the defaults.

@@ -1,4 +1,4 @@
-"""What a grade depends on besides the code graded: the course, the engine, libraries, the seed."""
+"""Name what a grade depends on besides the code graded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOT_SOURCE = {"__pycache__"}
 
 @cache
 def course_hash() -> str:
-    """Hash everything that decides a verdict: exercises, references, toolkit, engine, torch."""
+    """Hash all that decides a verdict: exercises, references, toolkit, engine, torch."""
     return hash_of((ROOT / name for name in DECIDES), ROOT)
 
 

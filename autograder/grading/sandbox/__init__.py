@@ -1,6 +1,6 @@
-"""Run one function of ours beside one student's code, in a process that can reach nothing else.
+"""Run one function of ours beside a student's code, out of reach of all else.
 
-`children.Zygote` starts a zygote (`zygote`), which forks one child a job. How the child is shut in
-depends on what `probe` finds: namespaces by bubblewrap, else Landlock. This package knows nothing
-of lessons, checks or grades: a job is bytes in, bytes out.
+`children.Sandbox` starts a zygote (`zygote`), which forks one child a job. `probe` finds how the
+child is isolated: in namespaces by bubblewrap, else by Landlock. This package knows nothing of
+lessons, checks or grades: a job is bytes in, bytes out.
 """

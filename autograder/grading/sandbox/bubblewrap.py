@@ -1,4 +1,4 @@
-"""The bubblewrap command that holds a zygote: a root of its own with the whitelist and no more.
+"""Build the bubblewrap command that holds a zygote: a root of the whitelist alone.
 
 bubblewrap is a program without a library; Debian, Ubuntu and Fedora package it as `bubblewrap`.
 """
@@ -25,14 +25,14 @@ _NEW_HOUSE = (
 
 
 def program() -> str | None:
-    """Where bubblewrap is, or None."""
+    """Return where bubblewrap is, or None."""
     return shutil.which("bwrap")
 
 
 def command(
     listed: Whitelist, environment: Mapping[str, str], arguments: Sequence[str]
 ) -> list[str]:
-    """The command line that runs the whitelisted Python with arguments, and nothing else in sight.
+    """Return the command that runs Python with nothing but the whitelist in sight.
 
     Raises:
         FileNotFoundError: bubblewrap is not installed.
@@ -64,7 +64,7 @@ def command(
 
 
 def trial() -> list[str]:
-    """A command that makes a zygote's namespaces, in them a child's, and exits with 0."""
+    """Return a command that makes a zygote's and a child's namespaces and exits."""
     inner = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     inner += ["--unshare-uts", "--bind", "/", "/", "--tmpfs", "/tmp", "true"]
     outer = ["bwrap", *_NEW_HOUSE, "--ro-bind", "/", "/", "--proc", "/proc"]

@@ -1,13 +1,11 @@
-"""Run jobs in children of a zygote, seen from the grader: deadlines, caps, the kill from outside.
+"""Run jobs in children of a zygote, with deadlines and caps kept from outside.
 
-A zygote that dies is replaced, and its job is run once more. Several that work at once are twins of
-a first one: it loads and rehearses for all of them, and they share its memory.
+A zygote that dies is replaced, and its job is run once more.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import fcntl
 import json
 import os
@@ -65,11 +63,14 @@ _PIPE_BYTES = 1 << 20
 
 
 class _ZygoteLost(Exception):
-    """The zygote died or could not shut a child in: a fault of ours, never of the job."""
+    """Raised where the zygote died or could not isolate a child.
+
+    It is a fault of ours, never of the job.
+    """
 
 
-class Zygote:
-    """One sandboxed zygote; each `run` is one forked child. Each thread that grades has its own.
+class Sandbox:
+    """Run jobs one after the other, each in a fresh child of one sandboxed zygote.
 
     Args:
         target: `"module:function"`, called in the child as `function(read_fd, write_fd)`: it reads
@@ -77,16 +78,14 @@ class Zygote:
         isolation: from `choose`; the best there is when None.
         limits: of each child.
         preload: modules that the zygote imports once, besides the target's.
-        rehearsals: jobs of our own that the zygote itself answers before its first fork, so that
-            what a first use costs is paid once. Never a job that holds a submission.
         distributions: installed distributions that a child may import, with what they depend on.
         import_from: further directories a child may import from, whole.
 
     Raises:
         UserError: the isolation cannot be had, or the zygote does not start.
 
-    >>> with Zygote("autograder.worker.serve:run_job") as zygote:  # doctest: +SKIP
-    ...     zygote.run(job, deadline=10.0).status
+    >>> with Sandbox("autograder.worker.serve:run_job") as sandbox:  # doctest: +SKIP
+    ...     sandbox.run(job, deadline=10.0).status
     'ok'
     """
 
@@ -97,7 +96,6 @@ class Zygote:
         isolation: Isolation | None = None,
         limits: Limits | None = None,
         preload: Sequence[str] = PRELOAD,
-        rehearsals: Sequence[bytes] = (),
         distributions: Sequence[str] = whitelist.DISTRIBUTIONS,
         import_from: Sequence[Path] = (),
     ) -> None:
@@ -105,7 +103,6 @@ class Zygote:
         self.limits = limits or Limits()
         self._target = target
         self._preload = list(preload)
-        self._rehearsals = tuple(rehearsals)
         self._distributions = tuple(distributions)
         self._import_from = [Path(path) for path in import_from]
         self._lock = threading.Lock()
@@ -113,7 +110,6 @@ class Zygote:
         self._control: socket.socket | None = None
         self._held = 0
         self._stopped = False
-        self._first: Zygote | None = None
         self._start()
 
     def __enter__(self) -> Self:
@@ -121,17 +117,6 @@ class Zygote:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    def twin(self) -> Zygote:
-        """One more, forked from this one, so in milliseconds; for another thread.
-
-        It is to be closed by itself, and before this one.
-        """
-        twin = copy.copy(self)
-        twin._lock, twin._resources = threading.Lock(), contextlib.ExitStack()
-        twin._control, twin._first = None, self
-        twin._start()
-        return twin
 
     def run(self, payload: bytes, deadline: float) -> ChildResult:
         """Run one job in a fresh child and wait for its end, which comes in any case.
@@ -166,71 +151,43 @@ class Zygote:
             return ChildResult("grader_fault", reason=reason, retries=1)
 
     def close(self) -> None:
-        """End the zygote and whatever it forked; `run` would start a new one."""
+        """End the zygote and whatever it forked. `run` would start a new one."""
         self._control = None
         self._resources.close()
 
     def stop(self) -> None:
-        """End the job under way, from another thread: its `run` gives `"grader_fault"` at once."""
+        """End the job under way, from another thread.
+
+        Its `run` returns `"grader_fault"` at once, and so does every later one.
+        """
         self._stopped = True
         if (control := self._control) is not None:
             with contextlib.suppress(OSError):
                 control.shutdown(socket.SHUT_RDWR)
 
     def _start(self) -> None:
-        with contextlib.ExitStack() as stack:
-            begin = self._launch if self._first is None else self._first._fork
-            control, answer, descriptors = begin(stack)
-            for descriptor in descriptors:
-                stack.callback(_kill_and_close, descriptor)
-            if "broken" in answer:
-                raise _will_not_start(answer["broken"])
-            self._control = control
-            self._held = int(answer["held"])
-            self._resources = stack.pop_all()
-
-    def _fork(self, stack: contextlib.ExitStack) -> tuple[socket.socket, dict[str, Any], list[int]]:
-        """Have a twin forked: where it listens, and the first that it says."""
-        with self._lock:
-            for _ in range(2):
-                if self._control is None:
-                    self._start()
-                assert self._control is not None
-                ours, theirs = _sockets()
-                try:
-                    with theirs:
-                        socket.send_fds(self._control, [zygote.TWIN], [theirs.fileno()])
-                    answer, descriptors = _receive(ours)
-                except (OSError, _ZygoteLost) as error:  # this one has died: another is to be made
-                    lost = error
-                    ours.close()
-                    self.close()
-                else:
-                    stack.callback(ours.close)
-                    return ours, answer, descriptors
-            raise _will_not_start(str(lost)) from lost
-
-    def _launch(
-        self, stack: contextlib.ExitStack
-    ) -> tuple[socket.socket, dict[str, Any], list[int]]:
-        """Start a process and configure it: where it listens, and the first that it says."""
-        ours, theirs = _sockets()
-        with tempfile.TemporaryFile() as errors:
+        """Start a zygote, configure it and wait until it is ready."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(_START_SECONDS)
+        with contextlib.ExitStack() as stack, tempfile.TemporaryFile() as errors:
             with theirs:
                 config, process = self._open_process(stack, theirs, errors)
             stack.callback(_end, process)
             stack.callback(ours.close)  # first of all: hanging up is what ends a zygote
             try:
-                with contextlib.ExitStack() as sent:
-                    jobs = [_sealed(payload) for payload in self._rehearsals]
-                    for job in jobs:
-                        sent.callback(os.close, job)
-                    socket.send_fds(ours, [json.dumps(config).encode()], jobs)
-                return ours, *_receive(ours)
+                ours.send(json.dumps(config).encode())
+                answer, descriptors = _receive(ours)
             except (_ZygoteLost, OSError) as lost:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace")
                 raise _will_not_start(said or str(lost)) from lost
+            for descriptor in descriptors:
+                stack.callback(_kill_and_close, descriptor)
+            if "broken" in answer:
+                raise _will_not_start(answer["broken"])
+            self._control = ours
+            self._held = int(answer["held"])
+            self._resources = stack.pop_all()
 
     def _open_process(
         self, stack: contextlib.ExitStack, theirs: socket.socket, errors: BinaryIO
@@ -294,7 +251,7 @@ class Zygote:
     def _send(
         self, stack: contextlib.ExitStack, control: socket.socket, payload: bytes
     ) -> tuple[int, int]:
-        """Hand a job over; the reading ends of its output and its log."""
+        """Hand a job over, and return the reading ends of its output and its log."""
         with contextlib.ExitStack() as sent:
             job = _sealed(payload)
             sent.callback(os.close, job)
@@ -320,7 +277,7 @@ _SEAL_ALL = 0x1 | 0x2 | 0x4 | 0x8  # seal, shrink, grow, write
 
 
 def _sealed(payload: bytes) -> int:
-    """A descriptor that a child can read, and nothing else."""
+    """Return a descriptor that a child can read, and nothing else."""
     job = os.memfd_create("job", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with open(job, "wb", buffering=0, closefd=False) as file:
         view = memoryview(payload)
@@ -335,7 +292,7 @@ def _sealed(payload: bytes) -> int:
 def _follow(
     watch: Watch, control: socket.socket, pipes: tuple[int, int], child: int, end: float, held: int
 ) -> None:
-    """Read what a child says until the zygote reports its death; kill it when it is time.
+    """Read what a child says until the zygote reports its death, and end it in time.
 
     Args:
         watch: takes what it says.
@@ -387,13 +344,6 @@ def _drain(descriptor: int, take: Any) -> None:
             take(data)
 
 
-def _sockets() -> tuple[socket.socket, socket.socket]:
-    """Our end and a zygote's."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.settimeout(_START_SECONDS)
-    return ours, theirs
-
-
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     try:
         message, descriptors, _, _ = socket.recv_fds(control, zygote.MESSAGE_BYTES, 1)
@@ -405,14 +355,17 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _process_of(pidfd: int) -> str:
-    """The directory of a process, by our own /proc."""
+    """Return the directory of a process, by our own /proc."""
     text = Path(f"/proc/self/fdinfo/{pidfd}").read_text()
     pid = next(line.split()[1] for line in text.splitlines() if line.startswith("Pid:"))
     return f"/proc/{pid}"
 
 
 def _look_at(process: str, watch: Watch, held: int) -> None:
-    """What the kernel's own limits leave open: threads as root, memory for mappings given back."""
+    """Condemn a child over the limits that the kernel does not keep itself.
+
+    These are threads as root, and memory for mappings given back.
+    """
     limits = watch.limits
     try:
         threads, memory = in_use(Path(process, "status").read_bytes())

@@ -1,4 +1,4 @@
-"""Landlock: what this process and its children may open, reach and signal.
+"""Restrict by Landlock what this process and its children open, reach and signal.
 
 By ctypes, because the `landlock` package (1.0.0.dev5, 2025) knows the file system only: neither TCP
 (ABI 4) nor the scope of signals (ABI 6), which is what keeps a child from killing its zygote. It
@@ -37,7 +37,7 @@ class _PathBeneath(ctypes.Structure):
 
 
 def abi() -> int:
-    """The kernel's Landlock version, 0 where there is none."""
+    """Return the kernel's Landlock version, 0 where there is none."""
     try:
         return syscalls.syscall("landlock_create_ruleset", _CREATE_RULESET, None, 0, _VERSION_FLAG)
     except OSError:
@@ -45,7 +45,7 @@ def abi() -> int:
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
-    """Give up, for good, every file but these, all TCP, and signals out of this process's family.
+    """Give up, for good, all files but these, all TCP, and signals to other families.
 
     Args:
         readable: files, or directories with all they hold.
@@ -64,7 +64,10 @@ def restrict(readable: Iterable[str], writable: Iterable[str] = ()) -> None:
 
 
 def isolate_signals() -> None:
-    """From here on signal nobody but this process: its zygote is out of reach (from ABI 6 on)."""
+    """Signal nobody but this process from here on.
+
+    The zygote is then out of reach (from ABI 6 on).
+    """
     version = abi()
     if version < 6:
         return  # the seccomp filter says it too

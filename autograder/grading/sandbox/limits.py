@@ -1,4 +1,4 @@
-"""How much of the machine one child may use."""
+"""Bind one child to its share of the machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one child. The wall clock is not here: `Zygote.run` takes a deadline a job.
+    """Limits of one child.
+
+    The wall clock is not here: `Sandbox.run` takes a deadline a job.
 
     Args:
         cpu_seconds: processor time; the kernel kills at the next whole second.
@@ -40,7 +42,7 @@ class Limits:
 
 
 def address_space(statm: int) -> int:
-    """Bytes this process has mapped, by its open `/proc/self/statm`.
+    """Return the bytes this process has mapped, by its open `/proc/self/statm`.
 
     A descriptor, because a zygote under Landlock cannot open the file any more.
     """
@@ -49,7 +51,7 @@ def address_space(statm: int) -> int:
 
 
 def in_use(status: bytes) -> tuple[int, int]:
-    """Threads of a process, and bytes it holds of its own, by its `/proc/PID/status`.
+    """Return the threads and the own bytes of a process, by `/proc/PID/status`.
 
     What it maps and never touches does not count, nor do pages of its libraries' files.
 

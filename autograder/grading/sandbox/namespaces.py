@@ -1,4 +1,7 @@
-"""Namespaces of one child. The zygote calls these inside bubblewrap, with CAP_SYS_ADMIN there."""
+"""Put one child into namespaces of its own.
+
+The zygote calls these inside bubblewrap, with CAP_SYS_ADMIN there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _NO_PROGRAMS = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 
 
 def fork(own_pidfd: int) -> int:
-    """Fork a child that is process 1 of a new pid namespace; what `os.fork` returns.
+    """Fork a child that is process 1 of a new pid namespace, and return as `os.fork`.
 
     Process 1, because the kernel then kills all the rest with it. One fork, because each costs some
     milliseconds once torch is loaded: the parent moves its *future* children to a new namespace,
@@ -30,7 +33,7 @@ def fork(own_pidfd: int) -> int:
 
 
 def enter(tmp_bytes: int) -> None:
-    """Enter new namespaces of all other kinds, and stand in a private `/tmp` of this many bytes."""
+    """Enter new namespaces of all other kinds, in a private `/tmp` of this many bytes."""
     user, group = os.getuid(), os.getgid()
     syscalls.unshare(
         syscalls.CLONE_NEWUSER

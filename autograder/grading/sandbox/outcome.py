@@ -1,4 +1,4 @@
-"""What became of a job: what its child said, and what the kernel and the clock say about the child.
+"""Record what became of a job, by its child, the kernel and the clock.
 
 What a child says is bytes, cut off at a cap. Its times it cannot choose, nor its status, except
 "ok" and "exited", which any process can be.
@@ -21,7 +21,7 @@ _LOG_TAIL = 1 << 14
 
 @dataclass(frozen=True)
 class ChildResult:
-    """What became of one job.
+    """Outcome of one job.
 
     Args:
         status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is
@@ -53,7 +53,7 @@ class ChildResult:
 
 @dataclass
 class Watch:
-    """What has come out of a running child so far, and why it is to be killed, if it is."""
+    """Output of a running child so far, and why it is to be killed, if it is."""
 
     limits: Limits
     frames: bytearray = field(default_factory=bytearray)
@@ -63,15 +63,15 @@ class Watch:
     reason: str = ""
 
     def condemn(self, status: Status, reason: str) -> None:
-        """Have it killed; the first reason stays."""
+        """Have the child killed. The first reason stays."""
         if self.verdict is None:
             self.verdict, self.reason = status, reason
 
     def output(self, data: bytes) -> None:
         """Take what the target wrote."""
-        room = self.limits.output_bytes - len(self.frames)
-        self.frames += data[:room]
-        if len(data) > room:
+        left = self.limits.output_bytes - len(self.frames)
+        self.frames += data[:left]
+        if len(data) > left:
             self.condemn("output", f"It wrote more than {self.limits.output_bytes} bytes.")
 
     def printed(self, data: bytes) -> None:
@@ -83,7 +83,7 @@ class Watch:
             self.condemn("output", f"It printed more than {self.limits.log_bytes} bytes.")
 
     def result(self, ended: dict[str, Any], seconds: float, retries: int) -> ChildResult:
-        """The whole, once the zygote has told how the child ended."""
+        """Return the whole, once the zygote has reported how the child ended."""
         code = os.waitstatus_to_exitcode(ended["ended"])
         status, reason = self.verdict, self.reason
         if status is None:

@@ -1,4 +1,4 @@
-"""What isolation this machine can give: the ladder, from the top."""
+"""Find out what isolation this machine can give, from the top of the ladder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LADDER = {"namespaces": NAMESPACES, "landlock": LANDLOCK, "none": NONE}
 
 @dataclass(frozen=True)
 class Isolation:
-    """What separates a worker from this machine.
+    """Separation of a worker from this machine.
 
     Args:
         level: `NAMESPACES`, `LANDLOCK` or `NONE`; recorded with every grade.
@@ -31,7 +31,10 @@ class Isolation:
 
 
 def probe() -> Isolation:
-    """The best isolation that this machine can give, tried out in some 30 ms; never raises."""
+    """Return the best isolation that this machine can give, tried out in some 30 ms.
+
+    It never raises.
+    """
     try:
         return _probe()
     except Exception as error:  # a report for `doctor`: what is wrong is its content
@@ -39,7 +42,7 @@ def probe() -> Isolation:
 
 
 def choose(asked: str = "auto") -> Isolation:
-    """The isolation to grade with.
+    """Return the isolation to grade with.
 
     Args:
         asked: `"auto"` for the best there is, or a rung of `LADDER`.

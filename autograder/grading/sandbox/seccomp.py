@@ -1,4 +1,4 @@
-"""Which system calls a child may make: a list of what Python and torch need, and nothing else.
+"""Allow a child the system calls that Python and torch need, and no others.
 
 A list of allowed calls, not of denied ones: next year's calls are then denied as well. What is not
 named answers ENOSYS, for which the C library has a second way (clone3 falls back to clone, whose
@@ -93,7 +93,10 @@ class _Program(ctypes.Structure):
 
 
 def supported() -> bool:
-    """Whether the kernel takes filters: it then misses the one that is not given (EFAULT)."""
+    """Return whether the kernel takes filters.
+
+    It then misses the one that is not given (EFAULT).
+    """
     try:
         syscalls.prctl(syscalls.PR_SET_SECCOMP, _SECCOMP_MODE_FILTER)
     except OSError as error:
@@ -103,7 +106,7 @@ def supported() -> bool:
 
 @cache
 def compiled() -> bytes:
-    """The filter as instructions for the kernel, to hand to `install` in a child.
+    """Return the filter as instructions for the kernel, for `install` in a child.
 
     Raises:
         ImportError: without pyseccomp.

@@ -1,4 +1,4 @@
-"""What a worker may read: a Python, a few distributions, a few modules of ours, nothing else.
+"""List what a worker may read: a Python, some distributions, some modules of ours.
 
 No solution, check, judge or test is on the list, and no scikit-learn, scipy or captum, whose
 functions are answers to some exercises.
@@ -20,7 +20,7 @@ from autograder.grading.sandbox import libraries
 # The last because files come with an `import matplotlib.pyplot` that nothing graded needs.
 DISTRIBUTIONS = ("torch", "numpy", "safetensors", "matplotlib")
 
-# The last group is what the zygote itself runs on, file by file: its rooms hold much more.
+# The last group is what the zygote itself runs on, file by file: its packages hold much more.
 PROJECT = (
     "lessons/__init__.py",
     "lessons/toolkit",
@@ -31,7 +31,7 @@ PROJECT = (
     *(
         f"autograder/grading/sandbox/{name}.py"
         for name in (
-            *("__init__", "syscalls", "landlock", "limits", "memory", "namespaces", "seccomp"),
+            *("__init__", "syscalls", "landlock", "limits", "namespaces", "seccomp"),
             "zygote",
         )
     ),
@@ -44,14 +44,14 @@ _NOT_STDLIB = ("site-packages", "dist-packages", "ensurepip", "idlelib", "tkinte
 
 @dataclass(frozen=True)
 class Entry:
-    """Something importable: `name` below `root`, where `root` is on `sys.path`."""
+    """One importable name below a `root` that is on `sys.path`."""
 
     root: Path
     name: str
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Return where it lies."""
         return self.root / self.name
 
 
@@ -75,13 +75,13 @@ class Whitelist:
 
     @property
     def sys_path(self) -> list[str]:
-        """The worker's import path when files lie where they lie here."""
+        """Return the worker's import path when files lie where they lie here."""
         roots = [self.stdlib, self.stdlib / "lib-dynload", *(entry.root for entry in self.entries)]
         return list(dict.fromkeys(str(root) for root in roots))
 
     @property
     def housed(self) -> dict[Path, Path]:
-        """Where each root of importable entries lies in a root file system of our own.
+        """Return where each root of entries lies in a root file system of our own.
 
         Not at its real place: a project or an environment below `/tmp` would be covered by a
         child's own `/tmp`, and a real path is none of a student's business.
@@ -91,19 +91,19 @@ class Whitelist:
 
     @property
     def housed_path(self) -> list[str]:
-        """The import path that goes with `housed`."""
+        """Return the import path that goes with `housed`."""
         stdlib = [self.stdlib, self.stdlib / "lib-dynload"]
         return [str(place) for place in (*stdlib, *self.housed.values())]
 
     @property
     def readable(self) -> list[str]:
-        """Every file and directory on the list, at its real place."""
+        """Return every file and directory on the list, at its real place."""
         stdlib = [self.stdlib / name for name in self.stdlib_names]
         ours = [entry.path for entry in self.entries]
         return list(dict.fromkeys(str(p) for p in (self.python, *stdlib, *ours, *self.files)))
 
     def stage(self, directory: Path) -> list[str]:
-        """Fill a directory with links to everything importable; the import path that uses it.
+        """Fill a directory with links to everything importable. Return its import path.
 
         Landlock rights reach all the way down: a worker that may list the directory that holds
         `autograder/worker` may list `solutions` too. So it lists this one instead.
@@ -121,7 +121,7 @@ class Whitelist:
 def build(
     import_from: Sequence[Path] = (), distributions: tuple[str, ...] = DISTRIBUTIONS
 ) -> Whitelist:
-    """The whitelist of a worker on this machine.
+    """Return the whitelist of a worker on this machine.
 
     Args:
         import_from: further directories that a worker may import from, whole.
@@ -153,14 +153,13 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
             if entry.path.exists():
                 entries[entry] = None
         compiled += [root / file for file in files if ".so" in file.rpartition("/")[2]]
-    beside = Path(sys.base_prefix) / "lib"
-    needed = libraries.needed_from_system(compiled, beside)
+    needed = libraries.needed_from_system(compiled)
     machine = [Path(path) for path in _MACHINE if Path(path).exists()]
     return Whitelist(python, stdlib, names, tuple(entries), (*needed, *machine))
 
 
 def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
-    """Installed distributions and all that they require, each once.
+    """Return installed distributions and all that they require, each once.
 
     Markers other than extras are not read: what they exclude is not installed, or does no harm.
     """

@@ -1,15 +1,12 @@
-"""The zygote: one thread, everything imported and rehearsed; it forks one child a job.
+"""Run the zygote: one thread with everything imported that forks a child a job.
 
 It reads its orders from a socket of the grader, whose end is also its end: no grader, no zygote, no
-child. It starts inside bubblewrap or shuts itself in by Landlock. One thread, because threads do
-not survive a fork: a child that finds torch's pool without its threads waits forever. So what it
-rehearses runs on one thread, and a zygote that finds itself with a second one says that it is
-broken.
+child. It starts inside bubblewrap or restricts itself by Landlock. One thread, because threads do
+not survive a fork: a child that finds torch's pool without its threads waits forever. So imports
+run on one thread, and a zygote that finds itself with a second one says that it is broken.
 
-Orders: a first message configures, with a descriptor for each job to rehearse; each later one is a
-job with three descriptors (payload, output, log), or asks for a twin with one (the twin's socket).
-Answers: ready (with a pidfd, from each twin too), then for each job started (with a pidfd) and
-ended, or fault.
+Orders: a first message configures; each later one is a job with three descriptors (payload, output,
+log). Answers: ready (with a pidfd), then for each job started (with a pidfd) and ended, or fault.
 """
 
 from __future__ import annotations
@@ -28,12 +25,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from autograder.grading.sandbox import landlock, limits, memory, namespaces, seccomp, syscalls
+from autograder.grading.sandbox import landlock, limits, namespaces, seccomp, syscalls
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
-MOST_REHEARSALS = 64
-JOB, TWIN = b"job", b"twin"
+JOB = b"job"
 EXIT_MEMORY = 86
 
 _PAYLOAD, _OUTPUT, _SETUP = 3, 4, 5
@@ -43,62 +39,34 @@ Target = Callable[[int, int], Any]
 
 
 def main(control_fd: int) -> None:
-    """Configure from the first message, then fork a child a job until the grader hangs up."""
+    """Configure from the first message, then fork a child a job until the hang-up."""
     control = socket.socket(fileno=control_fd)
-    first, rehearsals, _, _ = socket.recv_fds(control, MESSAGE_BYTES, MOST_REHEARSALS)
-    config = json.loads(first)
+    config = json.loads(control.recv(MESSAGE_BYTES))
     # Made now, so that no child has to make them.
     config["limits"] = limits.Limits(**config["limits"])
     config["filter"] = bytes.fromhex(config["filter"])
     # Opened now: under Landlock the zygote could not open them later.
     statm = os.open("/proc/self/statm", os.O_RDONLY)
     status = os.open("/proc/self/status", os.O_RDONLY)
-    maps = os.open("/proc/self/maps", os.O_RDONLY)
     try:
         if config["rung"] == "landlock":
             syscalls.drop_capabilities()
             landlock.restrict(config["readable"], config["writable"])
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
-        held = _settle(target, rehearsals, maps, status)
+        held = _settle(status)
     except BaseException:
         _say(control, {"broken": traceback.format_exc()})
         return
     mapped = limits.address_space(statm)
-    own = _ready(control, held)
+    own = os.pidfd_open(os.getpid())
+    _say(control, {"ready": True, "held": held}, own)
     while True:
-        # Three descriptors are expected; room for no more.
+        # Three descriptors are expected; no more are taken.
         message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
         if not message:
             return
-        if message == TWIN:
-            (listening,) = descriptors
-            forker = os.getpid()
-            if os.fork() == 0:
-                _end_with(forker)
-                # A socket that two hold would outlive the one that it is for.
-                control.close()
-                os.close(own)
-                control = socket.socket(fileno=listening)
-                own = _ready(control, held)
-            else:
-                os.close(listening)
-            continue
         _one_job(control, config, target, descriptors, mapped, own)
-
-
-def _end_with(forker: int) -> None:
-    """Have this process die with the one that forked it: what it imports from goes with that."""
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != forker:  # it has died in between
-        os._exit(0)
-
-
-def _ready(control: socket.socket, held: int) -> int:
-    """Say so; a pidfd of this process."""
-    own = os.pidfd_open(os.getpid())
-    _say(control, {"ready": True, "held": held}, own)
-    return own
 
 
 def _prepare(preload: list[str], target: str) -> Target:
@@ -116,34 +84,14 @@ def _prepare(preload: list[str], target: str) -> Target:
     return found
 
 
-def _settle(target: Target, rehearsals: list[int], maps: int, status: int) -> int:
-    """Rehearse, and lay out what is then in memory; the bytes held."""
-    _rehearse(target, rehearsals)
-    _held_by_one_thread(status)  # else the fork below would hang
+def _settle(status: int) -> int:
+    """Make the fork safe and cheap, and return the bytes that this process holds."""
     # What the collector never visits, it never copies in a child.
     gc.collect()
     gc.freeze()
-    memory.fill_holes()
-    memory.gather_data(maps)
-    if rehearsals:
-        memory.gather_code(lambda: _rehearse(target, rehearsals), maps)
-    for job in rehearsals:
-        os.close(job)
-    return _held_by_one_thread(status)
-
-
-def _rehearse(target: Target, rehearsals: list[int]) -> None:
-    """Answer jobs of our own."""
-    for job in rehearsals:
-        os.lseek(job, 0, os.SEEK_SET)
-        target(os.dup(job), os.open(os.devnull, os.O_WRONLY))  # which closes both
-
-
-def _held_by_one_thread(status: int) -> int:
-    """The bytes that this process holds; one thread must be left."""
     threads, held = limits.in_use(os.pread(status, 1 << 14, 0))
     if threads != 1:
-        raise RuntimeError(f"the zygote has {threads} threads after its rehearsal; a fork needs 1")
+        raise RuntimeError(f"the zygote has {threads} threads after its imports; a fork needs 1")
     return held
 
 
@@ -162,7 +110,7 @@ def _one_job(
         _child(config, target, [*descriptors, setup_write], mapped)
     for descriptor in (*descriptors, setup_write):
         os.close(descriptor)
-    # One byte says that the child is shut in. Anything else is trouble: no student code has run.
+    # One byte says that the child is isolated. Anything else is trouble: no student code has run.
     word = b""
     while part := os.read(setup_read, 4096):
         word += part
@@ -203,10 +151,13 @@ def _say(control: socket.socket, message: dict[str, Any], *descriptors: int) -> 
 
 
 def _child(config: dict[str, Any], target: Target, descriptors: list[int], mapped: int) -> NoReturn:
-    """Shut this process in, run the target, leave. Nothing returns to the zygote's code."""
+    """Isolate this process, run the target, leave.
+
+    Nothing returns to the zygote's code.
+    """
     try:
         _keep_only(*descriptors)
-        _shut_in(config, mapped)
+        _isolate(config, mapped)
         os.write(_SETUP, b".")
     except BaseException:
         os.write(_SETUP, traceback.format_exc().encode())
@@ -216,7 +167,7 @@ def _child(config: dict[str, Any], target: Target, descriptors: list[int], mappe
 
 
 def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
-    """Descriptors 0 to 5: null, log, log, payload, output, setup. All others close."""
+    """Keep descriptors 0 to 5: null, log, log, payload, output, setup. Close the rest."""
     # First out of the way of the numbers they are to have.
     moved = [os.dup2(fd, _HIGH + i) for i, fd in enumerate((payload, output, setup, log))]
     null = os.open(os.devnull, os.O_RDONLY)
@@ -225,7 +176,7 @@ def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
     os.closerange(6, os.sysconf("SC_OPEN_MAX"))
 
 
-def _shut_in(config: dict[str, Any], mapped: int) -> None:
+def _isolate(config: dict[str, Any], mapped: int) -> None:
     bounds = config["limits"]
     if config["rung"] == "namespaces":
         namespaces.enter(bounds.tmp_bytes)

@@ -1,4 +1,4 @@
-"""`pytest --submission`: the grader's verdicts as items, and no student's code in this process."""
+"""Graded submissions in pytest: the grader's verdicts, and no student's code in this process."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[ElementTree.Elemen
     with (inbox / "conftest.py").open("a") as file:
         file.write(evil(folder, sign))
     junit = folder / "junit.xml"
-    done = ask("--submission", inbox, "--lesson", "saliency", f"--junitxml={junit}")
+    done = ask(
+        "--convlens-submission", inbox, "--convlens-lesson", "saliency", f"--junitxml={junit}"
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert sorted(path.name for path in inbox.iterdir()) == [
         "ada.py", "cem.py", "conftest.py", "hui.py", "ivo.py",
@@ -112,7 +114,7 @@ def test_a_configuration_among_the_submissions_is_refused(tmp_path: Path):
     hand_in(tmp_path / "in", "ada", read_lesson(STEM).bare())
     log = tmp_path / "overwritten"
     (tmp_path / "in" / "pytest.ini").write_text(f"[pytest]\nlog_file = {log}\n")
-    done = ask("--submission", tmp_path / "in")
+    done = ask("--convlens-submission", tmp_path / "in")
     assert done.returncode == 4 and "would configure pytest" in done.stderr
     assert not log.exists()
 
@@ -121,7 +123,7 @@ def test_it_is_not_run_from_among_the_submissions(tmp_path: Path):
     inbox, sign = tmp_path / "in", tmp_path / "sign"
     inbox.mkdir()
     (inbox / "conftest.py").write_text(evil(tmp_path, sign))
-    done = ask(f"--submission={inbox}", cwd=inbox)
+    done = ask(f"--convlens-submission={inbox}", cwd=inbox)
     assert done.returncode == 4 and "outside the folder" in done.stderr
     assert not sign.exists()
 
@@ -129,10 +131,13 @@ def test_it_is_not_run_from_among_the_submissions(tmp_path: Path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--submission", "/nowhere/at/all"], "There is no folder"),
-        (["--submission", "tests", "--lesson", "salincy"], "Did you mean saliency?"),
-        (["--submission", "lessons", "tests/judge"], "name no tests beside it"),
-        (["--submission", "lessons", "--isolation", "x"], "no isolation called"),
+        (["--convlens-submission", "/nowhere/at/all"], "There is no folder"),
+        (
+            ["--convlens-submission", "tests", "--convlens-lesson", "salincy"],
+            "Did you mean saliency?",
+        ),
+        (["--convlens-submission", "lessons", "tests/judge"], "name no tests beside it"),
+        (["--convlens-submission", "lessons", "--convlens-isolation", "x"], "no isolation called"),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], said: str):
@@ -147,7 +152,7 @@ def test_an_ordinary_run_is_left_alone_and_light(tmp_path: Path):
         "def test_it(request):\n"
         "    assert 'torch' not in sys.modules\n"
         "    assert 'rich' not in sys.modules\n"
-        "    assert request.config.getoption('submission') is None\n"
+        "    assert request.config.getoption('convlens_submission') is None\n"
     )
     (tmp_path / "conftest.py").write_text("LOADED = True\n")
     done = ask("-q", tmp_path)
@@ -156,6 +161,8 @@ def test_an_ordinary_run_is_left_alone_and_light(tmp_path: Path):
 
 def test_a_student_who_never_ends_holds_up_nobody(tmp_path: Path):
     hand_in(tmp_path / "in", "zoe", looping())
-    done = ask("--submission", tmp_path / "in" / "zoe.py", "--lesson", "11", "-n", "0")
+    done = ask(
+        "--convlens-submission", tmp_path / "in" / "zoe.py", "--convlens-lesson", "11", "-n", "0"
+    )
     assert done.returncode == 1 and "4 failed" in done.stdout
     assert "did not finish loading" in done.stdout

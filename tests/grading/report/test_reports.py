@@ -15,7 +15,16 @@ from urllib.parse import quote
 
 import pytest
 import torch
-from classroom import HOSTILE_TEXT, SHOUT, STEM, OwnRoom, grade_here, hand_in, raising, small_class
+from classroom import (
+    HOSTILE_TEXT,
+    SHOUT,
+    STEM,
+    OwnSandbox,
+    grade_here,
+    hand_in,
+    raising,
+    small_class,
+)
 from torch import Tensor
 
 from autograder.checks import lesson
@@ -231,7 +240,7 @@ def test_pages_are_the_same_for_every_run(real: Path, tmp_path: Path):
 
 def test_an_ungraded_student_reads_that_it_is_not_their_fault(tmp_path: Path):
     inbox = small_class(tmp_path / "in")
-    grade_here(inbox, tmp_path / "out", OwnRoom(fault="No fork at /srv/secret: 0.12345."))
+    grade_here(inbox, tmp_path / "out", OwnSandbox(fault="No fork at /srv/secret: 0.12345."))
     text = pages(tmp_path / "out")["feedback/ada/index.html"]
     assert "no fault of yours" in " ".join(text.split()) and "/srv/secret" not in text
     assert "/srv/secret" in pages(tmp_path / "out")["class.html"]

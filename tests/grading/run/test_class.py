@@ -17,7 +17,7 @@ from autograder.checks import lesson
 from autograder.checks.compare import close
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, earlier_sources, read_lesson
-from autograder.grading.run.class_run import LIMITS, Request, grade, open_room
+from autograder.grading.run.class_run import LIMITS, Request, grade, open_sandbox
 from autograder.grading.run.engine import read_answer
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import mutant_source, run_trusted
@@ -43,7 +43,7 @@ def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
     """References, stubs and all mutants: one verdict and one diagnosis, whoever ran them."""
     source = read_lesson(stem)
     differing = []
-    with open_room(choose(), LIMITS, [stem]) as zygote:
+    with open_sandbox(choose(), LIMITS, [stem]) as sandbox:
         for exercise in lesson(stem).exercises:
             expectation = expectation_of(stem, exercise.name, SEED)
             files = {"right": source.bare(), "stub": source.stubs()}
@@ -53,7 +53,7 @@ def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
                 earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
                 job = expectation.job(text, f"{stem}.py", earlier)
                 boxed = read_answer(
-                    zygote.run(encode(job), exercise.deadline), len(expectation.cases)
+                    sandbox.run(encode(job), exercise.deadline), len(expectation.cases)
                 )
                 trusted = Answer("ok", tuple(run_trusted(job)))
                 # A verdict is a function of the records: only where they differ need it be asked.
@@ -72,13 +72,13 @@ def _same_records(one: Answer, other: Answer) -> bool:
 
 def test_references_stay_below_a_tenth_of_every_limit() -> None:
     for stem in stems():
-        with open_room(choose(), LIMITS, [stem]) as zygote:
-            idle = zygote.run(b"", 30).peak_rss
+        with open_sandbox(choose(), LIMITS, [stem]) as sandbox:
+            idle = sandbox.run(b"", 30).peak_rss
             for exercise in lesson(stem).exercises:
                 text = read_lesson(stem).bare()
                 earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
                 job = expectation_of(stem, exercise.name, SEED).job(text, f"{stem}.py", earlier)
-                result = zygote.run(encode(job), exercise.deadline)
+                result = sandbox.run(encode(job), exercise.deadline)
                 assert result.status == "ok"
                 assert result.cpu_seconds < exercise.deadline / 10, exercise.name
                 assert result.cpu_seconds < LIMITS.cpu_seconds / 10, exercise.name

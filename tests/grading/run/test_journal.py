@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import random
 import subprocess
 import sys
@@ -11,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.grading.run.journal import Journal, content_key, locked, write_atomically
+from autograder.grading.run.journal import Journal, content_key, locked
 from lessons.toolkit.errors import UserError
 
 ENTRIES = {content_key(str(i)): {"verdict": {"message": f"é\n{i}"}} for i in range(6)}
@@ -101,25 +99,3 @@ def test_a_second_process_is_refused_and_a_dead_one_is_not(tmp_path: Path):
         holder.wait()
     with locked(tmp_path):
         pass
-
-
-def test_a_file_is_the_old_one_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = tmp_path / "deep" / "page.html"
-    write_atomically(path, "old")
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="No space left"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert [file.name for file in path.parent.iterdir()] == ["page.html"]
-
-
-def test_what_a_killed_run_left_unfinished_is_taken_up(tmp_path: Path):
-    (tmp_path / ".page.html.part").write_text("half a pa")
-    write_atomically(tmp_path / "page.html", "whole")
-    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [
-        ("page.html", "whole")
-    ]

@@ -15,7 +15,7 @@ from typing import Any, get_args
 import pytest
 from classroom import (
     STEM,
-    OwnRoom,
+    OwnSandbox,
     files_of,
     grade_here,
     hand_in,
@@ -94,9 +94,9 @@ def test_usage_counts_what_was_run(out: Path):
 
 
 def test_a_second_run_asks_nobody_and_changes_nothing(inbox: Path, out: Path):
-    before, room = files_of(out), OwnRoom()
-    grade_here(inbox, out, room)
-    assert room.jobs == 0 and files_of(out) == before
+    before, sandbox = files_of(out), OwnSandbox()
+    grade_here(inbox, out, sandbox)
+    assert sandbox.jobs == 0 and files_of(out) == before
 
 
 def test_a_journal_cut_anywhere_ends_in_the_same_report(inbox: Path, out: Path, tmp_path: Path):
@@ -114,9 +114,9 @@ def test_a_journal_cut_anywhere_ends_in_the_same_report(inbox: Path, out: Path, 
 
 def test_another_seed_is_another_grading(inbox: Path, out: Path, tmp_path: Path):
     shutil.copy(out / "journal.jsonl", tmp_path / "journal.jsonl")
-    room = OwnRoom()
-    grade_here(inbox, tmp_path, room, seed=6)
-    assert room.jobs > 0
+    sandbox = OwnSandbox()
+    grade_here(inbox, tmp_path, sandbox, seed=6)
+    assert sandbox.jobs > 0
 
 
 def test_a_run_without_threads_ends(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -129,7 +129,7 @@ def test_a_run_without_threads_ends(inbox: Path, tmp_path: Path, monkeypatch: py
         return submit(pool, *call)
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_once)
-    monkeypatch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
+    monkeypatch.setattr(run, "Sandbox", lambda *_, **__: OwnSandbox())
     with pytest.raises(RuntimeError, match="new thread"):
         run.grade(Request(inbox, tmp_path, [STEM], 5, workers=2))
 
@@ -141,11 +141,12 @@ def test_a_sandbox_that_does_not_start_is_tried_once(monkeypatch: pytest.MonkeyP
         starts.append(1)
         raise UserError("The sandbox does not start: why.", "Do this.")
 
-    monkeypatch.setattr(run, "Zygote", start)
-    with run.rooms(Isolation(NONE), LIMITS, [STEM]) as make_room:
-        for _ in range(3):
+    monkeypatch.setattr(run, "Sandbox", start)
+    start_sandbox = run.sandboxes(Isolation(NONE), LIMITS, [STEM])
+    with ThreadPoolExecutor(3) as pool:
+        for future in [pool.submit(start_sandbox) for _ in range(3)]:
             with pytest.raises(UserError, match="does not start"):
-                make_room()
+                future.result()
     assert len(starts) == 1
 
 
@@ -154,7 +155,7 @@ def graded_14(tmp_path: Path, source: str) -> dict[str, Any]:
     hand_in(tmp_path / "in", "ada", source)
     request = Request(tmp_path / "in", tmp_path / "out", ["l14_grad_cam"], 5, workers=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
+        patch.setattr(run, "Sandbox", lambda *_, **__: OwnSandbox())
         (row,) = run.grade(request).rows
     return {result.id.partition(".")[2]: result for result in row.exercises}
 
@@ -197,13 +198,13 @@ def test_results_are_not_written_among_the_submissions(inbox: Path):
 def test_equal_files_are_graded_once(tmp_path: Path):
     for student in ("ada", "bea", "cia"):
         hand_in(tmp_path / "in", student, read_lesson(STEM).bare())
-    room = OwnRoom()
-    graded = grade_here(tmp_path / "in", tmp_path / "out", room)
-    assert room.jobs == 4 and [row.score for row in graded.rows] == [14, 14, 14]
+    sandbox = OwnSandbox()
+    graded = grade_here(tmp_path / "in", tmp_path / "out", sandbox)
+    assert sandbox.jobs == 4 and [row.score for row in graded.rows] == [14, 14, 14]
 
 
 def test_a_fault_of_the_grader_is_never_a_zero_and_is_tried_again(inbox: Path, tmp_path: Path):
-    broken = grade_here(inbox, tmp_path, OwnRoom(fault="The zygote is gone."))
+    broken = grade_here(inbox, tmp_path, OwnSandbox(fault="The zygote is gone."))
     ada = next(row for row in broken.rows if row.student == "ada")
     assert ada.status == "ungraded" and "zygote is gone" in ada.reason
     assert {exercise.points for exercise in ada.exercises} == {None}
@@ -234,7 +235,7 @@ def test_a_note_about_a_submission_is_no_error_of_its_other_lessons(tmp_path: Pa
     (inbox / "ada" / "more.zip").write_bytes(b"PK")
     request = Request(inbox, tmp_path / "out", ["l02_hooks", STEM], 5, workers=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
+        patch.setattr(run, "Sandbox", lambda *_, **__: OwnSandbox())
         (row,) = run.grade(request).rows
     outcomes = {exercise.id.partition(".")[0]: exercise.outcome for exercise in row.exercises}
     assert outcomes == {"l02_hooks": "not_attempted", STEM: "passed"}
@@ -261,7 +262,7 @@ def test_a_seed_file_without_a_number_is_refused(tmp_path: Path, text: str):
 @pytest.fixture
 def inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command, with work that is safe to run in this process."""
-    monkeypatch.setattr(run, "Zygote", lambda *_, **__: OwnRoom())
+    monkeypatch.setattr(run, "Sandbox", lambda *_, **__: OwnSandbox())
     monkeypatch.setattr(run, "choose", lambda _: run.Isolation(NONE))
     monkeypatch.setattr("autograder.grading.sandbox.probe.choose", lambda _: None)
 

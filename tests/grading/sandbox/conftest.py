@@ -1,4 +1,4 @@
-"""One zygote a rung and module, so that a test could meet what another left behind."""
+"""One sandbox a rung and module, so that a test could meet what another left behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from autograder.grading.sandbox import landlock
-from autograder.grading.sandbox.children import ChildResult, Zygote
+from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.grading.sandbox.probe import LADDER, Isolation, probe
 
 FOUND = probe()  # now, before any test bends the probe
@@ -17,11 +17,11 @@ INSIDE = Path(__file__).parent / "inside"
 RUNGS = ("namespaces", "landlock")
 
 
-def open_zygote(rung: str, **options: Any) -> Zygote:
-    """A zygote for tests on one rung; without torch unless asked, for that takes two seconds."""
+def open_sandbox(rung: str, **options: Any) -> Sandbox:
+    """Start a sandbox on one rung, without torch unless asked: torch takes two seconds."""
     skip_without(rung)
     options = {"target": "targets:run_source", "import_from": [INSIDE], "preload": []} | options
-    return Zygote(isolation=Isolation(LADDER[rung]), **options)
+    return Sandbox(isolation=Isolation(LADDER[rung]), **options)
 
 
 def skip_without(rung: str) -> None:
@@ -33,16 +33,16 @@ def skip_without(rung: str) -> None:
 
 
 @pytest.fixture(scope="module", params=RUNGS)
-def zygote(request: pytest.FixtureRequest) -> Iterator[Zygote]:
-    """A zygote on each rung that isolates; a twin, as graders use."""
-    with open_zygote(request.param) as first, first.twin() as opened:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A sandbox on each rung that isolates."""
+    with open_sandbox(request.param) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def bare() -> Iterator[Zygote]:
-    """A zygote without isolation: where an attack must work, or its test shows nothing."""
-    with open_zygote("none") as opened:
+def bare() -> Iterator[Sandbox]:
+    """A sandbox without isolation: where an attack must work, or its test shows nothing."""
+    with open_sandbox("none") as opened:
         yield opened
 
 
@@ -50,8 +50,8 @@ def bare() -> Iterator[Zygote]:
 def attack() -> Callable[..., ChildResult]:
     """Run source in a child; what it may need of the test goes in as `given`."""
 
-    def run(zygote: Zygote, source: str, deadline: float = 30.0, **given: Any) -> ChildResult:
-        return zygote.run(f"given = {given!r}\n{source}".encode(), deadline)
+    def run(sandbox: Sandbox, source: str, deadline: float = 30.0, **given: Any) -> ChildResult:
+        return sandbox.run(f"given = {given!r}\n{source}".encode(), deadline)
 
     return run
 

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import RUNGS, descendants, open_descriptors, open_zygote, processes_called
+from conftest import RUNGS, descendants, open_descriptors, open_sandbox, processes_called
 
-from autograder.grading.sandbox.children import ChildResult, Zygote
+from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
 from lessons.toolkit.errors import UserError
 
@@ -49,14 +49,14 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_the_deadline_ends_it_and_keeps_what_was_said(
-    name: str, zygote: Zygote, attack: Attack
+    name: str, sandbox: Sandbox, attack: Attack
 ) -> None:
-    result = attack(zygote, f"say('before')\n{ENDLESS[name]}", deadline=0.4)
+    result = attack(sandbox, f"say('before')\n{ENDLESS[name]}", deadline=0.4)
     assert result.status == "timeout"
     assert result.signal == signal.SIGKILL
     assert result.frames == b"before"
     assert 0.4 <= result.seconds < 10
-    assert attack(zygote, "say('next')").frames == b"next"
+    assert attack(sandbox, "say('next')").frames == b"next"
 
 
 EARLY_ENDS = {
@@ -76,9 +76,9 @@ EARLY_ENDS = {
 
 
 @pytest.mark.parametrize("name", EARLY_ENDS)
-def test_an_early_end_is_told_as_it_was(name: str, zygote: Zygote, attack: Attack) -> None:
+def test_an_early_end_is_told_as_it_was(name: str, sandbox: Sandbox, attack: Attack) -> None:
     source, status, code = EARLY_ENDS[name]
-    result = attack(zygote, source)
+    result = attack(sandbox, source)
     assert (result.status, result.exit_code, result.signal) == (status, code, None)
 
 
@@ -91,8 +91,8 @@ def test_an_early_end_is_told_as_it_was(name: str, zygote: Zygote, attack: Attac
     ],
     ids=["segfault", "abort", "jump"],
 )
-def test_a_crash_is_a_signal(source: str, zygote: Zygote, attack: Attack) -> None:
-    result = attack(zygote, f"say('before')\n{source}")
+def test_a_crash_is_a_signal(source: str, sandbox: Sandbox, attack: Attack) -> None:
+    result = attack(sandbox, f"say('before')\n{source}")
     assert result.status == "killed"
     # Process 1 of a namespace cannot abort; the C library then makes it fault.
     assert result.signal in (signal.SIGSEGV, signal.SIGABRT)
@@ -109,16 +109,16 @@ HOGS = {
 @pytest.mark.parametrize("rung", RUNGS)
 @pytest.mark.parametrize("name", HOGS)
 def test_memory_ends(name: str, rung: str, attack: Attack) -> None:
-    with open_zygote(rung, limits=Limits(memory_bytes=256 * MIB)) as zygote:
-        result = attack(zygote, HOGS[name])
+    with open_sandbox(rung, limits=Limits(memory_bytes=256 * MIB)) as sandbox:
+        result = attack(sandbox, HOGS[name])
     assert result.status in ("memory", "exited")
     assert result.frames == b""
     assert result.peak_rss < 400 * MIB
     assert b"MemoryError" in result.log or b"Cannot allocate" in result.log
 
 
-def test_memory_within_the_limit_is_there(zygote: Zygote, attack: Attack) -> None:
-    result = attack(zygote, "data = bytearray(2**30); data[::4096] = data[::4096]; say(len(data))")
+def test_memory_within_the_limit_is_there(sandbox: Sandbox, attack: Attack) -> None:
+    result = attack(sandbox, "data = bytearray(2**30); data[::4096] = data[::4096]; say(len(data))")
     assert result.frames == str(2**30).encode()
     assert result.peak_rss > 2**30
 
@@ -130,17 +130,17 @@ def test_many_threads_are_too_many(attack: Attack) -> None:
         "for _ in range(given['threads']): start()\n"
         "time.sleep(0.5); say('done')"
     )
-    with open_zygote("landlock", limits=Limits(threads=20)) as zygote:
-        few = attack(zygote, source, threads=15)
-        many = attack(zygote, source, threads=2000)
+    with open_sandbox("landlock", limits=Limits(threads=20)) as sandbox:
+        few = attack(sandbox, source, threads=15)
+        many = attack(sandbox, source, threads=2000)
     assert (few.status, few.frames) == ("ok", b"done")
     assert (many.status, many.frames) == ("killed", b"")
     assert "threads" in many.reason
 
 
 def test_processor_time_is_limited_too(attack: Attack) -> None:
-    with open_zygote("namespaces", limits=Limits(cpu_seconds=1)) as zygote:
-        result = attack(zygote, "say('before')\nwhile True: pass", deadline=60)
+    with open_sandbox("namespaces", limits=Limits(cpu_seconds=1)) as sandbox:
+        result = attack(sandbox, "say('before')\nwhile True: pass", deadline=60)
     assert result.status == "timeout"
     assert "processor" in result.reason
     assert result.frames == b"before"
@@ -162,20 +162,20 @@ say(f" {written >> 20}")
 
 
 def test_the_private_disk_is_small(attack: Attack) -> None:
-    with open_zygote("namespaces", limits=Limits(tmp_bytes=16 * MIB)) as zygote:
-        assert attack(zygote, FILL, folder="/tmp").frames == b"28 16"  # ENOSPC
-        assert attack(zygote, FILL, folder="/tmp").frames == b"28 16"  # and gone with its child
+    with open_sandbox("namespaces", limits=Limits(tmp_bytes=16 * MIB)) as sandbox:
+        assert attack(sandbox, FILL, folder="/tmp").frames == b"28 16"  # ENOSPC
+        assert attack(sandbox, FILL, folder="/tmp").frames == b"28 16"  # and gone with its child
         many = (
             "import os\ntry:\n    for i in range(10**5): os.mkdir(f'/tmp/{i}')\n"
             "except OSError as error: say(error.errno)"
         )
-        assert attack(zygote, many).frames == b"28"
+        assert attack(sandbox, many).frames == b"28"
 
 
 def test_under_landlock_no_disk_can_be_filled(attack: Attack, tmp_path: Path) -> None:
-    with open_zygote("landlock") as zygote:
+    with open_sandbox("landlock") as sandbox:
         for folder in ("/tmp", "/dev/shm", "/var/tmp", str(tmp_path)):
-            assert attack(zygote, FILL, folder=folder).frames == b"13 0"  # EACCES
+            assert attack(sandbox, FILL, folder=folder).frames == b"13 0"  # EACCES
 
 
 def test_one_file_has_a_largest_size(attack: Attack) -> None:
@@ -183,15 +183,15 @@ def test_one_file_has_a_largest_size(attack: Attack) -> None:
         "try:\n    with open('/tmp/x', 'wb') as file: file.truncate(3 * 2**20)\n"
         "except OSError as error: say(error.errno)"
     )
-    with open_zygote("namespaces", limits=Limits(file_bytes=2 * MIB)) as zygote:
-        assert attack(zygote, big).frames == b"27"  # EFBIG
+    with open_sandbox("namespaces", limits=Limits(file_bytes=2 * MIB)) as sandbox:
+        assert attack(sandbox, big).frames == b"27"  # EFBIG
 
 
 def test_what_is_said_has_a_cap(attack: Attack) -> None:
-    with open_zygote("namespaces", limits=Limits(output_bytes=MIB)) as zygote:
-        fits = attack(zygote, "say(bytes(2**20))")
-        over = attack(zygote, "while True: say(bytes(2**16))")
-        drops = attack(zygote, "import os\nwhile True: os.write(4, b'x')", deadline=0.5)
+    with open_sandbox("namespaces", limits=Limits(output_bytes=MIB)) as sandbox:
+        fits = attack(sandbox, "say(bytes(2**20))")
+        over = attack(sandbox, "while True: say(bytes(2**16))")
+        drops = attack(sandbox, "import os\nwhile True: os.write(4, b'x')", deadline=0.5)
     assert (fits.status, fits.frames) == ("ok", bytes(2**20))
     assert (over.status, len(over.frames)) == ("output", 2**20)
     assert drops.status in ("timeout", "output")
@@ -199,9 +199,9 @@ def test_what_is_said_has_a_cap(attack: Attack) -> None:
 
 
 def test_much_printing_is_honest_and_endless_printing_is_not(attack: Attack) -> None:
-    with open_zygote("namespaces", limits=Limits(log_bytes=4 * MIB)) as zygote:
-        much = attack(zygote, "print('word ' * 200_000); print('the end'); say('done')")
-        endless = attack(zygote, "while True: print('word ' * 1000)")
+    with open_sandbox("namespaces", limits=Limits(log_bytes=4 * MIB)) as sandbox:
+        much = attack(sandbox, "print('word ' * 200_000); print('the end'); say('done')")
+        endless = attack(sandbox, "while True: print('word ' * 1000)")
     assert (much.status, much.frames) == ("ok", b"done")
     assert much.log.endswith(b"the end\n")
     assert len(much.log) <= 2**14
@@ -228,7 +228,7 @@ except OSError:
 """
 
 
-def test_a_daemon_outlives_its_job_without_a_sandbox(bare: Zygote, attack: Attack) -> None:
+def test_a_daemon_outlives_its_job_without_a_sandbox(bare: Sandbox, attack: Attack) -> None:
     assert attack(bare, STAY, deadline=5).frames == b"forked"
     left = processes_called("cvl-stayed-on")
     for pid in left:
@@ -236,14 +236,14 @@ def test_a_daemon_outlives_its_job_without_a_sandbox(bare: Zygote, attack: Attac
     assert len(left) == 1
 
 
-def test_no_daemon_outlives_its_job(zygote: Zygote, attack: Attack) -> None:
-    result = attack(zygote, STAY, deadline=0.5)
+def test_no_daemon_outlives_its_job(sandbox: Sandbox, attack: Attack) -> None:
+    result = attack(sandbox, STAY, deadline=0.5)
     assert result.status == "timeout"
     assert result.frames == b""
     assert processes_called("cvl-stayed-on") == []
 
 
-def test_a_fork_bomb_is_one_process(zygote: Zygote, attack: Attack) -> None:
+def test_a_fork_bomb_is_one_process(sandbox: Sandbox, attack: Attack) -> None:
     bomb = (
         "import os, time\nend = time.monotonic() + 0.5\nmade = refused = 0\n"
         "while time.monotonic() < end and refused < 1000:\n"
@@ -251,18 +251,18 @@ def test_a_fork_bomb_is_one_process(zygote: Zygote, attack: Attack) -> None:
         "    except OSError: refused += 1\n"
         "say((made, refused))"
     )
-    assert attack(zygote, bomb).frames == b"(0, 1000)"
+    assert attack(sandbox, bomb).frames == b"(0, 1000)"
 
 
 @pytest.mark.slow
-def test_two_hundred_children_leave_nothing(zygote: Zygote, attack: Attack) -> None:
-    attack(zygote, "pass")
+def test_two_hundred_children_leave_nothing(sandbox: Sandbox, attack: Attack) -> None:
+    attack(sandbox, "pass")
     before = (descendants(os.getpid()).keys(), open_descriptors(), threading.active_count())
     zygote_pid = max(descendants(os.getpid()))
     inner = len(list(Path(f"/proc/{zygote_pid}/fd").iterdir()))
     for number in range(200):
         source = ("say('x')", "import os; os._exit(1)", "import ctypes; ctypes.string_at(0)")
-        attack(zygote, source[number % 3])
+        attack(sandbox, source[number % 3])
     after = (descendants(os.getpid()).keys(), open_descriptors(), threading.active_count())
     assert after == before
     assert "Z" not in descendants(os.getpid()).values()
@@ -271,11 +271,11 @@ def test_two_hundred_children_leave_nothing(zygote: Zygote, attack: Attack) -> N
 
 def test_closing_leaves_nothing(attack: Attack) -> None:
     # Compiling the filter and listing the whitelist happen once a process; have them behind us.
-    open_zygote("landlock").close()
+    open_sandbox("landlock").close()
     before = (descendants(os.getpid()), open_descriptors())
     for rung in ("namespaces", "landlock", "none"):
-        with open_zygote(rung) as zygote:
-            attack(zygote, "pass")
+        with open_sandbox(rung) as sandbox:
+            attack(sandbox, "pass")
             assert descendants(os.getpid()) != before[0]
         assert (descendants(os.getpid()), open_descriptors()) == before
 
@@ -303,54 +303,51 @@ def _kill_zygote_but(others: dict[int, str], times: int) -> threading.Thread:
 
 def test_a_job_whose_zygote_dies_is_run_again(attack: Attack) -> None:
     others = descendants(os.getpid())
-    with open_zygote("landlock") as zygote:
+    with open_sandbox("landlock") as sandbox:
         killer = _kill_zygote_but(others, times=1)
-        result = attack(zygote, "import time; time.sleep(1.5); say('done')")
+        result = attack(sandbox, "import time; time.sleep(1.5); say('done')")
         killer.join(10)
         assert (result.status, result.frames, result.retries) == ("ok", b"done", 1)
 
 
 def test_a_job_whose_zygotes_die_is_our_fault_and_the_next_one_runs(attack: Attack) -> None:
     others = descendants(os.getpid())
-    with open_zygote("landlock") as zygote:
+    with open_sandbox("landlock") as sandbox:
         killer = _kill_zygote_but(others, times=2)
-        result = attack(zygote, "import time; time.sleep(1.5); say('done')")
+        result = attack(sandbox, "import time; time.sleep(1.5); say('done')")
         killer.join(10)
         assert (result.status, result.frames) == ("grader_fault", b"")
-        assert attack(zygote, "say('next')").frames == b"next"
+        assert attack(sandbox, "say('next')").frames == b"next"
 
 
 TIMES = "import time; begun = time.monotonic(); time.sleep(1); say((begun, time.monotonic()))"
 
 
 @pytest.mark.parametrize("rung", RUNGS)
-def test_twins_work_side_by_side_and_leave_nothing(rung: str) -> None:
-    open_zygote(rung).close()
+def test_two_work_side_by_side_and_leave_nothing(rung: str) -> None:
+    open_sandbox(rung).close()
     before = (descendants(os.getpid()), open_descriptors())
-    with open_zygote(rung) as first:
-        with first.twin() as one, first.twin() as two, ThreadPoolExecutor() as pool:
-            jobs = [pool.submit(twin.run, TIMES.encode(), 30) for twin in (one, two)]
-            (begun, ended), (other_begun, other_ended) = (
-                ast.literal_eval(job.result().frames.decode()) for job in jobs
-            )
-        assert begun < other_ended
-        assert other_begun < ended
-        assert first.run(b"say('first')", 30).frames == b"first"
+    with open_sandbox(rung) as one, open_sandbox(rung) as two, ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(sandbox.run, TIMES.encode(), 30) for sandbox in (one, two)]
+        (begun, ended), (other_begun, other_ended) = (
+            ast.literal_eval(job.result().frames.decode()) for job in jobs
+        )
+    assert begun < other_ended
+    assert other_begun < ended
     assert (descendants(os.getpid()), open_descriptors()) == before
 
 
 @pytest.mark.parametrize("rung", RUNGS)
-def test_twins_whose_first_dies_are_replaced(rung: str) -> None:
+def test_one_whose_zygote_dies_is_replaced_and_others_work_on(rung: str) -> None:
     others = descendants(os.getpid())
-    with open_zygote(rung) as first, first.twin() as one:
-        # The first is the one that has a twin below it, and nothing else.
+    with open_sandbox(rung) as one:
         ours = descendants(os.getpid()).keys() - others.keys()
-        (pid,) = (pid for pid in ours if len(descendants(pid)) == 1)
-        os.kill(pid, signal.SIGKILL)
-        # A twin that lived on would miss what the first has imported from.
-        with first.twin() as two:
-            for twin in (two, one):
-                result = twin.run(b"import colorsys; say('here')", 60)
+        (pid,) = (pid for pid in ours if not descendants(pid))
+        with open_sandbox(rung) as two:
+            os.kill(pid, signal.SIGKILL)
+            # What each imports from must be there still, or there again.
+            for sandbox in (two, one):
+                result = sandbox.run(b"import colorsys; say('here')", 60)
                 assert (result.status, result.frames) == ("ok", b"here")
 
 
@@ -359,15 +356,14 @@ def test_a_stop_at_any_moment_leaves_no_child(rung: str) -> None:
     name = f"cvl-stop-{rung[:4]}"
     source = f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); time.sleep(60)"
     draw = random.Random(3)
-    with open_zygote(rung) as first:
-        for _ in range(30):
-            with first.twin() as twin:
-                job = threading.Thread(target=twin.run, args=(source.encode(), 60))
-                job.start()
-                time.sleep(draw.uniform(0, 0.012))
-                twin.stop()
-                job.join()
-        assert _eventually(lambda: all(_is_over(pid) for pid in processes_called(name)))
+    for _ in range(30):
+        with open_sandbox(rung) as sandbox:
+            job = threading.Thread(target=sandbox.run, args=(source.encode(), 60))
+            job.start()
+            time.sleep(draw.uniform(0, 0.012))
+            sandbox.stop()
+            job.join()
+    assert _eventually(lambda: all(_is_over(pid) for pid in processes_called(name)))
 
 
 def _is_over(pid: int) -> bool:
@@ -383,11 +379,11 @@ def test_killing_the_grader_ends_its_children(rung: str) -> None:
     name = f"cvl-orphan-{rung[:4]}"
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from conftest import open_zygote\n"
-        f"zygote = open_zygote({rung!r})\n"
+        "from conftest import open_sandbox\n"
+        f"sandbox = open_sandbox({rung!r})\n"
         "source = 'import ctypes, time\\n"
         f"ctypes.CDLL(None).prctl(15, b{name!r}, 0, 0, 0); time.sleep(60)'\n"
-        "zygote.twin().run(source.encode(), 60)"
+        "sandbox.run(source.encode(), 60)"
     ).replace(f"b'{name}'", f'b"{name}"')
     grader = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[3])
     try:
@@ -409,40 +405,34 @@ def _eventually(condition: Callable[[], bool]) -> bool:
 
 def test_large_jobs_and_answers_pass_whole(attack: Attack) -> None:
     payload = os.urandom(20 * MIB)
-    with open_zygote("namespaces", target="targets:echo") as zygote:
-        assert zygote.run(payload, 30).frames == payload
-        assert zygote.run(b"", 30).frames == b""
+    with open_sandbox("namespaces", target="targets:echo") as sandbox:
+        assert sandbox.run(payload, 30).frames == payload
+        assert sandbox.run(b"", 30).frames == b""
 
 
 def test_a_target_that_cannot_be_imported_is_one_clear_line() -> None:
     from lessons.toolkit.errors import UserError
 
     with pytest.raises(UserError, match=r"does not start: ModuleNotFoundError.*nowhere"):
-        open_zygote("landlock", target="nowhere:run")
+        open_sandbox("landlock", target="nowhere:run")
 
 
 @pytest.mark.parametrize("rung", RUNGS)
-def test_a_zygote_that_a_rehearsal_leaves_with_a_thread_is_refused(rung: str) -> None:
-    quiet = b"x = sum(range(10))"
-    with open_zygote(rung, rehearsals=[quiet, quiet]) as zygote:
-        assert zygote.run(b"say('here')", 30).frames == b"here"
-    noisy = (
-        b"import threading as t, time; t.Thread(target=time.sleep, args=[60], daemon=True).start()"
-    )
+def test_a_zygote_that_an_import_leaves_with_a_thread_is_refused(rung: str) -> None:
     with pytest.raises(UserError, match="2 threads"):
-        open_zygote(rung, rehearsals=[noisy])
+        open_sandbox(rung, preload=["starts_a_thread"])
 
 
 @pytest.mark.parametrize("rung", RUNGS)
 def test_a_job_is_stopped_from_another_thread(rung: str) -> None:
     before = descendants(os.getpid()).keys()
-    with open_zygote(rung) as zygote:
+    with open_sandbox(rung) as sandbox:
         began = time.monotonic()
-        timer = threading.Timer(0.5, zygote.stop)
+        timer = threading.Timer(0.5, sandbox.stop)
         timer.start()
-        result = zygote.run(b"while True: pass", 60)
+        result = sandbox.run(b"while True: pass", 60)
         assert (result.status, result.reason) == ("grader_fault", "The run was stopped.")
-        assert zygote.run(b"say(1)", 60).status == "grader_fault"
+        assert sandbox.run(b"say(1)", 60).status == "grader_fault"
         assert time.monotonic() - began < 10
     assert descendants(os.getpid()).keys() == before
 
@@ -476,10 +466,10 @@ import time; time.sleep(5)
 @pytest.mark.parametrize("rung", RUNGS)
 def test_memory_that_is_held_counts_however_it_came(rung: str, kind: int, attack: Attack) -> None:
     bounds = Limits(memory_bytes=128 * MIB)
-    with open_zygote(rung, limits=bounds) as zygote:
-        assert attack(zygote, HOARD, kind=kind, size=64 * MIB).frames == b"held"
+    with open_sandbox(rung, limits=bounds) as sandbox:
+        assert attack(sandbox, HOARD, kind=kind, size=64 * MIB).frames == b"held"
     # As if the child had given back a gigabyte of libraries: the limit of address space is far.
-    with open_zygote(rung, limits=Limits(memory_bytes=1024 * MIB)) as zygote:
-        zygote.limits = bounds  # for the watch outside; the kernel was told the other
-        result = attack(zygote, HOARD, kind=kind, size=768 * MIB)
+    with open_sandbox(rung, limits=Limits(memory_bytes=1024 * MIB)) as sandbox:
+        sandbox.limits = bounds  # for the watch outside; the kernel was told the other
+        result = attack(sandbox, HOARD, kind=kind, size=768 * MIB)
     assert result.status == "memory" and "held more than" in result.reason, result

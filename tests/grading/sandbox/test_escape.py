@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import open_zygote
+from conftest import open_sandbox
 
-from autograder.grading.sandbox.children import ChildResult, Zygote
+from autograder.grading.sandbox.children import ChildResult, Sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -87,7 +87,7 @@ def solutions_importable() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_works_without_a_sandbox(
-    name: str, bare: Zygote, attack: Attack, given: dict[str, str]
+    name: str, bare: Sandbox, attack: Attack, given: dict[str, str]
 ) -> None:
     result = attack(bare, ATTACKS[name], **given)
     assert result.frames == b"in", result.log.decode()
@@ -95,9 +95,9 @@ def test_works_without_a_sandbox(
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_fails_in_a_sandbox(
-    name: str, zygote: Zygote, attack: Attack, given: dict[str, str]
+    name: str, sandbox: Sandbox, attack: Attack, given: dict[str, str]
 ) -> None:
-    result = attack(zygote, ATTACKS[name], **given)
+    result = attack(sandbox, ATTACKS[name], **given)
     assert b"in" not in result.frames
     assert result.status in ("exited", "ok")
     assert Path(given["secret"]).read_text() == "secret"
@@ -127,20 +127,20 @@ say(ctypes.get_errno())
 
 
 @pytest.mark.parametrize("call", FORBIDDEN_CALLS)
-def test_the_kernel_never_sees(call: str, zygote: Zygote, attack: Attack) -> None:
-    result = attack(zygote, CALL, number=_number(call))
+def test_the_kernel_never_sees(call: str, sandbox: Sandbox, attack: Attack) -> None:
+    result = attack(sandbox, CALL, number=_number(call))
     assert int(result.frames) in (1, 38)  # EPERM, ENOSYS
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user hears EPERM from the kernel itself")
 @pytest.mark.parametrize("call", ["ptrace", "unshare", "setns", "bpf", "keyctl", "shmget"])
-def test_without_a_filter_the_kernel_does(call: str, bare: Zygote, attack: Attack) -> None:
+def test_without_a_filter_the_kernel_does(call: str, bare: Sandbox, attack: Attack) -> None:
     result = attack(bare, CALL, number=_number(call))
     assert int(result.frames) not in (1, 38)
 
 
 @pytest.mark.skipif(sys.maxsize < 2**32 or os.uname().machine != "x86_64", reason="x86-64 only")
-def test_a_call_by_its_32_bit_number_kills(zygote: Zygote, attack: Attack) -> None:
+def test_a_call_by_its_32_bit_number_kills(sandbox: Sandbox, attack: Attack) -> None:
     # int 0x80 with getpid's number, 20: 64-bit filters know other numbers.
     code = (
         "import ctypes, mmap\n"
@@ -149,12 +149,12 @@ def test_a_call_by_its_32_bit_number_kills(zygote: Zygote, attack: Attack) -> No
         "address = ctypes.addressof(ctypes.c_char.from_buffer(page))\n"
         "ctypes.CFUNCTYPE(ctypes.c_int)(address)(); say('in')"
     )
-    result = attack(zygote, code)
+    result = attack(sandbox, code)
     assert result.frames == b""
     assert result.status == "killed"
 
 
-def test_a_namespace_thread_cannot_be_cloned(zygote: Zygote, attack: Attack) -> None:
+def test_a_namespace_thread_cannot_be_cloned(sandbox: Sandbox, attack: Attack) -> None:
     code = (
         "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
         f"number = {_number('clone')}\n"
@@ -163,20 +163,20 @@ def test_a_namespace_thread_cannot_be_cloned(zygote: Zygote, attack: Attack) -> 
         "    if libc.syscall(number, ctypes.c_long(flags), 0, 0, 0, 0) >= 0: say('in')\n"
         "say(ctypes.get_errno())"
     )
-    assert attack(zygote, code).frames in (b"1", b"38")
+    assert attack(sandbox, code).frames in (b"1", b"38")
 
 
 def test_the_environment_is_ours(
-    zygote: Zygote, attack: Attack, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, attack: Attack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from autograder.grading.sandbox.children import ENVIRONMENT
 
     monkeypatch.setenv("SECRET_SEED", "42")
-    seen = attack(zygote, "import os; say('\\n'.join(os.environ))").frames.decode().split()
+    seen = attack(sandbox, "import os; say('\\n'.join(os.environ))").frames.decode().split()
     assert set(seen) - {"PWD"} == set(ENVIRONMENT)
 
 
-def test_only_its_own_descriptors_are_open(zygote: Zygote, attack: Attack) -> None:
+def test_only_its_own_descriptors_are_open(sandbox: Sandbox, attack: Attack) -> None:
     code = (
         "import os\n"
         "def is_open(fd):\n"
@@ -185,10 +185,10 @@ def test_only_its_own_descriptors_are_open(zygote: Zygote, attack: Attack) -> No
         "    return True\n"
         "say([fd for fd in range(4096) if is_open(fd)])"
     )
-    assert attack(zygote, code).frames == b"[0, 1, 2, 4]"  # 3, the job, has been read and closed
+    assert attack(sandbox, code).frames == b"[0, 1, 2, 4]"  # 3, the job, has been read and closed
 
 
-def test_it_is_nobody_special(zygote: Zygote, attack: Attack) -> None:
+def test_it_is_nobody_special(sandbox: Sandbox, attack: Attack) -> None:
     code = (
         "import ctypes\n"
         "header = (ctypes.c_uint32 * 2)(0x20080522, 0)\n"
@@ -196,10 +196,10 @@ def test_it_is_nobody_special(zygote: Zygote, attack: Attack) -> None:
         "assert ctypes.CDLL(None).capget(header, data) == 0\n"
         "say(list(data))"
     )
-    assert attack(zygote, code).frames == b"[0, 0, 0, 0, 0, 0]"
+    assert attack(sandbox, code).frames == b"[0, 0, 0, 0, 0, 0]"
 
 
-def test_the_next_child_finds_nothing_of_the_last(zygote: Zygote, attack: Attack) -> None:
+def test_the_next_child_finds_nothing_of_the_last(sandbox: Sandbox, attack: Attack) -> None:
     leave = (
         "import os, sys, builtins\nbuiltins.mark = 1\nsys.modules['json'] = None\n"
         "for place in ('/tmp', '/', '/dev', '/dev/shm', '/proc', '/var/tmp', os.getcwd()):\n"
@@ -211,10 +211,10 @@ def test_the_next_child_finds_nothing_of_the_last(zygote: Zygote, attack: Attack
         "for place in ('/tmp', '/', '/dev', '/dev/shm', '/proc', '/var/tmp', os.getcwd()):\n"
         "    say(os.path.exists(place + '/convlens-left-behind'))"
     )
-    written = attack(zygote, leave).frames
-    namespaced = zygote.isolation.level.startswith("namespaces")
+    written = attack(sandbox, leave).frames
+    namespaced = sandbox.isolation.level.startswith("namespaces")
     assert written == (b"ww" if namespaced else b"")  # /tmp, and /tmp again as where it stands
-    assert attack(zygote, find).frames == b"False" * 8
+    assert attack(sandbox, find).frames == b"False" * 8
 
 
 def test_two_at_once_do_not_meet(attack: Attack) -> None:
@@ -224,7 +224,7 @@ def test_two_at_once_do_not_meet(attack: Attack) -> None:
         "import os, time\nopen('/tmp/' + given['me'], 'w').write('x')\ntime.sleep(0.5)\n"
         "say((os.getpid(), os.listdir('/tmp')))"
     )
-    with open_zygote("namespaces") as one, open_zygote("namespaces") as two:
+    with open_sandbox("namespaces") as one, open_sandbox("namespaces") as two:
         with ThreadPoolExecutor(2) as pool:
             first = pool.submit(attack, one, meet, me="a")
             second = pool.submit(attack, two, meet, me="b")

@@ -8,10 +8,10 @@ import pytest
 from conftest import RUNGS, skip_without
 
 from autograder.checks import lesson
-from autograder.grading.run.class_run import LIMITS, open_room
+from autograder.grading.run.class_run import LIMITS, open_sandbox
 from autograder.grading.run.engine import read_answer
 from autograder.grading.run.lacking import explained
-from autograder.grading.sandbox.children import Zygote
+from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import LADDER, Isolation
 from autograder.judge.expected import Expectation
 from autograder.judge.verdict import judge
@@ -33,18 +33,18 @@ HOMELY = {
 
 
 @pytest.fixture(scope="module", params=RUNGS)
-def room(request: pytest.FixtureRequest) -> Iterator[Zygote]:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A sandbox for the lesson on each rung that isolates."""
     skip_without(request.param)
-    with open_room(Isolation(LADDER[request.param]), LIMITS, [STEM]) as opened:
+    with open_sandbox(Isolation(LADDER[request.param]), LIMITS, [STEM]) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("line", HOMELY)
-def test_what_is_missing_is_named(line: str, room: Zygote) -> None:
+def test_what_is_missing_is_named(line: str, sandbox: Sandbox) -> None:
     expectation = Expectation(STEM, lesson(STEM).exercise(EXERCISE))
     source = f"def {EXERCISE}(model, images, target):\n    {line}\n    return images"
-    result = room.run(expectation.payload(source, "exercises.py"), 30)
+    result = sandbox.run(expectation.payload(source, "exercises.py"), 30)
     verdict = judge(expectation, read_answer(result, len(expectation.cases)))
     assert HOMELY[line] not in verdict.message
     assert HOMELY[line] in explained(verdict.message)

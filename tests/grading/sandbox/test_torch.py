@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from conftest import RUNGS, open_zygote
+from conftest import RUNGS, open_sandbox
 
-from autograder.grading.sandbox.children import PRELOAD, ChildResult, Zygote
+from autograder.grading.sandbox.children import PRELOAD, ChildResult, Sandbox
 from autograder.protocol.wire import encode, read_frame
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
@@ -17,8 +17,8 @@ Attack = Callable[..., ChildResult]
 
 
 @pytest.fixture(scope="module", params=RUNGS)
-def warm(request: pytest.FixtureRequest) -> Iterator[Zygote]:
-    with open_zygote(request.param, preload=PRELOAD) as opened:
+def warm(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with open_sandbox(request.param, preload=PRELOAD) as opened:
         yield opened
 
 
@@ -32,7 +32,7 @@ F.conv2d(images, weights, padding=1).relu().mean((2, 3)).log_softmax(1)[:, 0].su
 """
 
 
-def test_gradients_are_those_of_outside(warm: Zygote, attack: Attack) -> None:
+def test_gradients_are_those_of_outside(warm: Sandbox, attack: Attack) -> None:
     here: dict[str, torch.Tensor] = {}
     exec(GRADIENT, here)
     result = attack(warm, GRADIENT + "say(images.grad.double().numpy().tobytes())")
@@ -43,7 +43,24 @@ def test_gradients_are_those_of_outside(warm: Zygote, attack: Attack) -> None:
     assert result.log == b""
 
 
-def test_a_network_learns(warm: Zygote, attack: Attack) -> None:
+def test_a_gradient_inside_gradients_works(warm: Sandbox, attack: Attack) -> None:
+    # A fork of a process whose autograd engine has run would crash here.
+    deep = """
+import torch
+from torch.utils.checkpoint import checkpoint
+def layers(x, left):
+    if left == 0:
+        return x.sin()
+    return checkpoint(lambda y: layers(1.01 * y, left - 1), x, use_reentrant=True)
+image = torch.rand(1, 3, 8, 8, requires_grad=True)
+layers(image, 70).sum().backward()
+say(image.grad.isfinite().all().item())
+"""
+    result = attack(warm, deep)
+    assert (result.status, result.frames) == ("ok", b"True")
+
+
+def test_a_network_learns(warm: Sandbox, attack: Attack) -> None:
     source = """
 import torch
 from torch import nn
@@ -66,7 +83,7 @@ say(torch.get_num_threads())
     assert (result.status, result.frames, result.log) == ("ok", b"1", b"")
 
 
-def test_linear_algebra_and_threads_of_ones_own(warm: Zygote, attack: Attack) -> None:
+def test_linear_algebra_and_threads_of_ones_own(warm: Sandbox, attack: Attack) -> None:
     source = """
 import threading, numpy as np, torch
 values = []
@@ -82,7 +99,7 @@ say(values)
     assert (result.status, result.frames) == ("ok", b"[300.0, 300.0, 300.0, 300.0]")
 
 
-def test_torch_memory_ends_in_an_error_that_can_be_caught(warm: Zygote, attack: Attack) -> None:
+def test_torch_memory_ends_in_an_error_that_can_be_caught(warm: Sandbox, attack: Attack) -> None:
     source = (
         "import torch\ntry: torch.ones(10 * 2**30, dtype=torch.uint8)\n"
         "except RuntimeError as error: say('memory' in str(error))"
@@ -91,7 +108,7 @@ def test_torch_memory_ends_in_an_error_that_can_be_caught(warm: Zygote, attack: 
     assert attack(warm, "import torch; torch.ones(2**40)").status == "memory"
 
 
-def test_every_child_finds_torch_as_new(warm: Zygote, attack: Attack) -> None:
+def test_every_child_finds_torch_as_new(warm: Sandbox, attack: Attack) -> None:
     spoil = (
         "import torch\ntorch.manual_seed(5); torch.set_default_dtype(torch.float64)\n"
         "torch.set_grad_enabled(False); torch.allclose = lambda *a: True; torch.relu = None"
@@ -108,8 +125,8 @@ def test_every_child_finds_torch_as_new(warm: Zygote, attack: Attack) -> None:
 
 def test_saving_and_loading_stays_in_the_private_disk(attack: Attack) -> None:
     source = "import torch; torch.save(torch.ones(3), 'x.pt'); say(torch.load('x.pt').tolist())"
-    with open_zygote("namespaces", preload=PRELOAD) as zygote:
-        assert attack(zygote, source).frames == b"[1.0, 1.0, 1.0]"
+    with open_sandbox("namespaces", preload=PRELOAD) as sandbox:
+        assert attack(sandbox, source).frames == b"[1.0, 1.0, 1.0]"
 
 
 STUDENT = """
@@ -131,8 +148,8 @@ def test_the_real_worker_answers_a_real_job(rung: str) -> None:
         "device": "cpu",
         "cases": [case],
     }
-    with open_zygote(rung, target="autograder.worker.serve:run_job", preload=PRELOAD) as zygote:
-        result = zygote.run(encode(job), 60)
+    with open_sandbox(rung, target="autograder.worker.serve:run_job", preload=PRELOAD) as sandbox:
+        result = sandbox.run(encode(job), 60)
     assert result.status == "ok", result.log.decode()
     assert torch.equal(_second_frame(result.frames)["value"], 2 * images)
 
