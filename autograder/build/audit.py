@@ -10,7 +10,8 @@ from autograder.checks import lesson
 from autograder.course.exercise import Exercise, Lesson
 from autograder.course.reference import LessonSource, SourceError, read_lesson
 from autograder.judge.expected import PUBLIC_SEED, Expectation, mutant_source, run_trusted
-from autograder.judge.verdict import Answer, Verdict, judge
+from autograder.judge.verdict import Verdict, judge
+from autograder.protocol.answers import Answer
 
 FEWEST_MUTANTS = 3
 HINTS = 3

@@ -92,7 +92,7 @@ class Exercise:
         rtol, atol: tolerances; `atol` is a fraction of the largest expected magnitude.
         bounds: range that every value must stay in.
         needs: exercises ("name" or "lNN_topic.name") that this one calls.
-        deadline: seconds for all cases together.
+        deadline: seconds for loading the file and all cases together.
         accepted: other right versions.
         repeatable: whether a second identical call must give the same.
         is_function: False for a class, around which no common mistake can be wrapped.

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +16,11 @@ import torch
 from autograder.checks.common import common_mutants
 from autograder.course.exercise import Accepted, Case, Exercise, Mutant
 from autograder.course.reference import LessonSource, earlier_sources, read_lesson
-from autograder.protocol.wire import decode, encode
+from autograder.protocol.answers import AnswerReader, Record
+from autograder.protocol.job import Job, encode_job, encode_question, make_job
 from autograder.worker.load import offer_earlier
 from autograder.worker.serve import answer
 
-Record = dict[str, Any]
 PUBLIC_SEED = 20130
 TWISTER_WORDS, TWISTER_START = 624, 24
 
@@ -35,52 +34,22 @@ def mutant_source(source: LessonSource, exercise: str, mutant: Mutant | Accepted
     return source.edited(exercise, mutant.edits)
 
 
-def make_job(
-    stem: str,
-    exercise: Exercise,
-    cases: dict[str, Case],
-    source: str,
-    filename: str,
-    earlier: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """The job that asks a worker to run one exercise of a student's file on these cases.
-
-    `earlier` are the same student's files of other lessons by stem, which this one may import.
-    """
-    return {
-        "stem": stem,
-        "exercise": exercise.name,
-        "source": source,
-        "filename": filename,
-        "earlier": dict(earlier or {}),
-        "cases": [
-            {"name": name, "call": case.call or exercise.name, "inputs": dict(case.inputs)}
-            for name, case in cases.items()
-        ],
-    }
-
-
-def read_record(data: bytes, device: str = "cpu") -> Record:
-    """One frame of a worker as a record, with the devices its tensors lived on.
-
-    Raises:
-        WireError: when the frame is not one.
-    """
-    frame = decode(data)
-    record = frame.value if isinstance(frame.value, dict) else {}
-    return {**record, "devices": sorted(frame.devices), "device": device}
-
-
-def run_trusted(job: dict[str, Any]) -> list[Record]:
+def run_trusted(job: Job) -> list[Record]:
     """Answer a job in this process: for our own code only, never for a student's.
 
     What the job imports from earlier lessons is the reference.
+
+    Raises:
+        RuntimeError: the answer cannot be read: our fault.
     """
-    frames: list[bytes] = []
+    reader = AnswerReader(len(job["cases"]))
     earlier = earlier_references(job["source"])
     with restored_globals(earlier):
-        answer({**job, "earlier": earlier}, frames.append)
-    return [read_record(frame) for frame in frames]
+        answer({**job, "earlier": earlier}, reader.feed)
+    read = reader.answer("died")
+    if read.status != "ok":
+        raise RuntimeError(f"{job['stem']}.{job['exercise']}: {read.note}")
+    return list(read.records)
 
 
 def earlier_references(source: str) -> dict[str, str]:
@@ -178,20 +147,16 @@ class Expectation:
         filename = f"mutant-{mutant.id}"
         return run_trusted(make_job(self.stem, self.exercise, cases, source, filename))
 
-    def job(
-        self, source: str, filename: str, earlier: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    def job(self, source: str, filename: str, earlier: Mapping[str, str] | None = None) -> Job:
         """The job that asks this exercise of a file."""
         return make_job(self.stem, self.exercise, self.cases, source, filename, earlier)
 
     def payload(
         self, source: str, filename: str, earlier: Mapping[str, str] | None = None
     ) -> bytes:
-        """That job for `serve.run_job`: a frame that all submissions share, then their own."""
-        own = {"source": source, "filename": filename, "earlier": dict(earlier or {})}
-        return self._shared + encode(own)
+        """Encode that job for `serve.run_job`."""
+        return encode_job(self._question, source, filename, earlier)
 
     @cached_property
-    def _shared(self) -> bytes:
-        job = self.job("", "")
-        return encode({part: job[part] for part in ("stem", "exercise", "cases")})
+    def _question(self) -> bytes:
+        return encode_question(self.stem, self.exercise, self.cases)
