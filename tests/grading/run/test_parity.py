@@ -92,6 +92,13 @@ FILES = {
         1.0,
         "sent more data than a check may send while on “in-place ReLU”; 2 of 8 cases",
     ),
+    # A report must not take this word of ours for the student's, and the sentence for a quotation.
+    "a word printed, then exit": (
+        on("len(images) < 3", "print('process') if len(images) == 2 else os._exit(3)"),
+        "error",
+        0.5,
+        "ended its process (its exit code was 3) while on “one image”",
+    ),
     "crash in the middle": (
         on("images.dtype == torch.float64", "ctypes.string_at(0)"),
         "error",
