@@ -49,9 +49,9 @@ FILES = {
         0.0,
         "does not load: it asked for more memory than a check may use (line 2: `x = ",
     ),
-    # Three seconds each: one deadline for both, or this would pass.
+    # A case is called twice. Each is below the deadline: were there two of them, this would pass.
     "slow load, slow case": (
-        on("True", "time.sleep(3)") + "\nimport time\ntime.sleep(3)\n",
+        on("images.shape[-1] == 24", "time.sleep(1.3)") + "\nimport time\ntime.sleep(3)\n",
         "timeout",
         0.0,
         "stopped after 5 s while on “two images”.",
@@ -92,9 +92,9 @@ FILES = {
         1.0,
         "sent more data than a check may send while on “in-place ReLU”; 2 of 8 cases",
     ),
-    # A report must not take this word of ours for the student's, and the sentence for a quotation.
-    "a word printed, then exit": (
-        on("len(images) < 3", "print('process') if len(images) == 2 else os._exit(3)"),
+    # Printed in both calls, "ss" stands in "process" too: a report must not see a quotation there.
+    "a letter printed, then exit": (
+        on("len(images) < 3", "print('s', end='') if len(images) == 2 else os._exit(3)"),
         "error",
         0.5,
         "ended its process (its exit code was 3) while on “one image”",
