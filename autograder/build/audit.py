@@ -29,7 +29,8 @@ from autograder.judge.expected import (
     wrong_source,
 )
 from autograder.judge.seeds import PUBLIC_SEED
-from autograder.judge.verdict import Answer, Verdict, judge
+from autograder.judge.verdict import Verdict, judge
+from autograder.protocol.answers import Answer
 
 # Lowest share of mistakes that must be named, by how they are made.
 GATES = {"alone": 1.0, "beside a foreign detail": 0.95, "in pairs": 0.85}

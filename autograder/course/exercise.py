@@ -90,7 +90,7 @@ class Exercise:
         rtol, atol: tolerances; `atol` is a fraction of the largest expected magnitude.
         bounds: range that every value must stay in.
         needs: exercises ("name" or "lNN_topic.name") that this one calls.
-        deadline: seconds for all cases together.
+        deadline: seconds for loading the file and all cases together.
         repeatable: whether a second identical call must give the same.
         is_function: False for a class, around which no mistake can be wrapped.
         anchored: mistakes of shared families at certain pieces of the reference.

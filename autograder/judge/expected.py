@@ -21,11 +21,11 @@ from autograder.course.exercise import Case, Exercise, Function, Mistake
 from autograder.course.mistakes import Wrong
 from autograder.course.reference import LessonSource, earlier_sources, read_lesson
 from autograder.judge.seeds import PUBLIC_SEED, secret_generator
-from autograder.protocol.wire import decode, encode
+from autograder.protocol.answers import AnswerReader, Record
+from autograder.protocol.job import Job, encode_job, encode_question, make_job
 from autograder.worker.load import offer_earlier
 from autograder.worker.serve import answer
 
-Record = dict[str, Any]
 Variant = tuple[Mistake, ...]
 
 
@@ -86,56 +86,24 @@ def _changed(record: Record, change: Callable[[Any], Any]) -> Record:
         return {**record, "status": "raised", "error": raised}
 
 
-def make_job(
-    stem: str,
-    exercise: Exercise,
-    cases: dict[str, Case],
-    source: str,
-    filename: str,
-    earlier: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """The job that asks a worker to run one exercise of a student's file on these cases.
-
-    `earlier` are the same student's files of other lessons by stem, which this one may import.
-    """
-    return {
-        "stem": stem,
-        "exercise": exercise.name,
-        "source": source,
-        "filename": filename,
-        "earlier": dict(earlier or {}),
-        "cases": [
-            {"name": name, "call": case.call or exercise.name, "inputs": dict(case.inputs)}
-            for name, case in cases.items()
-        ],
-    }
-
-
-def read_record(data: bytes, device: str = "cpu") -> Record:
-    """One frame of a worker as a record, with the devices its tensors lived on.
-
-    Raises:
-        WireError: when the frame is not one.
-    """
-    frame = decode(data)
-    record = frame.value if isinstance(frame.value, dict) else {}
-    return {**record, "devices": sorted(frame.devices), "device": device}
-
-
-def run_trusted(
-    job: dict[str, Any], change: Callable[[ModuleType], None] | None = None
-) -> list[Record]:
+def run_trusted(job: Job, change: Callable[[ModuleType], None] | None = None) -> list[Record]:
     """Answer a job in this process: for our own code only, never for a student's.
 
     Args:
         job: what it imports from earlier lessons is the reference.
         change: what is done to the loaded lesson before it is called.
+
+    Raises:
+        RuntimeError: the answer cannot be read: our fault.
     """
-    frames: list[bytes] = []
+    reader = AnswerReader(len(job["cases"]))
     earlier = earlier_references(job["source"])
     with restored_globals(earlier):
-        answer({**job, "earlier": earlier}, frames.append, change)
-    return [read_record(frame) for frame in frames]
+        answer({**job, "earlier": earlier}, reader.feed, change)
+    read = reader.answer("died")
+    if read.status != "ok":
+        raise RuntimeError(f"{job['stem']}.{job['exercise']}: {read.note}")
+    return list(read.records)
 
 
 def earlier_references(source: str) -> dict[str, str]:
@@ -242,20 +210,16 @@ class Expectation:
         job["briefly"] = briefly
         return run_trusted(job, partial(make_mistakes, self.exercise.name, variant))
 
-    def job(
-        self, source: str, filename: str, earlier: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    def job(self, source: str, filename: str, earlier: Mapping[str, str] | None = None) -> Job:
         """The job that asks this exercise of a file."""
         return make_job(self.stem, self.exercise, self.cases, source, filename, earlier)
 
     def payload(
         self, source: str, filename: str, earlier: Mapping[str, str] | None = None
     ) -> bytes:
-        """That job for `serve.run_job`: a frame that all submissions share, then their own."""
-        own = {"source": source, "filename": filename, "earlier": dict(earlier or {})}
-        return self._shared + encode(own)
+        """Encode that job for `serve.run_job`."""
+        return encode_job(self._question, source, filename, earlier)
 
     @cached_property
-    def _shared(self) -> bytes:
-        job = self.job("", "")
-        return encode({part: job[part] for part in ("stem", "exercise", "cases")})
+    def _question(self) -> bytes:
+        return encode_question(self.stem, self.exercise, self.cases)

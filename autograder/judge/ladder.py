@@ -15,10 +15,9 @@ from torch import Tensor
 
 from autograder.checks.compare import close, worst
 from autograder.course.exercise import Case, Complaint, Exercise
-from autograder.judge.words import SIDE_EFFECTS, call_text, kind_text
+from autograder.judge.words import MEMORY, MEMORY_STEP, SIDE_EFFECTS, call_text, kind_text
+from autograder.protocol.answers import Record
 from autograder.protocol.wire import Foreign
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -288,6 +287,8 @@ def error_text(error: dict[str, Any]) -> str:
     if error["lines"]:
         number, text = error["lines"][-1]
         where = f" (line {number}: `{text}`)" if text else f" (line {number})"
+    if error["type"] == "MemoryError":
+        return f"{MEMORY}{where}. {MEMORY_STEP}"
     return f"{said.rstrip('.')}{where}."
 
 

@@ -10,29 +10,13 @@ from typing import Any, Literal
 
 from autograder.course.reference import read_lesson, solution_stems
 from autograder.judge.diagnosis import Explanation, diagnose
-from autograder.judge.expected import Expectation, Record
+from autograder.judge.expected import Expectation
 from autograder.judge.ladder import Finding, climb, load_error_text
-from autograder.judge.words import SIDE_EFFECTS
+from autograder.judge.words import MEMORY, MEMORY_STEP, SIDE_EFFECTS
+from autograder.protocol.answers import Answer, Record
 
 Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 TIDY_SHARE = 0.8
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back from a worker for one exercise.
-
-    Args:
-        status: "ok" when it finished by itself; else "timeout", "died", "memory" or "output".
-        records: the loading record and one for each case that ended.
-        note: a few words on how it ended, when not by itself.
-        seconds: wall time of the whole check.
-    """
-
-    status: str
-    records: tuple[Record, ...]
-    note: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,10 +89,8 @@ class _Judgement:
         return self._not_run() or self._not_attempted() or self._unfinished() or self._judged()
 
     def _not_run(self) -> Verdict | None:
-        if not self.loading and self.answer.status != "ok":
-            return None
         if not self.loading:
-            return self._none("error", "Your file sent no answer. Does it end the program itself?")
+            return self._never_loaded()
         if "error" in self.loading:
             error = _checked_error(self.loading["error"])
             return self._none("error", load_error_text(error))
@@ -121,62 +103,68 @@ class _Judgement:
             return self._none("not_attempted", message)
         return None
 
+    def _never_loaded(self) -> Verdict:
+        match self.answer.status:
+            case "timeout":
+                ended = "did not finish loading in time"
+            case "memory":
+                ended = f"{MEMORY} while loading"
+            case _:
+                ended = "ended its process while loading"
+        outcome: Outcome = "timeout" if self.answer.status == "timeout" else "error"
+        return self._none(outcome, f"Your file {ended}. Look at code outside functions.")
+
     def _not_attempted(self) -> Verdict | None:
         own = f"{self.expectation.stem}.{self.exercise.name}:"
+        calls = []
         for record in self.records.values():
             error = _checked_error(record.get("error"))
             if error["type"] != "NotImplementedError":
-                continue
+                return None
+            match = re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"])
             # nbgrader's own stub says nothing more.
             if not error["message"] or error["message"].startswith(own):
-                return self._none("not_attempted", f"`{self.exercise.name}` is not written yet.")
-            match = re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"])
-            if match and f"{match[1]}{match[2]}" in _every_exercise():
-                other = match[2] if match[1] == f"{self.expectation.stem}." else match[1] + match[2]
-                message = f"`{self.exercise.name}` calls `{other}`, which is not written yet."
-                return self._none("not_attempted", f"{message} Start there.")
-        return None
+                calls.append("")
+            elif match and f"{match[1]}{match[2]}" in _every_exercise():
+                same = match[1] == f"{self.expectation.stem}."
+                calls.append(match[2] if same else match[1] + match[2])
+            else:
+                return None
+        if not calls:
+            return None
+        name = f"`{self.exercise.name}`"
+        if not calls[0]:
+            return self._none("not_attempted", f"{name} is not written yet.")
+        message = f"{name} calls `{calls[0]}`, which is not written yet. Start there."
+        return self._none("not_attempted", message)
 
     def _unfinished(self) -> Verdict | None:
-        if self.answer.status == "ok":
+        """Count the cases that were answered before the worker ended."""
+        left = [name for name in self.expectation.cases if name not in self.records]
+        if self.answer.status == "ok" or not left:
             return None
-        if not self.loading:
-            return self._never_loaded()
-        done, count = len(self.records), len(self.expectation.cases)
-        where = f" while on “{self._next_case()}”" if done < count else ""
-        if not self.loading:
-            where = " while its file was loading"
+        count = len(self.expectation.cases)
+        where = f" while on “{left[0]}”"
+        if len(left) < count:
+            where += f"; {count - len(left)} of {count} cases were answered before"
+        outcome: Outcome = "error"
         match self.answer.status:
             case "timeout":
-                limit = f"{self.exercise.deadline:g} s"
-                message = (
-                    f"`{self.exercise.name}` was stopped after {limit}{where}. "
-                    "Look for a loop whose end is never reached."
-                )
-                return self._none("timeout", message)
+                outcome = "timeout"
+                ended = f"was stopped after {self.exercise.deadline:g} s{where}."
+                step = "Look for a loop whose end is never reached."
             case "memory":
-                message = (
-                    f"`{self.exercise.name}` asked for more memory than a check may use{where}."
-                )
+                ended, step = f"{MEMORY}{where}.", MEMORY_STEP
             case "output":
-                message = f"`{self.exercise.name}` sent more data than a check may send{where}."
+                ended = f"sent more data than a check may send{where}."
+                step = "Look at how much it returns."
             case _:
                 note = f" ({self.answer.note})" if self.answer.note else ""
-                message = (
-                    f"`{self.exercise.name}` ended its process{where}{note}. "
-                    "Look for an exit, a crash in native code, or runaway recursion."
-                )
-        return self._none("error", message)
-
-    def _never_loaded(self) -> Verdict:
-        if self.answer.status == "timeout":
-            message = "Your file did not finish loading in time. Look at code outside functions."
-            return self._none("timeout", message)
-        message = "Your file ended its process while loading. Look at code outside functions."
-        return self._none("error", message)
-
-    def _next_case(self) -> str:
-        return next((name for name in self.expectation.cases if name not in self.records), "")
+                ended = f"ended its process{note}{where}."
+                step = "Look for an exit, a crash in native code, or runaway recursion."
+        findings = {name: self._climb(name) for name in self.expectation.cases}
+        message = f"`{self.exercise.name}` {ended} {step}"
+        return self._verdict(outcome, self._points(findings), None, message, "", "", findings)
 
     def _judged(self) -> Verdict:
         findings = {name: self._climb(name) for name in self.expectation.cases}

@@ -68,6 +68,9 @@ SIDE_EFFECTS = {
     ),
 }
 
+MEMORY = "asked for more memory than a check may use"
+MEMORY_STEP = "Look for a tensor or a list that is larger than it needs to be."
+
 
 def builds_on(name: str, need: str, outcome: str, message: str) -> str:
     """What to say of an exercise that earned nothing, where one that it calls does not pass.

@@ -19,7 +19,8 @@ from lessons.toolkit.errors import UserError
 if TYPE_CHECKING:
     from autograder.course.exercise import Exercise
     from autograder.judge.expected import Expectation
-    from autograder.judge.verdict import Answer, Verdict
+    from autograder.judge.verdict import Verdict
+    from autograder.protocol.answers import Answer
 
 T = TypeVar("T")
 
@@ -190,7 +191,7 @@ class Check:
         worker.send(job)
         with self._checker.trusted():
             _ = expectation.records  # made while the child works
-        return worker.collect(expectation.exercise.deadline, len(expectation.cases) + 1)
+        return worker.collect(expectation.exercise.deadline, len(expectation.cases))
 
     def _fresh_worker(self) -> Worker:
         if self._worker is None or not self._worker.alive:

@@ -7,29 +7,28 @@ module imports no torch of its own: a caller starts a `Worker` first and imports
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from autograder.course.reference import ROOT
 from lessons.toolkit.errors import UserError
 
 if TYPE_CHECKING:
-    from autograder.judge.verdict import Answer
+    from autograder.protocol.answers import Answer
+    from autograder.protocol.job import Job
 
-# When a frame arrived, and its bytes; None at the end of the stream; an error for a bad frame.
-Arrival = tuple[float, bytes] | Exception | None
+# What the child wrote next; None at the end of its stream; the exception where time ran out.
+Arrival = bytes | queue.Empty | None
 START_SECONDS = 180.0
 MEMORY_LIMIT = 4 << 30
-OUT_OF_MEMORY = re.compile(
-    r"can't allocate memory|not enough memory|out of memory|Cannot allocate memory", re.IGNORECASE
-)
+CHUNK = 1 << 16
 
 
 class Worker:
@@ -46,7 +45,7 @@ class Worker:
     def __init__(self, device: str = "cpu") -> None:
         self.device = device
         self._ready = False
-        self._frames: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+        self._said: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._killed = False
         try:
             self._process = subprocess.Popen(
@@ -80,14 +79,14 @@ class Worker:
             return
         self._start_reading()
         item = self._next(time.perf_counter() + START_SECONDS)
-        if not isinstance(item, tuple):
+        if not isinstance(item, bytes):
             raise UserError(
                 f"The process for your code did not start: {self._last_words()}",
                 "Run `convlens doctor`.",
             )
         self._ready = True
 
-    def send(self, job: dict[str, Any]) -> None:
+    def send(self, job: Job) -> None:
         """Send a job as soon as the child is ready; `collect` takes its answer."""
         from autograder.protocol.wire import encode
 
@@ -101,46 +100,30 @@ class Worker:
         except OSError:  # it died meanwhile; collect() finds the end of its stream
             return
 
-    def collect(self, deadline: float, most_records: int) -> Answer:
-        """The answer to the job just sent.
+    def collect(self, deadline: float, cases: int) -> Answer:
+        """Read the answer to the job just sent.
 
         Args:
-            deadline: seconds for loading the file, and again for all cases together.
-            most_records: how many frames an honest answer has at most.
+            deadline: seconds for loading the file and all cases together.
+            cases: how many were asked for.
         """
-        from autograder.judge.expected import read_record
-        from autograder.judge.verdict import Answer
-        from autograder.protocol.wire import WireError
+        from autograder.protocol.answers import AnswerReader
 
-        records: list[dict[str, Any]] = []
-        status, note, limit = "", "", self._sent + deadline
-        while not status:
+        reader = AnswerReader(cases, self.device.partition(":")[0])
+        limit = self._sent + deadline
+        ended = note = ""
+        while not reader.ended and not ended:
             item = self._next(limit)
-            if isinstance(item, tuple):
-                arrived, data = item
-                try:
-                    record = read_record(data, self.device.partition(":")[0])
-                except WireError as error:
-                    item = error
-                else:
-                    if record.get("done"):
-                        status = "ok"
-                    elif len(records) >= most_records:
-                        status = "output"
-                    else:
-                        records.append(record)
-                        limit = arrived + deadline if len(records) == 1 else limit
-                    continue
-            if isinstance(item, queue.Empty):
-                status = "timeout"
+            if isinstance(item, bytes):
+                reader.feed(item)
             elif item is None:
-                status, note = "died", self._how_it_ended()
+                ended, note = self._how_it_ended()
             else:
-                status, note = "output", str(item)
-        if status != "ok":
+                ended = "timeout"
+        answer = reader.answer(ended, note, time.perf_counter() - self._sent)
+        if answer.status != "ok":
             self.kill()
-        status, records = _without_memory_errors(status, records)
-        return Answer(status, tuple(records), note, time.perf_counter() - self._sent)
+        return answer
 
     def kill(self) -> None:
         """End the child at once, and on POSIX everything it started."""
@@ -169,24 +152,20 @@ class Worker:
             self._reader.start()
 
     def _read(self) -> None:
-        from autograder.protocol.wire import PREFIX, WireError, read_exactly, read_prefix
+        from autograder.protocol.wire import read_frame
 
         assert self._process.stdout is not None
-        read = self._process.stdout.read
-        try:
-            while prefix := read_exactly(read, PREFIX.size):
-                size = sum(read_prefix(prefix))
-                frame = prefix + read_exactly(read, size)
-                self._frames.put((time.perf_counter(), frame))
-        except WireError as error:
-            self._frames.put(error)
-        except (OSError, ValueError):  # closed under us
-            pass
-        self._frames.put(None)
+        stdout = cast(io.BufferedReader, self._process.stdout)
+        with contextlib.suppress(OSError, ValueError):  # closed under us
+            if read_frame(stdout.read) is not None:
+                self._said.put(b"")  # it is ready
+            while data := stdout.read1(CHUNK):
+                self._said.put(data)
+        self._said.put(None)
 
     def _next(self, limit: float) -> Arrival:
         try:
-            return self._frames.get(timeout=max(0.0, limit - time.perf_counter()))
+            return self._said.get(timeout=max(0.0, limit - time.perf_counter()))
         except queue.Empty as error:
             return error
 
@@ -197,19 +176,16 @@ class Worker:
         lines = self._process.stderr.read(20_000).decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it gave no reason")
 
-    def _how_it_ended(self) -> str:
-        """How a child ended that ended itself, in a few words."""
+    def _how_it_ended(self) -> tuple[str, str]:
+        """Tell how a child ended that ended itself, as a status and in a few words."""
+        from autograder.protocol.answers import describe_exit
+
         try:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return "it closed its pipe"
-        if code in (-11, -10, -7, 0xC0000005, 0xC00000FD):
-            return "it crashed in native code, or recursed without end"
-        if code == -9:
-            return "the system killed it, most likely for its use of memory"
-        if code < 0:
-            return f"it was ended by signal {-code}"
-        return f"its exit code was {code}"
+            return "died", "it closed its pipe"
+        # Nobody here has killed it, so it was the system, most likely for its use of memory.
+        return ("memory", "") if code == -9 else ("died", describe_exit(code))
 
 
 def _environment(device: str) -> dict[str, str]:
@@ -232,17 +208,3 @@ def _own_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
-
-
-def _without_memory_errors(
-    status: str, records: list[dict[str, Any]]
-) -> tuple[str, list[dict[str, Any]]]:
-    """Tell a failed allocation, which arrives as some exception, by its own status."""
-    for number, record in enumerate(records):
-        error = record.get("error")
-        if not isinstance(error, dict):
-            continue
-        kind, message = str(error.get("type")), str(error.get("message"))
-        if kind in ("MemoryError", "OutOfMemoryError") or OUT_OF_MEMORY.search(message):
-            return "memory", records[:number]
-    return status, records

@@ -1,7 +1,6 @@
 """Answer jobs: load the student's file, call it on each case, write what happened as it happens.
 
-A job is ``{"stem", "exercise", "source", "filename", "earlier", "device", "cases": [{"name",
-"call", "inputs"}, ...]}``. The answer is one frame a case, after one that says how loading went.
+Jobs are made in `autograder.protocol.job`, answers read in `autograder.protocol.answers`.
 """
 
 from __future__ import annotations
@@ -19,17 +18,19 @@ from typing import Any, BinaryIO
 
 import torch
 
+from autograder.protocol.answers import DONE, Record, ran_out_of_memory
+from autograder.protocol.job import Job, read_job
 from autograder.protocol.wire import WireError, encode, read_frame
 from autograder.worker.load import describe_error, load
 from autograder.worker.observe import CappedText, observe, seed_global_generators
 
 
 def answer(
-    job: dict[str, Any],
+    job: Job,
     write: Callable[[bytes], Any],
     change: Callable[[ModuleType], None] | None = None,
 ) -> None:
-    """Run one job, writing a frame for the loading and one for each case as it ends.
+    """Run one job, writing a frame for the loading, one for each case as it ends, and the last.
 
     Args:
         job: what to load and call.
@@ -37,29 +38,26 @@ def answer(
         change: what is done to the loaded lesson before it is called; for trusted code.
     """
     student = _load(job, write)
-    if student is None:
-        return
-    if change is not None:
-        change(student)
-    calls = _calls(job["stem"])
-    for case in job["cases"]:
-        call = getattr(calls, case["call"], None) or _by_name(job["exercise"])
-        device, briefly = job.get("device", "cpu"), job.get("briefly", False)
-        record = observe(student, call, case["inputs"], job["filename"], device, briefly)
-        record["case"] = case["name"]
-        _send(record, write)
+    if student is not None:
+        if change is not None:
+            change(student)
+        calls = _calls(job["stem"])
+        for case in job["cases"]:
+            call = getattr(calls, case["call"], None) or _by_name(job["exercise"])
+            write(_answer_case(student, call, case, job))
+    write(DONE)
 
 
-def _load(job: dict[str, Any], write: Callable[[bytes], Any]) -> ModuleType | None:
+def _load(job: Job, write: Callable[[bytes], Any]) -> ModuleType | None:
     output = CappedText()
     seed_global_generators()
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             student = load(job["stem"], job["source"], job["filename"], job.get("earlier"))
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
-        _send({"loaded": False, "error": describe_error(error, job["filename"])}, write)
+        write(_frame({"loaded": False, "error": describe_error(error, job["filename"])}))
         return None
-    _send({"loaded": True, "has": hasattr(student, job["exercise"])}, write)
+    write(_frame({"loaded": True, "has": hasattr(student, job["exercise"])}))
     return student if hasattr(student, job["exercise"]) else None
 
 
@@ -74,22 +72,30 @@ def _by_name(exercise: str) -> Callable[..., Any]:
     return lambda student, **inputs: getattr(student, exercise)(**inputs)
 
 
-def _send(record: dict[str, Any], write: Callable[[bytes], Any]) -> None:
+def _answer_case(
+    student: ModuleType, call: Callable[..., Any], case: dict[str, Any], job: Job
+) -> bytes:
+    filename = job["filename"]
     try:
-        frame = encode(record)
+        device, briefly = job.get("device", "cpu"), job.get("briefly", False)
+        record = observe(student, call, case["inputs"], filename, device, briefly)
+        return _frame({**record, "case": case["name"]})
+    except (MemoryError, RuntimeError) as error:
+        # What the student's code keeps may leave too little for our own lines: that costs this
+        # case and no other. Any other error of ours is ours.
+        described = describe_error(error, filename)
+        if not ran_out_of_memory(described["type"], described["message"]):
+            raise
+        return _frame({"case": case["name"], "status": "raised", "error": described})
+
+
+def _frame(record: Record) -> bytes:
+    try:
+        return encode(record)
     except WireError as error:
         # Something of the result would not fold; the judge is told what.
         kept = {key: record[key] for key in ("case", "seconds", "printed") if key in record}
-        frame = encode({**kept, "status": "unsendable", "note": str(error)})
-    write(frame)
-
-
-def read_job(read: Callable[[int], bytes]) -> dict[str, Any]:
-    """The job that ``read(n)`` gives, in one frame or in several; empty where there is none."""
-    job: dict[str, Any] = {}
-    while (frame := read_frame(read)) is not None:
-        job.update(frame.value)
-    return job
+        return encode({**kept, "status": "unsendable", "note": str(error)})
 
 
 def run_job(read_fd: int, write_fd: int) -> None:
@@ -115,7 +121,6 @@ def main() -> None:
     write(encode({"ready": True}))
     while (frame := read_frame(source.read)) is not None:
         answer(frame.value, write)
-        write(encode({"done": True}))
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:

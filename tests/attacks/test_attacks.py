@@ -22,7 +22,8 @@ from autograder.checks import lesson
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.run.class_run import Request, grade
 from autograder.judge.expected import Expectation, mutant_source, run_trusted
-from autograder.judge.verdict import Answer, judge
+from autograder.judge.verdict import judge
+from autograder.protocol.answers import Answer
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 

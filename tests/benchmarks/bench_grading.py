@@ -31,7 +31,8 @@ from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.run.class_run import Request, grade
 from autograder.judge.expected import run_trusted
-from autograder.judge.verdict import Answer, judge
+from autograder.judge.verdict import judge
+from autograder.protocol.answers import Answer
 
 SEED = 299_792_458
 STEM = "l11_saliency"

@@ -14,7 +14,8 @@ from autograder.grading.run import class_run as run
 from autograder.grading.run.class_run import Request, Run
 from autograder.grading.sandbox.children import ChildResult
 from autograder.judge.expected import mutant_source, restored_globals
-from autograder.worker.serve import answer, read_job
+from autograder.protocol.job import read_job
+from autograder.worker.serve import answer
 
 STEM = "l11_saliency"
 SHOUT = "<script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"

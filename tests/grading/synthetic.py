@@ -22,7 +22,8 @@ from autograder.course.reference import (
     without_markers,
 )
 from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import Answer, Verdict, judge
+from autograder.judge.verdict import Verdict, judge
+from autograder.protocol.answers import Answer
 
 RIGHT, STUB = "right", "stub"
 BROKEN = {

@@ -9,7 +9,8 @@ from autograder.checks import lesson
 from autograder.checks.compare import close, worst
 from autograder.course.reference import read_lesson
 from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import Answer, Verdict, judge, well_formed
+from autograder.judge.verdict import Verdict, judge, well_formed
+from autograder.protocol.answers import Answer
 from autograder.protocol.wire import Foreign
 
 STEM = "l11_saliency"
@@ -74,18 +75,90 @@ def test_a_missing_function_is_not_attempted() -> None:
     assert verdict.outcome == "not_attempted" and "There is no `saliency_map`" in verdict.message
 
 
+ENDINGS = {
+    "timeout": ("timeout", "was stopped after 10 s while on “"),
+    "died": ("error", "ended its process (why) while on “"),
+    "memory": ("error", "asked for more memory than a check may use while on “"),
+    "output": ("error", "sent more data than a check may send while on “"),
+}
+
+
+@pytest.mark.parametrize("answered", [0, 1, 3])
+@pytest.mark.parametrize("status", ENDINGS)
+def test_cases_that_were_answered_count_however_the_rest_ended(status: str, answered: int) -> None:
+    outcome, words = ENDINGS[status]
+    records = run_trusted(EXPECTATION.job(read_lesson(STEM).bare(), "exercises.py"))
+    verdict = judge(EXPECTATION, Answer(status, tuple(records[: 1 + answered]), "why"))
+    count = len(EXPECTATION.cases)
+    assert (verdict.outcome, verdict.passed_cases) == (outcome, answered)
+    assert verdict.points == round(verdict.max_points * answered / count, 2)
+    assert f"{words}{list(EXPECTATION.cases)[answered]}”" in verdict.message
+    said = f"{answered} of {count} cases were answered before" in verdict.message
+    assert said == (answered > 0)
+
+
+def test_an_answer_cut_short_scores_nothing_where_the_plainest_case_fails() -> None:
+    wrong = read_lesson(STEM).bare() + (
+        "\n_right = saliency_map\n\n\ndef saliency_map(model, images, target):\n"
+        "    return _right(model, images, target) * (len(images) != 2)\n"
+    )
+    records = run_trusted(EXPECTATION.job(wrong, "exercises.py"))
+    verdict = judge(EXPECTATION, Answer("timeout", tuple(records[:3])))
+    assert (verdict.outcome, verdict.points, verdict.passed_cases) == ("timeout", 0.0, 1)
+
+
+@pytest.mark.parametrize("status", ENDINGS)
+def test_an_answer_that_holds_every_case_is_whole(status: str) -> None:
+    assert _verdict(read_lesson(STEM).bare(), status).outcome == "passed"
+    assert _verdict("def saliency_map(**_):\n    return 1\n", status).outcome == "failed"
+
+
 @pytest.mark.parametrize(
     ("status", "outcome", "words"),
     [
-        ("timeout", "timeout", "was stopped after 10 s"),
-        ("died", "error", "ended its process"),
-        ("memory", "error", "more memory"),
-        ("output", "error", "more data"),
+        ("timeout", "timeout", "did not finish loading in time"),
+        ("memory", "error", "asked for more memory than a check may use while loading"),
+        ("died", "error", "ended its process while loading"),
     ],
 )
-def test_an_answer_cut_short_scores_nothing(status: str, outcome: str, words: str) -> None:
-    verdict = _verdict(read_lesson(STEM).bare(), status)
+def test_a_file_that_never_loads_is_told_how_it_ended(
+    status: str, outcome: str, words: str
+) -> None:
+    verdict = judge(EXPECTATION, Answer(status, ()))
     assert (verdict.outcome, verdict.points) == (outcome, 0.0) and words in verdict.message
+
+
+@pytest.mark.parametrize("message", ["", "'l11_saliency.saliency_map: not written yet'"])
+def test_one_open_branch_fails_its_case_alone(message: str) -> None:
+    source = read_lesson(STEM).bare() + (
+        "\n_right = saliency_map\n\n\ndef saliency_map(model, images, target):\n"
+        f"    if len(images) == 1:\n        raise NotImplementedError({message})\n"
+        "    return _right(model, images, target)\n"
+    )
+    verdict = _verdict(source)
+    alone = sum(len(case.inputs["images"]) == 1 for case in EXPECTATION.cases.values())
+    assert 0 < alone == verdict.case_count - verdict.passed_cases
+    assert verdict.outcome == "error" and verdict.points > 0
+    assert "raised NotImplementedError" in verdict.message and "“one image”" in verdict.message
+
+
+def test_a_failed_allocation_costs_its_case_and_says_so() -> None:
+    source = read_lesson(STEM).bare() + (
+        "\n_right = saliency_map\n\n\ndef saliency_map(model, images, target):\n"
+        "    if images.dtype == torch.float64:\n        raise MemoryError\n"
+        "    return _right(model, images, target)\n"
+    )
+    verdict = _verdict(source)
+    assert (verdict.outcome, verdict.case) == ("error", "float64")
+    assert verdict.case_count - verdict.passed_cases == 1 and verdict.points > 0
+    assert "asked for more memory than a check may use (line " in verdict.message
+
+
+def test_a_failed_allocation_while_loading_is_a_file_that_does_not_load() -> None:
+    verdict = _verdict("x = 1\nraise MemoryError\n")
+    assert verdict.outcome == "error" and verdict.points == 0
+    words = "Your file does not load: it asked for more memory than a check may use (line 2"
+    assert words in verdict.message
 
 
 def test_a_side_effect_keeps_most_of_the_points() -> None:

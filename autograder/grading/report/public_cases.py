@@ -14,9 +14,11 @@ from typing import Any
 from torch import Tensor
 
 from autograder.course.exercise import Exercise
-from autograder.judge.expected import Expectation, Record, make_job
+from autograder.judge.expected import Expectation
 from autograder.judge.ladder import climb
 from autograder.judge.verdict import well_formed
+from autograder.protocol.answers import Record
+from autograder.protocol.job import make_job
 from autograder.student.pictures import panels
 
 MOST_PIXELS = 256 * 256

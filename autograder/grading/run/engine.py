@@ -26,9 +26,10 @@ from autograder.grading.run.journal import Journal, content_key
 from autograder.grading.run.lacking import explained
 from autograder.grading.run.versions import course_hash
 from autograder.grading.sandbox.children import ChildResult, Sandbox
-from autograder.judge.expected import Expectation, read_record
-from autograder.judge.verdict import Answer, Verdict, judge
-from autograder.protocol.wire import PREFIX, WireError, encode, read_prefix
+from autograder.judge.expected import Expectation
+from autograder.judge.verdict import Verdict, judge
+from autograder.protocol.answers import Answer, AnswerReader, describe_exit
+from autograder.protocol.wire import encode
 
 
 class GraderFault(RuntimeError):
@@ -244,30 +245,19 @@ class Grader:
 
 
 def read_answer(result: ChildResult, cases: int) -> Answer:
-    """Cut a child's output into records, up to where it is malformed.
+    """Read what a sandboxed child wrote.
 
     Args:
         result: what became of the child.
-        cases: how many were asked for: there is one frame for each, after the one of loading, and
-            frames beyond these are not read.
+        cases: how many were asked for.
     """
-    records: list[dict[str, Any]] = []
-    data = memoryview(result.frames)
-    status = result.status if result.status in ("ok", "timeout", "memory", "output") else "died"
-    while data and len(records) <= cases:
-        try:
-            size = PREFIX.size + sum(read_prefix(bytes(data[: PREFIX.size])))
-            records.append(read_record(bytes(data[:size])))
-        except WireError:
-            break
-        data = data[size:]
-    return Answer(status, tuple(records), _how_it_ended(result), result.seconds)
-
-
-def _how_it_ended(result: ChildResult) -> str:
-    if result.signal is not None:
-        return f"signal {result.signal}"
-    return f"exit code {result.exit_code}" if result.exit_code else ""
+    reader = AnswerReader(cases)
+    reader.feed(result.frames)
+    if result.status in ("timeout", "memory", "output"):
+        return reader.answer(result.status, "", result.seconds)
+    # "ok" says that it ended with 0, as any code can. The reader knows whether it is whole.
+    code = -result.signal if result.signal else result.exit_code or 0
+    return reader.answer("died", describe_exit(code), result.seconds)
 
 
 def _text_of(stem: str, submission: Submission) -> str | None:

@@ -20,7 +20,8 @@ from autograder.course.reference import read_lesson
 from autograder.grading.intake.folder import read_submissions
 from autograder.grading.intake.submission import Submission
 from autograder.judge.expected import run_trusted
-from autograder.judge.verdict import Answer, judge
+from autograder.judge.verdict import judge
+from autograder.protocol.answers import Answer
 
 STEM, OTHER = "l11_saliency", "l05_tsne"
 TEXT = read_lesson(STEM).bare()

@@ -21,7 +21,8 @@ from autograder.grading.run.class_run import LIMITS, Request, grade, open_sandbo
 from autograder.grading.run.engine import read_answer
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import mutant_source, run_trusted
-from autograder.judge.verdict import Answer, judge
+from autograder.judge.verdict import judge
+from autograder.protocol.answers import Answer
 from autograder.protocol.wire import encode
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]

@@ -17,8 +17,9 @@ from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems as stems
 from autograder.grading.run.engine import read_answer
 from autograder.grading.sandbox.outcome import ChildResult
-from autograder.judge.expected import Expectation, read_record
-from autograder.judge.verdict import Answer, judge
+from autograder.judge.expected import Expectation
+from autograder.judge.verdict import judge
+from autograder.protocol.answers import Answer, read_record
 from autograder.protocol.wire import DTYPES, PREFIX, Foreign, ModelSpec, WireError, encode
 
 SEED = 77_003_141

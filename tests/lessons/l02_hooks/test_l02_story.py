@@ -9,7 +9,8 @@ from autograder.checks import lesson
 from autograder.course.figures import reference_course
 from autograder.course.reference import read_lesson
 from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import Answer, Verdict, judge
+from autograder.judge.verdict import Verdict, judge
+from autograder.protocol.answers import Answer
 from lessons.l02_hooks import figures
 from solutions.l02_hooks import ablate_channel, capture_activations, capture_gradients
 
