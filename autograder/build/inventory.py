@@ -34,7 +34,7 @@ LONGEST_SUMMARY = 80
 TOLD: dict[str, re.Pattern[str]] = {
     "detached": re.compile(r"\bdetached\b", re.IGNORECASE),
     "dtype": re.compile(r"\bdtype\b"),
-    "caller's tensors": re.compile(r"caller's tensors"),
+    "caller's tensors": re.compile(r"caller's\s+tensors"),
     "`.grad`": re.compile(r"`\.grad`|``\.grad``"),
 }
 

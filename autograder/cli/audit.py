@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -14,6 +15,9 @@ from autograder.student.check import in_background
 
 def audit(
     lesson: Annotated[list[str] | None, typer.Argument(help="Lessons; by default all.")] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=0, help="Lessons at a time; 0 for as many as processors.")
+    ] = 0,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Say which mistakes were not named.")
     ] = False,
@@ -24,10 +28,7 @@ def audit(
     from autograder.build.audit import audit as run
 
     def reports() -> Iterator[LessonAudit]:
-        import torch
-
-        torch.set_num_threads(1)  # of this thread: tiny networks wait longer than they work
-        yield from run(stems)
+        yield from run(stems, processes=jobs or os.cpu_count() or 1)
 
     console, passing, shut = output(), Passing(), False
     passing.say(f"{stems[0]} ...")
