@@ -19,8 +19,8 @@ def digest(text: str) -> str:
 def exercises_text(source: LessonSource) -> str:
     """Return the text of `exercises.py`: a line with its version, then the stubs.
 
-    The version is the digest of the stubs, so an untouched file can be told from a student's
-    work without git: its text still fits the digest.
+    The version is the digest of the stubs, so an untouched file is recognised without git: its text
+    still fits the digest.
     """
     body = source.stubs()
     advice = f"Complete them here; `convlens check {source.stem}` says what is right."
