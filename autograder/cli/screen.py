@@ -1,4 +1,4 @@
-"""The terminal output of a verdict: a sentence, then numbers, then the next command."""
+"""The terminal output of a verdict: a sentence, numbers, and the next command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal output of watch mode: one failing exercise, and the lesson's progress."""
+"""The terminal output of watch mode: one failing exercise, and the progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a reference solution as text: exercises, given code, stubs, wrong versions."""
+"""Read a reference solution as text, with its exercises, given code and stubs."""
 
 from __future__ import annotations
 

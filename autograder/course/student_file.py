@@ -1,4 +1,6 @@
-"""Read the text of a student's lesson from a `.py` or a notebook, without running it.
+"""Read the text of a student's lesson from a `.py` or a notebook.
+
+Nothing of it is run.
 
 The student's own check and the grader both read files through this module, so that a file means the
 same to both.

@@ -20,10 +20,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def pack(
     copy: WorkingCopy, stems: Iterable[str], out: Path, only_attempted: bool
 ) -> dict[str, Path]:
-    """Write a zip with ``l11_saliency/exercises.py`` or ``lesson.ipynb`` of each lesson.
+    """Write a zip that holds one file of each lesson.
 
-    The file packed is the one that `convlens check` checks. If no lesson is left, no archive is
-    written.
+    It is ``l11_saliency/exercises.py`` or ``l11_saliency/lesson.ipynb``, whichever `convlens check`
+    checks. If no lesson is left, no archive is written.
 
     Args:
         copy: where the work lies.
