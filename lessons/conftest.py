@@ -1,4 +1,4 @@
-"""Lets pytest check lessons: `pytest lessons/l11_saliency` has one item an exercise."""
+"""Let `pytest lessons/l11_saliency` check a lesson, with one item an exercise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autograder.student.pytest import LessonItems
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.File | None:
-    """An `exercises.py` of a lesson that has checks becomes a list of its exercises."""
+    """Collect the exercises of an `exercises.py` whose lesson has checks."""
     if file_path.name == "exercises.py" and file_path.parent.name in landed_stems():
         return LessonItems.from_parent(parent, path=file_path)
     return None

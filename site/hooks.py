@@ -1,4 +1,4 @@
-"""What MkDocs calls: lessons become pages in memory, and stock Material becomes accessible."""
+"""The hooks of MkDocs, which make pages of lessons and correct Material's HTML."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Any) 
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Mend what stock Material lacks."""
+    """Correct what stock Material lacks for accessibility."""
     return site.accessible(output)

@@ -1,4 +1,4 @@
-"""Find a solution, or a value that a check expects, in a text that a student may read."""
+"""Find solutions and expected values in texts that a student may read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBER = re.compile(rf"(?<![\w.])-?\d*\.\d{{{DIGITS},}}(?:e-?\d+)?")
 
 
 def leaks(text: str, stem: str) -> list[str]:
-    """What a text gives away of one lesson.
+    """Find what a text reveals of one lesson's solution.
 
     Args:
         text: of a stub, a notebook, an archive's file, a feedback page.
@@ -38,7 +38,10 @@ def leaks(text: str, stem: str) -> list[str]:
 
 @cache
 def secret_lines(stem: str) -> tuple[str, ...]:
-    """Lines that only the solution has, without their indentation and of some length."""
+    """Return the lines that only the solution has.
+
+    They come without indentation, and short ones are left out.
+    """
     source = read_lesson(stem)
     public = {_plain(line) for line in source.stubs().splitlines()}
     regions = [region for c in source.chunks if c.name for region in solution_regions(c.text)]
@@ -50,7 +53,10 @@ def secret_lines(stem: str) -> tuple[str, ...]:
 
 @cache
 def expected_values(stem: str) -> frozenset[str]:
-    """Numbers the reference gives on the public cases, rounded, where they are not plain ones."""
+    """Return numbers that the reference yields on the public cases, rounded.
+
+    Plain ones, with few digits, are left out.
+    """
     values: set[str] = set()
     for exercise in checks.lesson(stem).exercises:
         records = Expectation(stem, exercise, PUBLIC_SEED).records

@@ -1,4 +1,7 @@
-"""A lesson as a notebook with nbgrader's metadata (version 3): story, given code, stubs, checks."""
+"""Turn a lesson into a notebook with nbgrader's metadata (version 3).
+
+It holds the story, given code, stubs and checks.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +27,22 @@ _ADMONITION = re.compile(r'(?P<mark>!!!|\?\?\?\+?) +(?P<kind>\w+)(?: +"(?P<title
 
 
 def student_notebook(source: LessonSource, story: Story, record: Lesson) -> Notebook:
-    """The notebook as a student meets it: stubs, no outputs."""
+    """Return a lesson's notebook as a student gets it, with stubs and no outputs."""
     return _notebook(source, story, record, solved=False)
 
 
 def source_notebook(source: LessonSource, story: Story, record: Lesson) -> Notebook:
-    """The notebook as nbgrader's `source/` has it: solutions between their markers."""
+    """Return a lesson's notebook for nbgrader's `source/`, with marked solutions."""
     return _notebook(source, story, record, solved=True)
 
 
 def notebook_bytes(notebook: Notebook) -> bytes:
-    """The notebook as a file; the same notebook gives the same bytes."""
+    """Return the bytes of a notebook's file, the same for the same notebook."""
     return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def is_untouched_notebook(text: str) -> bool:
-    """Whether no cell's source has changed since the notebook was generated.
+    """Return True if no cell's source has changed since the notebook was generated.
 
     Outputs and metadata do not count: to run a cell is not yet work that could be lost.
     """
@@ -52,7 +55,10 @@ def is_untouched_notebook(text: str) -> bool:
 
 
 def notebook_version(text: str) -> str | None:
-    """The version of the generated notebook that this one began as."""
+    """Return the version of the generated notebook that this one began as.
+
+    If it has none, return None.
+    """
     try:
         return str(json.loads(text)["metadata"]["convlens"]["version"])
     except (ValueError, KeyError, TypeError):
@@ -143,7 +149,7 @@ def _graded(
 
 
 def for_jupyter(text: str) -> str:
-    """Material's boxes in Markdown that Jupyter knows: quotes, and details that open.
+    """Turn Material's boxes into Markdown that Jupyter knows: quotes and `<details>`.
 
     >>> print(for_jupyter('!!! note "Mind"\\n    the gap'))
     > **Mind**

@@ -1,4 +1,4 @@
-"""Make what students open from one source: `exercises.py` and `lesson.ipynb`.
+"""Generate what students open from one source: `exercises.py` and `lesson.ipynb`.
 
 The source is `solutions/lNN_topic.py`, `lessons/lNN_topic/lesson.md` and the checks.
 """
@@ -52,7 +52,7 @@ class Product:
 
     @property
     def name(self) -> str:
-        """The path as people write it."""
+        """Path from the repository's root, with forward slashes."""
         return self.path.relative_to(ROOT).as_posix()
 
 
@@ -83,7 +83,7 @@ def run(stems: Iterable[str] | None = None, check: bool = False) -> list[str]:
 
 
 def lesson_problems(stem: str) -> list[str]:
-    """What is wrong with the sources of a landed lesson, before anything is generated."""
+    """Return what is wrong with the sources of a landed lesson, one line each."""
     try:
         source = read_lesson(stem)
     except (SourceError, SyntaxError) as error:
@@ -98,7 +98,10 @@ def lesson_problems(stem: str) -> list[str]:
 
 
 def products(stems: Iterable[str]) -> Iterator[Product]:
-    """The generated files of these lessons, and of those that they need and that come later."""
+    """Yield the generated files of these lessons.
+
+    With them come the given files of later lessons that they need.
+    """
     there = landed_stems()
     given: set[str] = set()
     for stem in stems:
@@ -113,7 +116,12 @@ def products(stems: Iterable[str]) -> Iterator[Product]:
 
 
 def notebook(stem: str, solved: bool = False) -> Notebook:
-    """The notebook of a landed lesson; `solved` gives nbgrader's source version."""
+    """Return the notebook of a landed lesson.
+
+    Args:
+        stem: the lesson.
+        solved: return nbgrader's source version, with solutions.
+    """
     make = source_notebook if solved else student_notebook
     return make(read_lesson(stem), read_story(stem), checks.lesson(stem))
 
@@ -128,7 +136,12 @@ def _chosen(stems: Iterable[str] | None) -> list[str]:
 
 
 def _state(product: Product) -> str:
-    """`missing`, `same`, `begun` (work on the newest version), `work` (on an older) or `stale`."""
+    """Compare a generated file with the one on disk.
+
+    Returns:
+        ``missing``, ``same``, ``begun`` (work on the newest version), ``work`` (on an older) or
+        ``stale``.
+    """
     if not product.path.exists():
         return "missing"
     data = product.path.read_bytes()

@@ -1,4 +1,4 @@
-"""The student's `exercises.py`, made from the reference, and never over a student's work."""
+"""Generate the student's `exercises.py` from the reference."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _GIVEN = re.compile(r"# Given code of (?P<stem>l\d\d_\w+), version (?P<digest>[0
 
 
 def digest(text: str) -> str:
-    """Twelve hexadecimal digits that change when the text does."""
+    """Return twelve hexadecimal digits that change when the text does."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def exercises_text(source: LessonSource) -> str:
-    """The whole of `exercises.py`: a line that names its version, then the stubs.
+    """Return the text of `exercises.py`: a line with its version, then the stubs.
 
-    The version is the digest of the stubs, so an untouched file can be told from a student's
-    work without git: its text still fits the digest.
+    The version is the digest of the stubs, so an untouched file is recognised without git: its text
+    still fits the digest.
     """
     body = source.stubs()
     advice = f"Complete them here; `convlens check {source.stem}` says what is right."
@@ -28,20 +28,23 @@ def exercises_text(source: LessonSource) -> str:
 
 
 def given_text(source: LessonSource) -> str:
-    """`exercises.py` of a lesson that has not landed but whose functions a landed one calls."""
+    """Return `exercises.py` of a lesson that a landed one calls before its own turn."""
     body = source.bare()
     advice = "Its lesson comes later; nothing to write here."
     return f"# Given code of {source.stem}, version {digest(body)}. {advice}\n{body}"
 
 
 def version(text: str) -> str | None:
-    """The version in the first line of an `exercises.py`; None where a student removed it."""
+    """Return the version in the first line of an `exercises.py`.
+
+    If a student removed the line, return None.
+    """
     header = _HEADER.match(text) or _GIVEN.match(text)
     return header["digest"] if header else None
 
 
 def is_untouched(text: str) -> bool:
-    """Whether nobody has changed the file since it was generated.
+    """Return True if nobody has changed the file since it was generated.
 
     >>> is_untouched("print('mine')")
     False

@@ -1,4 +1,4 @@
-"""Whether two pieces of plain data are alike, in float64 and within a stated tolerance."""
+"""Compare plain data in float64, within a stated tolerance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two tensors differ most, and over how large a share of their entries."""
+    """The place where two tensors differ most, and the share of entries that differ."""
 
     share: float
     place: tuple[int, ...]
@@ -21,7 +21,7 @@ class Difference:
 
 
 def close(expected: Any, actual: Any, rtol: float, atol: float) -> bool:
-    """Whether plain data agrees, entry by entry.
+    """Return True if plain data agrees, entry by entry.
 
     Args:
         expected, actual: plain data.
@@ -49,7 +49,10 @@ def close(expected: Any, actual: Any, rtol: float, atol: float) -> bool:
 
 
 def far(expected: Tensor, actual: Tensor, rtol: float, atol: float) -> Tensor:
-    """Bool tensor: entries outside the tolerance. NaN agrees with NaN, infinity with itself."""
+    """Return a bool tensor that marks the entries outside the tolerance.
+
+    NaN agrees with NaN, and infinity with itself. The arguments are those of `close`.
+    """
     if not expected.is_floating_point():
         return expected != actual
     wanted, got = expected.detach().double(), actual.detach().double()
@@ -61,7 +64,10 @@ def far(expected: Tensor, actual: Tensor, rtol: float, atol: float) -> Tensor:
 
 
 def worst(expected: Tensor, actual: Tensor, rtol: float, atol: float) -> Difference | None:
-    """The largest difference of two tensors of one shape; None where they agree."""
+    """Return the largest difference of two tensors of one shape.
+
+    If they agree, return None. The arguments are those of `close`.
+    """
     outside = far(expected, actual, rtol, atol)
     if not bool(outside.any()):
         return None

@@ -1,1 +1,4 @@
-"""The command line, one module a command. Nothing here imports torch before a command needs it."""
+"""The command line, with one module for each command.
+
+Nothing here imports torch before a command needs it.
+"""

@@ -52,7 +52,10 @@ def check(
 
 
 def current_lesson(copy: WorkingCopy) -> str:
-    """The first lesson that does not pass yet; the last one when all do."""
+    """Return the stem of the first lesson that does not pass yet.
+
+    If all pass, return the last one.
+    """
     progress, stems = Progress(copy.state), landed_stems()
     for stem in stems:
         if not all(progress.passes(f"{stem}.{name}") for name in read_lesson(stem).exercises):

@@ -1,4 +1,4 @@
-"""`convlens doctor`: what this machine has, and what it lacks."""
+"""`convlens doctor`: a report on what this machine has, and what it lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convlens grade`: a folder of submissions becomes grades, feedback and a class report."""
+"""`convlens grade`: grades, feedback and a class report from submissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an instructor sees in the terminal: how far a run is, and at its end what came out."""
+"""The terminal output of a grading run: its progress, and a summary at its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HARDEST = 5
 
 
 class RunScreen:
-    """Progress of a run: a bar on a terminal, now and then a line in a log.
+    """The progress of a run, as a bar on a terminal or as lines in a log.
 
     Args:
         console: where; of errors, so that results can be piped.
@@ -60,7 +60,10 @@ class RunScreen:
         self._bar.stop()
 
     def report(self, progress: Progress) -> None:
-        """Take in one more check; called from whichever thread ended it."""
+        """Show that one more check has ended.
+
+        Any thread may call this.
+        """
         waiting = progress.total - progress.remembered
         if self.progress is None:
             self._began = time.monotonic()
@@ -76,7 +79,7 @@ class RunScreen:
             self._console.print(f"{progress.done} of {waiting} checks, {duration(left)} left.")
 
     def kept(self) -> str:
-        """What a stopped run leaves behind, in a sentence."""
+        """Return a sentence about the checks that a stopped run has kept."""
         if self.progress is None:
             return "No check was begun."
         kept = self.progress.remembered + self.progress.done - self.progress.ungraded
@@ -91,7 +94,7 @@ def _opening(progress: Progress) -> str:
 
 
 def show_run(console: Console, request: Request, run: Run) -> None:
-    """The summary at the end of a run."""
+    """Print the summary at the end of a run."""
     from rich.table import Table
 
     counts = Counter(row.status for row in run.rows)
@@ -123,7 +126,7 @@ def show_run(console: Console, request: Request, run: Run) -> None:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it.
+    """Return a time in seconds as a person would say it.
 
     >>> duration(20), duration(200), duration(9000)
     ('20 s', '3 min', '2.5 h')

@@ -39,7 +39,15 @@ def hint(
 
 
 def pick(given: str | None, copy: WorkingCopy) -> str:
-    """The id of an exercise; of a lesson the first that does not pass, of nothing the current one.
+    """Return the id of the exercise that the student means.
+
+    Args:
+        given: a lesson or LESSON.EXERCISE; of a lesson, the first exercise that does not pass is
+            picked, or else its first. None stands for the current lesson.
+        copy: where the student works, with their progress.
+
+    Returns:
+        Stem and name, such as ``l11_saliency.smooth_grad``.
 
     Raises:
         UserError: there is none of that name.

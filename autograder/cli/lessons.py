@@ -1,4 +1,4 @@
-"""`convlens lessons`: what there is, and how far one has come."""
+"""`convlens lessons`: a list of the lessons, with the student's progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convlens`: the commands, and what becomes of their errors."""
+"""`convlens`: its commands, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def main(argv: list[str] | None = None) -> int:
         argv: its words; those of the shell where None, and then the process ends here.
 
     Returns:
-        0 all is well, 1 an exercise does not pass or a gate is shut, 2 usage or environment, 130
-        stopped from the keyboard.
+        0 all is well, 1 an exercise does not pass or a check of the course's sources fails, 2 usage
+        or environment, 130 stopped from the keyboard.
     """
     _write_anything()
     code = _run(argv)
@@ -92,7 +92,10 @@ def _run(argv: list[str] | None) -> int:
 
 
 def _end(code: int) -> NoReturn:
-    """End the shell's command at once: to take torch down piece by piece costs most of a second."""
+    """End the process at once.
+
+    To take torch down piece by piece would cost most of a second.
+    """
     atexit._run_exitfuncs()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
@@ -126,7 +129,7 @@ def _say(message: str, next_step: str = "", code: int = 2) -> int:
 
 
 def _write_anything() -> None:
-    """A console of another code page prints question marks rather than failing."""
+    """Print question marks where the console's code page lacks a character."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -17,7 +17,10 @@ from autograder.student.working_copy import WorkingCopy
 def reset(
     lesson: Annotated[str, typer.Argument(help="LESSON or LESSON.EXERCISE")],
 ) -> int:
-    """Put the stubs of a lesson, or of one exercise, back; your version is kept aside."""
+    """Put the stubs of a lesson, or of one exercise, back.
+
+    Your version is kept aside.
+    """
     from autograder.build.stubs import exercises_text
     from autograder.files import write_whole
 

@@ -1,4 +1,4 @@
-"""What a terminal shows of a verdict: a sentence first, then numbers, then the next command."""
+"""The terminal output of a verdict: a sentence, numbers, and the next command."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ MARKS = {
 
 
 def output() -> Console:
-    """The console of results. Its stream is fixed: checks redirect `sys.stdout` for moments."""
+    """Return the console for results.
+
+    Its stream is fixed, because checks redirect `sys.stdout` for moments.
+    """
     return _console(sys.stdout)
 
 
 def errors() -> Console:
-    """The console of errors and of what is passing."""
+    """Return the console for errors and for messages that pass."""
     return _console(sys.stderr)
 
 
@@ -46,9 +49,11 @@ def _console(stream: object) -> Console:
 
 
 def show_verdict(console: Console, verdict: Verdict, repeated: bool = False) -> None:
-    """One exercise: a line with its mark and points, and under it what is wrong.
+    """Print one exercise's mark and points, and under them what is wrong.
 
     Args:
+        console: where.
+        verdict: of the exercise.
         repeated: the exercise before it said the same, such as a syntax error; do not say it again.
     """
     mark, style = MARKS[verdict.outcome]
@@ -62,7 +67,7 @@ def show_verdict(console: Console, verdict: Verdict, repeated: bool = False) -> 
 
 
 def show_reason(console: Console, verdict: Verdict) -> None:
-    """The sentence, and the numbers where there are any."""
+    """Print a verdict's sentence, and its numbers where there are any."""
     from rich.padding import Padding
 
     lines = [verdict.message, verdict.detail]
@@ -77,7 +82,7 @@ def show_reason(console: Console, verdict: Verdict) -> None:
 
 
 def bar(done: int, total: int, width: int = 30) -> str:
-    """A progress bar of plain characters.
+    """Return a progress bar of plain characters.
 
     >>> bar(1, 3, 6)
     '[##....] 1/3'
@@ -87,13 +92,13 @@ def bar(done: int, total: int, width: int = 30) -> str:
 
 
 def short(exercise_id: str) -> str:
-    """An exercise as one types it: ``saliency.smooth_grad``."""
+    """Return an exercise's id as one types it: ``saliency.smooth_grad``."""
     stem, _, name = exercise_id.partition(".")
     return f"{topic(stem)}.{name}"
 
 
 class Passing:
-    """A line that says what goes on, on a terminal only, and is gone afterwards."""
+    """A line on a terminal that says what goes on and is removed afterwards."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""`convlens tour`: every technique of the course on one picture, as a page to look at."""
+"""`convlens tour`: a page with every technique of the course on one picture."""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ from autograder.student.working_copy import WorkingCopy
 def update(
     lesson: Annotated[list[str] | None, typer.Argument(help="Lessons; by default all.")] = None,
 ) -> int:
-    """Merge new stubs into your files, and say which exercises changed. Your code is kept."""
+    """Merge new stubs into your files, and say which exercises changed.
+
+    Your code is kept.
+    """
     from autograder.files import write_whole
 
     copy = WorkingCopy.find()

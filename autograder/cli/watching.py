@@ -1,4 +1,4 @@
-"""What watch mode shows: one failing exercise, how to get a hint, how far the lesson has come."""
+"""The terminal output of watch mode: one failing exercise, and the progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from lessons.toolkit.errors import UserError
 
 
 class WatchScreen:
-    """Redraws a terminal after each check; a pipe gets the same lines one after another.
+    """The screen of watch mode, redrawn after each check.
+
+    A pipe gets the same lines one after another.
 
     Args:
         copy: where the student works.

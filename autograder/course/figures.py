@@ -1,4 +1,4 @@
-"""The functions of every lesson under one name: the references, or a student's own.
+"""Figures of the lessons, drawn with the references or a student's own functions.
 
 A figure of a lesson is a function `name(course)`. It calls exercises as `course.l11_saliency.NAME`,
 so the same figure can be drawn by the reference, for the site, and by a student, in a notebook.
@@ -40,12 +40,12 @@ class Course:
 
 
 def reference_course() -> Course:
-    """Every lesson as in `solutions`."""
+    """Return every lesson as in `solutions`."""
     return Course("solutions.{stem}")
 
 
 def draw(stem: str, name: str, course: Course) -> Figure:
-    """One figure of a lesson.
+    """Draw one figure of a lesson.
 
     Args:
         stem: the lesson.
@@ -58,7 +58,7 @@ def draw(stem: str, name: str, course: Course) -> Figure:
 
 
 def show(figure: str) -> Figure | None:
-    """In a lesson's notebook: draw a figure with the functions written there so far.
+    """Draw a figure with the functions written so far in a lesson's notebook.
 
     Args:
         figure: lesson and name, such as ``"l11_saliency.name"``.

@@ -1,4 +1,4 @@
-"""Read a reference solution as text: exercises, given code, stubs, wrong versions."""
+"""Read a reference solution as text, with its exercises, given code and stubs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class SourceError(ValueError):
-    """A solution file whose markers or exercises are not in order."""
+    """An error in the markers or exercises of a solution file."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of whole lines of a solution file: an exercise when it has a name, else given code."""
+    """A run of whole lines of a solution file.
+
+    With a name it is an exercise, else given code.
+    """
 
     name: str
     text: str
@@ -40,44 +43,54 @@ class LessonSource:
 
     @property
     def text(self) -> str:
-        """The file as it stands."""
+        """Text of the file, unchanged."""
         return "".join(chunk.text for chunk in self.chunks)
 
     def chunk(self, name: str) -> str:
-        """Source text of one exercise; KeyError when there is none."""
+        """Return the source text of one exercise.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
         for chunk in self.chunks:
             if chunk.name == name:
                 return chunk.text
         raise KeyError(name)
 
     def stub(self, name: str) -> str:
-        """One exercise as a student meets it."""
+        """Return the stub of one exercise, as a student gets it."""
         return for_students(make_stub(self.chunk(name), self.stem, name))
 
     def stubs(self) -> str:
-        """The whole file as a student meets it."""
+        """Return the whole file as a student gets it."""
         return "".join(
             self.stub(chunk.name) if chunk.name else for_students(chunk.text)
             for chunk in self.chunks
         )
 
     def given(self) -> str:
-        """Everything outside the exercises: what a notebook's first cell holds."""
+        """Return everything outside the exercises.
+
+        It is what a notebook's first cell holds.
+        """
         return for_students("".join(c.text for c in self.chunks if not c.name)).strip() + "\n"
 
     def bare(self) -> str:
-        """The solved file without markers: a perfect submission."""
+        """Return the solved file without markers.
+
+        It is a perfect submission.
+        """
         return for_students(without_markers(self.text))
 
     def replaced(self, name: str, text: str) -> str:
-        """The solved file with one exercise's source replaced."""
+        """Return the solved file with one exercise's source replaced."""
         self.chunk(name)
         text = text.strip("\n") + "\n\n\n"
         parts = [text if chunk.name == name else chunk.text for chunk in self.chunks]
         return for_students(without_markers("".join(parts)))
 
     def edited(self, name: str, edits: tuple[tuple[str, str], ...]) -> str:
-        """The solved file with textual replacements inside one exercise.
+        """Return the solved file with textual replacements inside one exercise.
 
         Raises:
             SourceError: where an edit's old text is not there, or is there more than once.
@@ -92,7 +105,7 @@ class LessonSource:
         return self.replaced(name, text)
 
     def appended(self, name: str, lines: str) -> str:
-        """The solved file with lines put right after one exercise."""
+        """Return the solved file with lines put right after one exercise."""
         return self.replaced(name, self.chunk(name).rstrip("\n") + "\n\n\n" + lines.strip("\n"))
 
 
@@ -103,7 +116,7 @@ def for_students(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def earlier_stems(text: str) -> tuple[str, ...]:
-    """Stems of the lessons whose exercises a student's file imports, in order.
+    """Return the stems of the lessons that a student's file imports, in order.
 
     >>> earlier_stems("from lessons.l12_guided_backprop.exercises import guided_backprop")
     ('l12_guided_backprop',)
@@ -112,11 +125,13 @@ def earlier_stems(text: str) -> tuple[str, ...]:
 
 
 def earlier_sources(source: str, text_of: Callable[[str], str | None]) -> dict[str, str]:
-    """Texts of the lessons that a file imports, and of those that they import, by stem.
+    """Return the texts of the lessons that a file needs, by stem.
+
+    These are the lessons that it imports, and those that they import.
 
     Args:
         source: text of the file.
-        text_of: gives a lesson's text by stem; None leaves it out.
+        text_of: returns a lesson's text by stem; None leaves it out.
     """
     found: dict[str, str] = {}
     waiting = [*earlier_stems(source)]
@@ -129,7 +144,7 @@ def earlier_sources(source: str, text_of: Callable[[str], str | None]) -> dict[s
 
 
 def without_markers(text: str) -> str:
-    """The text without the two marker lines of each solution."""
+    """Return the text without the two marker lines of each solution."""
     kept = [line for line in text.splitlines(True) if line.strip() not in (BEGIN, END)]
     return "".join(kept)
 
@@ -151,7 +166,7 @@ def make_stub(text: str, stem: str, name: str) -> str:
 
 
 def solution_regions(text: str) -> list[str]:
-    """The text of every marked region, in order."""
+    """Return the text of every marked region, in order."""
     check_markers(text, "text")
     return [part.partition(END)[0] for part in text.split(BEGIN)[1:]]
 
@@ -196,10 +211,10 @@ def cut(text: str, stem: str) -> LessonSource:
 
 @cache
 def read_lesson(stem: str) -> LessonSource:
-    """The reference solution of a lesson, cut into chunks."""
+    """Read the reference solution of a lesson, cut into chunks."""
     return cut((ROOT / "solutions" / f"{stem}.py").read_text(encoding="utf-8"), stem)
 
 
 def solution_stems() -> list[str]:
-    """Stems of every reference solution, in order."""
+    """Return the stems of every reference solution, in order."""
     return sorted(path.stem for path in (ROOT / "solutions").glob("l[0-9][0-9]_*.py"))

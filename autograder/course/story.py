@@ -1,4 +1,4 @@
-"""Read `lesson.md`: the story of a lesson, which places exercises, figures and runnable cells."""
+"""Read `lesson.md`, a lesson's story with exercises, figures and runnable cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINK = re.compile(r"\]\(\.\./(l\d\d_\w+)/lesson\.md")
 
 @dataclass(frozen=True)
 class Prose:
-    """Markdown that is passed on as it stands."""
+    """Markdown that is passed on unchanged."""
 
     text: str
 
@@ -53,7 +53,7 @@ Block = Prose | FigureBlock | ExerciseBlock | CellBlock
 
 @dataclass(frozen=True)
 class Story:
-    """A lesson as text: its front matter and its blocks, in order."""
+    """A lesson's front matter and its blocks, in order."""
 
     title: str
     minutes: int
@@ -76,12 +76,15 @@ class Story:
 
     @property
     def prose(self) -> str:
-        """All text outside exercises, figures and cells."""
+        """Text outside exercises, figures and cells."""
         return "\n\n".join(block.text for block in self.blocks if isinstance(block, Prose))
 
 
 def story_path(stem: str, language: str = "en") -> Path:
-    """Where a lesson's story lies: `lesson.md`, or `lesson.ko.md` for another language."""
+    """Return the path of a lesson's story.
+
+    It is `lesson.md`, or for example `lesson.ko.md` for another language.
+    """
     name = "lesson.md" if language == "en" else f"lesson.{language}.md"
     return ROOT / "lessons" / stem / name
 
@@ -92,7 +95,7 @@ def _read(path: Path, changed: int) -> Story:
 
 
 def read_story(stem: str, language: str = "en") -> Story:
-    """The story of a lesson.
+    """Read the story of a lesson.
 
     Raises:
         FileNotFoundError: it has not been written.
@@ -136,7 +139,10 @@ def _front_matter(text: str) -> tuple[dict[str, str], str]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """Runs of lines between blank lines; a fenced block is one, whatever stands in it."""
+    """Return the runs of lines between blank lines.
+
+    A fenced block is one, whatever stands in it.
+    """
     found: list[list[str]] = [[]]
     fence = ""
     for line in text.splitlines():
@@ -173,12 +179,15 @@ def _directive(paragraph: str) -> Block | None:
 
 
 def linked_stems(story: Story) -> set[str]:
-    """Lessons this story links to."""
+    """Return the stems of the lessons that this story links to."""
     return set(_LINK.findall(story.prose))
 
 
 def figure_names(stem: str) -> list[str]:
-    """Functions of the lesson's `figures.py`, without those that start with an underscore."""
+    """Return the functions of the lesson's `figures.py`.
+
+    Those that start with an underscore are left out.
+    """
     path = ROOT / "lessons" / stem / "figures.py"
     if not path.exists():
         return []
@@ -190,7 +199,7 @@ def figure_names(stem: str) -> list[str]:
 def story_problems(
     story: Story, exercises: tuple[str, ...], figures: list[str], landed: list[str]
 ) -> list[str]:
-    """What is wrong with a story, one sentence each.
+    """Return what is wrong with a story, one sentence each.
 
     Args:
         story: the parsed text.

@@ -1,4 +1,6 @@
-"""The text of a student's lesson, from a `.py` or a notebook. It is read here and never run.
+"""Read the text of a student's lesson from a `.py` or a notebook.
+
+Nothing of it is run.
 
 The student's own check and the grader both read files through this module, so that a file means the
 same to both.
@@ -28,7 +30,7 @@ MAGIC = re.compile(r"\s*(%%?[A-Za-z]|!|\?)")
 
 
 class BadSubmission(UserError):
-    """A file that cannot be taken as a lesson's exercises, and why.
+    """An error of a file that cannot be taken as a lesson's exercises.
 
     Args:
         reason: completes "the file ..."; fit for a graded report.
@@ -41,7 +43,9 @@ class BadSubmission(UserError):
 
 
 def read_source(path: Path, stem: str) -> str:
-    """The Python text of one lesson from a file on disk; see `source_of`.
+    """Read the Python text of one lesson from a file on disk.
+
+    See `source_of`.
 
     Raises:
         BadSubmission: the file cannot be read, or holds no such text.
@@ -50,7 +54,7 @@ def read_source(path: Path, stem: str) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a file that is not larger than any honest one.
+    """Read the bytes of a file that is not larger than any honest one.
 
     Raises:
         BadSubmission: it cannot be read, or is too large.
@@ -66,11 +70,11 @@ def read_bytes(path: Path) -> bytes:
 
 
 def source_of(data: bytes, name: str, stem: str) -> str:
-    """The Python text of one lesson, from the bytes of a `.py` or `.ipynb` file.
+    """Return the Python text of one lesson, from the bytes of a `.py` or `.ipynb`.
 
     Of a notebook only the solution cells are taken, by their ids, and the lesson's own given code
     is put around them. Text in UTF-8 (with or without a mark), UTF-16 with a mark, a declared
-    encoding or Latin-1 is read; line ends become ``\\n``.
+    encoding or Latin-1 is read. Line ends become ``\\n``.
 
     Args:
         data: the file's bytes.
@@ -96,7 +100,7 @@ def source_of(data: bytes, name: str, stem: str) -> str:
 
 
 def stems_in(data: bytes, name: str) -> list[str]:
-    """Stems of the lessons that a file has exercises of, in order.
+    """Return the stems of the lessons that a file has exercises of, in order.
 
     Raises:
         BadSubmission: the file cannot be read at all.
@@ -109,7 +113,7 @@ def stems_in(data: bytes, name: str) -> list[str]:
 
 
 def solution_cells(data: bytes, stem: str) -> dict[str, str]:
-    """Source of each solution cell of a lesson's notebook, by exercise.
+    """Return the source of each solution cell of a lesson's notebook, by exercise.
 
     Raises:
         BadSubmission: the notebook is broken, has an exercise twice, or has none.
@@ -138,9 +142,10 @@ def solution_cells(data: bytes, stem: str) -> dict[str, str]:
 
 
 def _callable(exercise: str, text: str) -> str:
-    """Return a cell's definitions. If it does not parse, return a function that raises why.
+    """Return a cell's definitions.
 
-    So one cell's slip costs that exercise, as it does in Jupyter, and not the lesson.
+    If the cell does not parse, return a function that raises its SyntaxError. So the error costs
+    that exercise, as it does in Jupyter, and not the lesson.
     """
     if (kept := _definitions(text)) is not None:
         return kept
@@ -156,7 +161,10 @@ def _callable(exercise: str, text: str) -> str:
 
 
 def join_cells(cells: dict[str, str], lesson: LessonSource) -> str:
-    """A lesson as one file: each exercise's cell in its place, the given code around them."""
+    """Return a lesson as one file.
+
+    Each exercise's cell stands in its place, with the given code around them.
+    """
     parts = [
         cells.get(chunk.name, "") if chunk.name else for_students(chunk.text)
         for chunk in lesson.chunks
@@ -165,10 +173,11 @@ def join_cells(cells: dict[str, str], lesson: LessonSource) -> str:
 
 
 def definitions(text: str) -> str:
-    """A cell without what only makes sense in a notebook: magics and bare expressions.
+    """Return a cell without magics and bare expressions.
 
-    Lines are blanked and not removed, so that the others keep their numbers. A cell that does not
-    parse even so is returned as it is: its syntax error is for the worker to tell.
+    They only make sense in a notebook. Lines are blanked and not removed, so that the others keep
+    their numbers. A cell that does not parse even so is returned unchanged, so that the worker
+    reports its syntax error.
 
     >>> definitions("%matplotlib inline\\nx = 1\\nx")
     '\\nx = 1\\n'
@@ -202,7 +211,9 @@ def _definitions(text: str) -> str | None:
 
 
 def decode_text(data: bytes) -> str:
-    """Text of a source file, whatever editor wrote it, with ``\\n`` line ends.
+    """Decode the text of a source file, with ``\\n`` line ends.
+
+    Any editor may have written it; see `source_of` for the encodings.
 
     Raises:
         BadSubmission: it is not text.
@@ -256,12 +267,12 @@ def _cells(data: bytes) -> list[dict[str, Any]]:
 
 
 def grade_id(cell: dict[str, Any]) -> str:
-    """Return the id that nbgrader knows a cell by, "" for other cells."""
+    """Return the id by which nbgrader knows a cell, or "" for other cells."""
     return str(_nbgrader(cell).get("grade_id", ""))
 
 
 def _solution_id(cell: dict[str, Any]) -> str:
-    """Return the id of a solution cell, "" for other cells."""
+    """Return the id of a solution cell, or "" for other cells."""
     is_solution = cell.get("cell_type") == "code" and _nbgrader(cell).get("solution")
     return grade_id(cell) if is_solution else ""
 

@@ -1,4 +1,4 @@
-"""The frames that pass between a worker and its judge: a JSON header and raw tensor bytes.
+"""The frames that pass between a worker and its judge.
 
 A frame holds *plain data*: None, bool, int, float, str, list, tuple, dict, tensors, a model named
 by registry and seed, or a note that something else came back. The judge reads frames that hostile
@@ -46,7 +46,9 @@ class WireError(ValueError):
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A network by registry name and seed: it crosses the wire as a few words, never as weights.
+    """A network by registry name and seed.
+
+    It crosses the wire as a few words, never as weights.
 
     Args:
         name: a name of `autograder.worker.networks`.
@@ -61,7 +63,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Foreign:
-    """What came back where plain data was asked for: its type, and a few words about it."""
+    """A note on a value that is not plain data: its type, and a few words about it."""
 
     kind: str
     note: str = ""
@@ -69,7 +71,7 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Caps:
-    """What a reader accepts of one frame, in bytes and counts."""
+    """Limits of one frame for its reader, in bytes and counts."""
 
     header: int = 1 << 20
     tensors: int = 256 << 20
@@ -81,7 +83,7 @@ class Caps:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame: its value, and the devices its tensors lived on when they were sent.
+    """One decoded frame: its value, and the devices its tensors were sent from.
 
     Tensors arrive on the CPU. One that was sent with a graph arrives as a leaf that requires grad.
     """
@@ -137,7 +139,14 @@ def decode(data: bytes | bytearray | memoryview, caps: Caps | None = None) -> Fr
 
 
 def read_prefix(prefix: bytes, caps: Caps | None = None) -> tuple[int, int]:
-    """Check a frame's first 16 bytes and return the sizes of its header and tensors in bytes."""
+    """Check a frame's first 16 bytes.
+
+    Returns:
+        The sizes of its header and of its tensors, in bytes.
+
+    Raises:
+        WireError: they are no prefix, or announce more than `caps` allows.
+    """
     caps = caps or Caps()
     if len(prefix) != PREFIX.size:
         raise WireError("the frame ends inside its prefix")
@@ -152,7 +161,18 @@ def read_prefix(prefix: bytes, caps: Caps | None = None) -> tuple[int, int]:
 
 
 def read_frame(read: Callable[[int], bytes], caps: Caps | None = None) -> Frame | None:
-    """Read one frame through ``read(n)``; None where the stream ends between frames."""
+    """Read one frame from a stream.
+
+    Args:
+        read: ``read(n)`` returns up to n bytes, and none at the end of the stream.
+        caps: what is accepted.
+
+    Returns:
+        The frame, or None where the stream ends between frames.
+
+    Raises:
+        WireError: the frame is malformed, too large or not whole.
+    """
     prefix = read_exactly(read, PREFIX.size)
     if not prefix:
         return None
@@ -174,7 +194,7 @@ def read_exactly(read: Callable[[int], bytes], size: int) -> bytes:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value can cross the wire as it is."""
+    """Return True if a value can cross the wire as it is."""
     try:
         _fold(value, {})
     except WireError:
@@ -227,7 +247,10 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _checked_tensors(body: bytes, caps: Caps) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors blob, every announcement checked before any is built."""
+    """Read the tensors of a safetensors blob.
+
+    Every announcement is checked before any tensor is built.
+    """
     if len(body) < 8:
         raise WireError("the tensors end inside their length")
     (size,) = struct.unpack("<Q", body[:8])
@@ -266,14 +289,17 @@ def _naturals(value: Any) -> bool:
 
 
 def _is_key(value: Any) -> bool:
-    """A number, a word, or a tuple of these: what is quick to hash, to compare and to name."""
+    """Return True for a number, a word, or a tuple of these.
+
+    These are quick to hash, to compare and to name.
+    """
     if isinstance(value, tuple):
         return all(_is_key(item) for item in value)
     return isinstance(value, str | int | float | bool | None)
 
 
 class _Unfolder:
-    """Rebuilds the value of one frame, counting nodes and depth as it goes."""
+    """Rebuild the value of one frame, counting nodes and depth on the way."""
 
     def __init__(self, tensors: dict[str, torch.Tensor], caps: Caps) -> None:
         self.tensors = tensors

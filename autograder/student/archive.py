@@ -1,4 +1,7 @@
-"""The archive that a student hands in: one file a lesson, the same bytes for the same work."""
+"""Pack the archive that a student hands in, with one file for each lesson.
+
+The same work gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def pack(
     copy: WorkingCopy, stems: Iterable[str], out: Path, only_attempted: bool
 ) -> dict[str, Path]:
-    """Write a zip that holds ``l11_saliency/exercises.py`` or ``lesson.ipynb`` for each lesson.
+    """Write a zip that holds one file of each lesson.
 
-    Of the two the one goes in that `convlens check` checks. No archive is written of no lesson.
+    It is ``l11_saliency/exercises.py`` or ``l11_saliency/lesson.ipynb``, whichever `convlens check`
+    checks. If no lesson is left, no archive is written.
 
     Args:
         copy: where the work lies.

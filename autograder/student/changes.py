@@ -1,4 +1,4 @@
-"""Notice that a file was saved, by whatever way an editor saves."""
+"""Notice that a file was saved, in whatever way the editor saves it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POLL_SECONDS = 0.2
 
 
 class Changes:
-    """Calls back, from a thread, whenever something in a folder changes.
+    """Call a function, from a thread, whenever something in a folder changes.
 
     A folder is watched and not a file, because editors replace files. Where the system cannot watch
     (network drives, no watches left), files are looked at five times a second instead.

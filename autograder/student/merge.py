@@ -1,4 +1,4 @@
-"""Change a student's file without losing a line of theirs: put a stub back, bring new ones in."""
+"""Put stubs into a student's file without losing a line of their own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ class Merged:
 
 
 def backup(copy: WorkingCopy, path: Path) -> Path | None:
-    """Keep a file's present version in the state folder; None where there is no file.
+    """Keep a file's present version in the state folder.
+
+    Returns:
+        The copy's path, or None where there is no file.
 
     Raises:
         UserError: it cannot be kept. The caller then changes nothing.
@@ -48,9 +51,17 @@ def backup(copy: WorkingCopy, path: Path) -> Path | None:
 
 
 def put_stub(text: str, source: LessonSource, exercise: str) -> str:
-    """A student's text with one exercise's stub in place of what they wrote.
+    """Replace what a student wrote for one exercise by its stub.
 
-    Also where the text does not parse, which is when a person most wants a fresh start.
+    A text that does not parse is accepted too, since then a fresh start is most wanted.
+
+    Args:
+        text: the student's `exercises.py`.
+        source: the lesson.
+        exercise: its name.
+
+    Returns:
+        The changed text.
     """
     stub = source.stub(exercise).strip("\n").splitlines()
     lines = text.splitlines()
@@ -156,7 +167,10 @@ class _StubMerge:
         self.notes.append(f"`{new[0].strip()[:60]}` (given code) is new.")
 
     def _place(self, tree: ast.Module, node: ast.stmt) -> int:
-        """Where a new piece of given code goes: imports to the imports, the rest after them."""
+        """Return the index of the line before which a new piece of given code goes.
+
+        Imports go after the last import, all else before the first exercise.
+        """
         imports = [
             n.end_lineno or 0 for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)
         ]
@@ -169,7 +183,7 @@ class _StubMerge:
         return _span("\n".join(self.lines), name)
 
     def _header(self) -> None:
-        """The line that names the version of the stubs a file began as."""
+        """Renew the first line, which names the version of the stubs."""
         newest = exercises_text(self.source).splitlines()[0]
         if self.lines and self.lines[0].startswith("# Stubs of ") and self.lines[0] != newest:
             self.lines[0] = newest
@@ -178,9 +192,10 @@ class _StubMerge:
 
 
 def merge_notebook(path: Path, source: LessonSource) -> Merged:
-    """Bring a student's notebook up to the newest stubs: its given code, stubs and missing cells.
+    """Bring a student's notebook up to the newest stubs.
 
-    Cells of the student's own, and exercises they have written, stay as they are.
+    Given code and untouched stubs are renewed, and missing cells are added. Cells of the student's
+    own, and exercises they have written, stay as they are.
 
     Raises:
         UserError: the notebook cannot be read.
@@ -219,7 +234,7 @@ def merge_notebook(path: Path, source: LessonSource) -> Merged:
 
 
 def _given_nodes(source: LessonSource) -> Iterator[tuple[ast.stmt, list[str]]]:
-    """The given code of the newest stubs: imports, constants and helpers, one by one."""
+    """Yield the imports, constants and helpers of the newest stubs with their lines."""
     text = source.stubs()
     lines = text.splitlines()
     for node in ast.parse(text).body:
@@ -229,7 +244,7 @@ def _given_nodes(source: LessonSource) -> Iterator[tuple[ast.stmt, list[str]]]:
 
 
 def _key(node: ast.stmt) -> str:
-    """What a top-level statement is known by from one version to the next; "" for no name."""
+    """Return what identifies a top-level statement in every version, or ""."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node.name
     if isinstance(node, ast.Import | ast.ImportFrom):
@@ -242,7 +257,10 @@ def _key(node: ast.stmt) -> str:
 
 
 def _span(text: str, name: str) -> tuple[int, int] | None:
-    """First line and line after the last of a top-level definition, counted from 0."""
+    """Return the first line of a definition and the one after its last, from 0.
+
+    If the text has no such top-level definition, return None.
+    """
     try:
         tree = ast.parse(text)
     except SyntaxError:
@@ -254,7 +272,10 @@ def _span(text: str, name: str) -> tuple[int, int] | None:
 
 
 def _guessed_span(lines: list[str], name: str) -> tuple[int, int] | None:
-    """The same for a text that does not parse: up to the next line that begins a statement."""
+    """Return the span of a definition in a text that does not parse.
+
+    It reaches up to the next line that begins a statement.
+    """
     heading = re.compile(rf"(?:async )?(?:def|class) {name}\b")
     start = next((n for n, line in enumerate(lines) if heading.match(line)), None)
     if start is None:
@@ -287,7 +308,7 @@ def _definition(text: str) -> Described:
 
 
 def _described(node: Described) -> list[Described]:
-    """A definition and its methods, in order."""
+    """Return a definition and its methods, in order."""
     if not isinstance(node, ast.ClassDef):
         return [node]
     return [node, *(child for child in node.body if isinstance(child, ast.FunctionDef))]
@@ -303,7 +324,7 @@ def _outline(node: Described) -> list[str]:
 
 
 def _heading(node: Described) -> str:
-    """The line that begins a definition, without its body.
+    """Return the line that begins a definition, without its body.
 
     >>> _heading(_definition("def f(a, b=1) -> int: return 2"))
     'def f(a, b=1) -> int'
@@ -316,7 +337,7 @@ def _heading(node: Described) -> str:
 
 
 def _is_untouched(text: str, stub: str) -> bool:
-    """Whether a definition is a stub and nothing more: nothing would be lost with it."""
+    """Return True if a definition is a stub that holds nothing of the student's."""
     bodies = [_body(part) for part in _described(_definition(text)) if _is_function(part)]
     if all(len(body) == 1 and isinstance(body[0], ast.Raise) for body in bodies):
         return True

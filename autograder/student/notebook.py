@@ -1,6 +1,7 @@
-"""What a notebook imports: `check`, `hint`, `solution` and `show`, each given a function itself.
+"""Functions for notebooks: `check`, `hint`, `solution` and `show`.
 
-`check(saliency_map)` asks the same child process as the command and gives the same verdict.
+All but `show` take the exercise itself. `check(saliency_map)` asks the same child process as the
+command and gives the same verdict.
 
 It writes nothing to standard error, since nbgrader gives no points to a cell that does. A check
 that does not pass raises `CheckFailed`, an AssertionError, as nbgrader's own tests do.
@@ -34,10 +35,13 @@ __all__ = ["CheckFailed", "check", "hint", "show", "solution"]
 
 
 class CheckFailed(AssertionError):
-    """An exercise does not pass; the message is the sentence that says why."""
+    """An exercise that does not pass.
+
+    The message is the sentence that says why.
+    """
 
     def _render_traceback_(self) -> list[str]:
-        """What a notebook shows in place of a traceback through our code."""
+        """Return what a notebook shows in place of a traceback through our code."""
         return [str(self)]
 
 
@@ -64,7 +68,9 @@ def check(exercise: Callable[..., Any] | type) -> None:
 
 
 def hint(exercise: Callable[..., Any] | type) -> None:
-    """Print the next hint for an exercise: three, from a question to nearly the code.
+    """Print the next hint for an exercise.
+
+    There are three, from a question to nearly the code.
 
     Args:
         exercise: the function or class of this notebook.
@@ -139,7 +145,9 @@ def _checker() -> Checker:
 
 
 def _stem_of(exercise: Any) -> str:
-    """The lesson that has an exercise of this name.
+    """Return the stem of the lesson that has an exercise of this name.
+
+    If several have one, return the lesson of which the notebook defines the most exercises.
 
     Where several have one, it is the lesson of which the notebook defines the most exercises.
     """
@@ -158,7 +166,10 @@ def _stem_of(exercise: Any) -> str:
 
 
 def _source(stem: str, exercise: Any) -> str:
-    """The lesson as a file: the cells that define its exercises, in the given code."""
+    """Return the lesson as a file, built of the cells that define its exercises.
+
+    The given code stands around them.
+    """
     own = re.fullmatch(r"lessons\.(l\d\d_\w+)\.exercises", getattr(exercise, "__module__", ""))
     if own is not None and own[1] == stem:
         copy = WorkingCopy.find()
@@ -181,9 +192,10 @@ def _namespace() -> dict[str, Any]:
 
 
 def _cell_of(name: str, thing: Any) -> str:
-    """The whole cell, or file, that defines a function or class; "" where it is not to be found.
+    """Return the whole cell, or file, that defines a function or class.
 
-    `inspect` finds no class of a notebook, so a class is looked up by the code of its methods.
+    If it is not to be found, return "". `inspect` finds no class of a notebook, so a class is
+    looked up by the code of its methods.
     """
     thing = inspect.unwrap(thing) if callable(thing) else thing
     parts = [thing, *vars(thing).values()] if isinstance(thing, type) else [thing]
@@ -196,7 +208,7 @@ def _cell_of(name: str, thing: Any) -> str:
 
 
 def _history() -> list[str]:
-    """The cells run so far, where this is IPython."""
+    """Return the cells run so far, or [] outside IPython."""
     cells = _namespace().get("In")
     return [str(cell) for cell in cells] if isinstance(cells, list) else []
 
@@ -228,7 +240,7 @@ def _show_picture(checked: Checked) -> None:
 
 
 def _display(bundle: dict[str, Any]) -> None:
-    """Show something below the cell; outside a notebook, print its words."""
+    """Show something below the cell, or print its words outside a notebook."""
     try:
         from IPython import get_ipython
         from IPython.display import display
@@ -242,7 +254,7 @@ def _display(bundle: dict[str, Any]) -> None:
 
 
 def _start_early() -> None:
-    """In a notebook, have the first child ready by the time the first exercise is."""
+    """Start the first child when a notebook imports this module."""
     if "ipykernel" in sys.modules and Path(sys.argv[0]).name.startswith("ipykernel"):
         _checker()
 

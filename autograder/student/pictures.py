@@ -1,4 +1,4 @@
-"""Yours, expected and their difference, as one picture."""
+"""Draw a student's values, the expected ones and their difference as one picture."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def picture(checked: Checked) -> bytes | None:
-    """A PNG of yours / expected / difference; None where the values are not two equal images.
+    """Return a PNG of the student's values, the expected ones and their difference.
 
     Args:
         checked: a verdict with the values of its first failing case.
+
+    Returns:
+        None where the values are not two images of one size.
     """
     shown = panels(checked.actual, checked.expected)
     if shown is None:
@@ -32,13 +35,14 @@ def picture(checked: Checked) -> bytes | None:
 
 
 def panels(actual: Any, expected: Any) -> dict[str, Tensor] | None:
-    """Yours, expected and their difference, each (H, W), of the image that is furthest off.
+    """Return the image that is furthest off beside the expected one.
 
     Args:
         actual, expected: what two calls returned.
 
     Returns:
-        None where the two are not images of one size.
+        ``yours``, ``expected`` and ``difference``, each (H, W). None where the two are not images
+        of one size.
     """
     ours, theirs = _as_images(actual), _as_images(expected)
     if ours is None or theirs is None or ours.shape != theirs.shape:
@@ -49,7 +53,11 @@ def panels(actual: Any, expected: Any) -> dict[str, Tensor] | None:
 
 
 def save_picture(folder: Path, checked: Checked) -> Path | None:
-    """Write the picture of a failure into a state folder; None where there is none to write."""
+    """Write the picture of a failure into a state folder.
+
+    Returns:
+        Its path, or None where there is no picture or it cannot be written.
+    """
     data = picture(checked)
     if data is None:
         return None
@@ -62,7 +70,10 @@ def save_picture(folder: Path, checked: Checked) -> Path | None:
 
 
 def _as_images(value: Any) -> Tensor | None:
-    """A map, maps, a picture or pictures as (N, H, W); of a picture its largest channel."""
+    """Return one or more maps or pictures as (N, H, W), or None for other values.
+
+    Of a picture, the largest magnitude of its channels is taken.
+    """
     import torch
 
     if not isinstance(value, torch.Tensor) or not value.numel():

@@ -1,4 +1,7 @@
-"""Progress: a small file of the working copy. Losing it costs nothing but the ticks."""
+"""The progress file of a working copy.
+
+Losing it costs nothing but the marks of what has passed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Standing(TypedDict, total=False):
-    """What is remembered of one exercise."""
+    """The progress in one exercise."""
 
     outcome: str
     points: float
@@ -25,7 +28,7 @@ class Standing(TypedDict, total=False):
 
 
 class Progress:
-    """What is remembered of every exercise, by its id.
+    """The progress in every exercise, by its id.
 
     Args:
         folder: the working copy's state folder.
@@ -38,15 +41,15 @@ class Progress:
         self.standings = _read(self.path)
 
     def of(self, exercise_id: str) -> Standing:
-        """What is remembered of ``"l11_saliency.saliency_map"``; empty when nothing is."""
+        """Return what is known of ``"l11_saliency.saliency_map"``, or an empty table."""
         return self.standings.get(exercise_id, {})
 
     def passes(self, exercise_id: str) -> bool:
-        """Whether the last check of an exercise passed."""
+        """Return True if the last check of an exercise passed."""
         return self.of(exercise_id).get("outcome") == "passed"
 
     def note(self, exercise_id: str, outcome: str, points: float, max_points: float) -> None:
-        """Remember one verdict; `save` writes it."""
+        """Note one verdict, which `save` writes."""
         standing: Standing = self.standings.setdefault(exercise_id, {})
         standing["outcome"], standing["points"] = outcome, points
         standing["max_points"] = max_points
@@ -54,12 +57,22 @@ class Progress:
             standing["ever_passed"] = True
 
     def forget_passing(self, exercise_id: str) -> None:
-        """An exercise has become a stub again; that it once passed is kept. `save` writes it."""
+        """Note that an exercise has become a stub again.
+
+        That it once passed is kept. `save` writes the change.
+        """
         if exercise_id in self.standings:
             self.standings[exercise_id].update({"outcome": "not_attempted", "points": 0.0})
 
     def next_hint(self, exercise_id: str, count: int) -> int:
-        """Index of the hint to show now: the next one, or the last again; `save` remembers it."""
+        """Return the index of the hint to show now, and count it as shown.
+
+        It is the next one, or the last again. `save` writes the change.
+
+        Args:
+            exercise_id: such as ``"l11_saliency.saliency_map"``.
+            count: how many hints the exercise has.
+        """
         standing: Standing = self.standings.setdefault(exercise_id, {})
         shown = standing.get("hints", 0)
         standing["hints"] = min(shown + 1, count)
@@ -79,7 +92,7 @@ def remember(folder: Path, verdicts: Iterable[Verdict]) -> str:
     """Note verdicts in the progress file of a state folder.
 
     Returns:
-        "", or a sentence that says why nothing could be saved: a verdict stands without it.
+        "", or a sentence that says why nothing could be saved. The verdict stands without it.
     """
     progress = Progress(folder)
     for verdict in verdicts:
@@ -103,7 +116,7 @@ def _read(path: Path) -> dict[str, Standing]:
 
 
 def _checked(entry: dict[str, Any]) -> Standing:
-    """The known fields of an entry that hold what they should."""
+    """Return the known fields of an entry that hold values of the right type."""
     found: Standing = {}
     if isinstance(entry.get("outcome"), str):
         found["outcome"] = entry["outcome"]

@@ -1,4 +1,4 @@
-"""`pytest lessons/l11_saliency`: one item an exercise, with the engine's verdict."""
+"""`pytest lessons/l11_saliency`: one item for each exercise, with its verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LessonItems(pytest.File):
     """Exercises of one `exercises.py`."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield one item an exercise, in the lesson's order."""
+        """Yield one item for each exercise, in the lesson's order."""
         for name in read_lesson(self.path.parent.name).exercises:
             yield OwnExercise.from_parent(self, name=name)
 

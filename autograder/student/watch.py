@@ -1,4 +1,7 @@
-"""Check again whenever the file is saved, up to the first failure, in a child that is warm."""
+"""Check again whenever the file is saved, up to the first failure.
+
+A child process is kept ready for it.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,19 @@ REPLACE_SECONDS = 0.15
 
 
 class Screen(Protocol):
-    """Where watch mode shows what it finds."""
+    """The place where watch mode shows what it finds."""
 
     def failure(self, checked: Checked, seconds: float) -> None:
-        """The first exercise that does not pass."""
+        """Show the first exercise that does not pass."""
 
     def passed(self, what: str, seconds: float) -> None:
-        """A lesson, or ``lesson.exercise``, passes."""
+        """Show that a lesson, or ``lesson.exercise``, passes."""
 
     def error(self, error: UserError) -> None:
-        """Nothing can be checked at the moment."""
+        """Show that nothing can be checked at the moment."""
 
     def warn(self, sentence: str) -> None:
-        """Something beside the check went wrong."""
+        """Show that something beside the check went wrong."""
 
 
 class Watch:
@@ -69,7 +72,11 @@ class Watch:
         self._seen = 0.0
 
     def run(self) -> int:
-        """Watch until Ctrl-C, or until all that was asked for passes; 0 then."""
+        """Watch until Ctrl-C, or until all that was asked for passes.
+
+        Returns:
+            0, the exit code.
+        """
         changes = Changes(self._copy.root / "lessons", lambda: self._events.put(("saved", 0, None)))
         try:
             self._look()
@@ -106,7 +113,10 @@ class Watch:
         threading.Thread(target=self._work, args=(self._check, self._round), daemon=True).start()
 
     def _read(self) -> LessonFile:
-        """The file, once two looks agree: an editor may be half-way through a save."""
+        """Read the file once two looks at it agree.
+
+        An editor may be half-way through a save.
+        """
         path = self._copy.chosen(self._stem)
         if not path.exists():
             time.sleep(REPLACE_SECONDS)
@@ -120,14 +130,20 @@ class Watch:
         return LessonFile(self._stem, before, self._copy.shown(path), self._copy.earlier(before))
 
     def _forget_check(self) -> None:
-        """End the check that runs: what it says would be about an older text."""
+        """End the check that runs.
+
+        Its verdict would be about an older text.
+        """
         self._round += 1
         if self._check is not None:
             self._check.cancel()
             self._check = None
 
     def _work(self, check: Check, round_: int) -> None:
-        """In a thread of its own: check up to the first failure, then prepare for the next save."""
+        """Check up to the first failure, then prepare for the next save.
+
+        It runs in a thread of its own.
+        """
         failure: Checked | None = None
         try:
             for checked in check:
@@ -146,7 +162,7 @@ class Watch:
             self._warm(failure, round_)
 
     def _warm(self, failure: Checked, round_: int) -> None:
-        """Make the mistakes of the exercise at hand, so that the next diagnosis comes at once."""
+        """Prepare the mistakes of the failing exercise for the next diagnosis."""
         from autograder.checks import lesson
 
         stem, _, name = failure.verdict.exercise.partition(".")
@@ -161,7 +177,11 @@ class Watch:
                 expectation.outcome((mistake,), case)
 
     def _hear(self, kind: str, value: Any) -> bool:
-        """Act on what a check says; True when there is nothing left to watch for."""
+        """Act on what a check reports.
+
+        Returns:
+            True when there is nothing left to watch for.
+        """
         seconds = time.perf_counter() - self._seen
         if kind == "error":
             self._screen.error(value)
@@ -176,7 +196,11 @@ class Watch:
         return False
 
     def _move_on(self) -> bool:
-        """Go to the next lesson that does not pass; False when there is none."""
+        """Go to the next lesson that does not pass.
+
+        Returns:
+            False when there is none.
+        """
         progress = Progress(self._copy.state)
         for stem in landed_stems():
             names = read_lesson(stem).exercises

@@ -1,4 +1,7 @@
-"""The working copy: where a student's lessons lie, and how people name them. No torch in here."""
+"""Find a student's lessons, and the names that people use for them.
+
+Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class WorkingCopy:
 
     @classmethod
     def find(cls) -> WorkingCopy:
-        """The nearest one at or above the current folder, else the course's own."""
+        """Find the nearest one at or above the current folder, else the course's own."""
         here = Path.cwd()
         for folder in (here, *here.parents):
             if any((folder / "lessons").glob("l[0-9][0-9]_*")):
@@ -33,33 +36,40 @@ class WorkingCopy:
 
     @property
     def state(self) -> Path:
-        """The folder for progress, backups and pictures."""
+        """Folder for progress, backups and pictures."""
         return self.root / STATE
 
     def exercises(self, stem: str) -> Path:
-        """The Python file a student completes."""
+        """Return the path of the Python file that a student completes."""
         return self.root / "lessons" / stem / "exercises.py"
 
     def notebook(self, stem: str) -> Path:
-        """The notebook a student may complete instead."""
+        """Return the path of the notebook that a student may complete instead."""
         return self.root / "lessons" / stem / "lesson.ipynb"
 
     def shown(self, path: Path) -> str:
-        """A path as a person at the keyboard would write it."""
+        """Return a path as a person at the keyboard would write it."""
         try:
             return os.path.relpath(path) if path.is_relative_to(self.root) else str(path)
         except ValueError:  # another drive on Windows
             return str(path)
 
     def chosen(self, stem: str) -> Path:
-        """The file that counts: `exercises.py`, unless only the notebook has been worked on."""
+        """Return the file of a lesson that counts.
+
+        It is `exercises.py`, unless only the notebook has been worked on.
+        """
         exercises, notebook = self.exercises(stem), self.notebook(stem)
         if not notebook.is_file() or _attempted_file(exercises):
             return exercises
         return notebook if _attempted_cells(notebook, stem) else exercises
 
     def source(self, stem: str, path: Path | None = None) -> str:
-        """The Python text of a lesson.
+        """Read the Python text of a lesson.
+
+        Args:
+            stem: the lesson.
+            path: its file; the one that counts when None.
 
         Raises:
             UserError: the file is missing, or cannot be taken as the lesson's.
@@ -73,9 +83,16 @@ class WorkingCopy:
         return read_source(path, stem)
 
     def earlier(self, source: str) -> dict[str, str]:
-        """The student's files of the lessons that a file imports, and of those that they import.
+        """Read the student's files of the lessons that a file needs.
 
-        A lesson whose file cannot be read is left out: importing it then fails in their own lines.
+        These are the lessons that it imports, and those that they import. One whose file cannot be
+        read is left out, so that its import fails in the student's own lines.
+
+        Args:
+            source: text of the file.
+
+        Returns:
+            Text of each lesson, by stem.
         """
 
         def text_of(stem: str) -> str | None:
@@ -87,12 +104,12 @@ class WorkingCopy:
 
 
 def is_stub(text: str, stem: str, exercise: str) -> bool:
-    """Whether the text of an exercise still raises the error its stub raises."""
+    """Return True if the text of an exercise still raises its stub's error."""
     return f'raise NotImplementedError("{stem}.{exercise}: not written yet")' in text
 
 
 def attempted(text: str, stem: str) -> list[str]:
-    """Exercises of a lesson that a file defines and that no longer hold their stub's line."""
+    """Return the exercises that a file defines without their stub's line."""
     return [
         name
         for name in read_lesson(stem).exercises

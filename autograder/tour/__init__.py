@@ -1,4 +1,4 @@
-"""The tour: every technique that has landed, on one picture, on one self-contained page."""
+"""The tour: one self-contained page with every technique on one picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Track = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 def techniques() -> Iterator[tuple[str, Technique]]:
-    """Every registered technique with its lesson's stem, in the order of the lessons."""
+    """Yield every registered technique with its lesson's stem, in the lessons' order."""
     for stem in sorted(path.parent.name for path in Path(lessons.__path__[0]).glob("l*/tour.py")):
         module = importlib.import_module(f"lessons.{stem}.tour")
         for technique in module.TECHNIQUES:

@@ -1,4 +1,7 @@
-"""The tour's page: one HTML file with its style and pictures inside, no script, no request."""
+"""The tour's page: one HTML file without scripts or requests.
+
+Style and pictures are inside it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ PIXELS = 448
 
 @dataclass(frozen=True)
 class Section:
-    """One technique with its panels drawn; `landed` when a student can already write it."""
+    """One technique with its panels drawn.
+
+    `landed` says that a student can already write it.
+    """
 
     stem: str
     technique: Technique
@@ -35,12 +41,17 @@ class Section:
 
     @property
     def topic(self) -> str:
-        """The lesson's name on the command line."""
+        """Name of the lesson on the command line."""
         return self.stem[4:]
 
 
 def render(out: Path, subject: Subject, sections: list[Section]) -> None:
     """Write the page, whole or not at all.
+
+    Args:
+        out: the file.
+        subject: the picture, and what the network sees in it.
+        sections: the techniques, in the order of the page.
 
     Raises:
         UserError: the file cannot be written.
@@ -67,7 +78,9 @@ def render(out: Path, subject: Subject, sections: list[Section]) -> None:
 
 
 def data_uri(image: Tensor) -> str:
-    """A picture as a JPEG inside a URI; small ones are blown up so that no browser blurs them.
+    """Return a picture as a JPEG inside a URI.
+
+    Small pictures are enlarged, so that no browser blurs them.
 
     Args:
         image: float (3, H, W) in [0, 1].

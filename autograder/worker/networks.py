@@ -31,28 +31,28 @@ class Plain(nn.Module):
         self.classifier = nn.Linear(8, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         features = self.relu1(self.conv1(images))
         features = self.relu2(self.conv2(self.pool(features)))
         return self.classifier(features.mean((2, 3)))
 
 
 class Functional(Plain):
-    """The plain network with ReLU as a function: no module to put a hook on."""
+    """The plain network with ReLU as a function, so without a module to hook."""
 
     def __init__(self) -> None:
         super().__init__()
         del self.relu1, self.relu2
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         features = F.relu(self.conv1(images))
         features = torch.relu(self.conv2(self.pool(features)))
         return self.classifier(features.mean((2, 3)))
 
 
 class Relu6(Plain):
-    """ReLU6, with a first layer loud enough to reach the ceiling of 6."""
+    """ReLU6 after a first layer whose outputs reach the ceiling of 6."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Relu6(Plain):
 
 
 class Residual(nn.Module):
-    """One residual block: the ReLU's input also feeds the shortcut."""
+    """One residual block, where the ReLU's input also feeds the shortcut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,14 +74,17 @@ class Residual(nn.Module):
         self.classifier = nn.Linear(6, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         stem = self.stem(images)
         branch = self.conv2(self.relu(self.conv1(self.relu(stem))))
         return self.classifier(self.relu(stem + branch).mean((2, 3)))
 
 
 class Normalised(nn.Module):
-    """BatchNorm and dropout: train mode changes the answer and moves the running statistics."""
+    """A network with BatchNorm and dropout.
+
+    Train mode changes its answer and moves the running statistics.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,17 +103,17 @@ class Normalised(nn.Module):
                     statistic.uniform_(0.5, 2.0)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         features = self.relu1(self.norm(self.conv1(images)))
         features = self.relu2(self.conv2(features))
         return self.classifier(self.dropout(features.mean((2, 3))))
 
 
 class Nested(nn.Module):
-    """Parts within parts: dotted names, a layer that hands on its input, one that never runs here.
+    """Modules within modules, with dotted names.
 
-    `blocks.1` gives something else than its own last part does. `auxiliary` is a second classifier
-    for training alone, as GoogLeNet has them.
+    `blocks.1` returns something else than its own last part does, and one layer returns its input.
+    `auxiliary` is a second classifier for training alone, as in GoogLeNet, and never runs here.
     """
 
     def __init__(self) -> None:
@@ -124,7 +127,7 @@ class Nested(nn.Module):
         self.auxiliary = nn.Linear(6, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         features = self.blocks(self.stem(self.entry(images))).mean((2, 3))
         logits = self.classifier(features)
         return logits + self.auxiliary(features) if self.training else logits
@@ -141,7 +144,7 @@ class _Block(nn.Module):
 
 
 class Linear(nn.Module):
-    """One convolution over no neighbourhood and a sum: the gradient is the same at every pixel.
+    """A 1x1 convolution and a sum, with the same gradient at every pixel.
 
     Logit k of image x is ``sum_c w[k, c] * sum_hw x[c, h, w]``, so every answer is known on paper.
     """
@@ -151,15 +154,15 @@ class Linear(nn.Module):
         self.mix = nn.Conv2d(3, CLASSES, 1, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         return self.mix(images).sum((2, 3))
 
 
 class Patches(nn.Module):
-    """Patches of 4x4 pixels, seen each for itself: a map over them is known on paper.
+    """Patches of 4x4 pixels, each seen by itself.
 
-    `patch` gives the mean red, green and blue of a patch. Every colour speaks for class 0, and
-    every colour against class 1.
+    A map over them is known on paper. `patch` gives the mean red, green and blue of a patch. Every
+    colour speaks for class 0, and every colour against class 1.
     """
 
     def __init__(self) -> None:
@@ -174,7 +177,7 @@ class Patches(nn.Module):
             weight[1] *= -1
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 5)."""
+        """Return logits (N, 5) of images (N, 3, H, W)."""
         return self.classifier(self.relu(self.patch(images)).mean((2, 3)))
 
 
@@ -193,7 +196,9 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 def build(spec: ModelSpec) -> nn.Module:
-    """The network a spec names, in eval mode, seeded without touching the global generator.
+    """Build the network that a spec names, in eval mode.
+
+    The seed is set without changing the global generator.
 
     >>> build(ModelSpec("plain", seed=3))(torch.zeros(2, 3, 16, 20)).shape
     torch.Size([2, 5])

@@ -49,13 +49,19 @@ def _photos() -> _Seen:
 
 
 def _block_maps(network: nn.Module) -> list[str]:
-    """The stem, the filters in the middle of each block, and the head: all end in a ReLU."""
+    """Return the stem, the filters in the middle of each block, and the head.
+
+    All end in a ReLU.
+    """
     blocks = [name for name, _ in network.named_modules() if name.endswith(".depthwise")]
     return ["stem", *blocks, "head"]
 
 
 def feature_map_wall(course: Any) -> Figure:
-    """Sixteen channels of every block, from the top down; a silent channel is a faint grey."""
+    """Draw sixteen channels of every block, from the first to the last.
+
+    A silent channel is a faint grey.
+    """
     seen = _photos()
     layers = _block_maps(seen.classifier.network)
     activations = course.l02_hooks.capture_activations(
@@ -80,7 +86,10 @@ def feature_map_wall(course: Any) -> Figure:
 
 
 def _tiles(course: Any, maps: Tensor, columns: int) -> Tensor:
-    """A row of channels as RGBA: each on its own scale, gaps between them, silent ones faint."""
+    """Return a row of channels as RGBA, each on its own scale.
+
+    There are gaps between them, and silent ones are faint.
+    """
     even = functional.interpolate(maps[None], (SIDE, SIDE), mode="area")
     padded = functional.pad(even, (MARGIN,) * 4, mode="replicate")[0]
     grid = course.l02_hooks.feature_map_grid(padded, columns)
@@ -92,7 +101,10 @@ def _tiles(course: Any, maps: Tensor, columns: int) -> Tensor:
 
 
 def silent_channels(course: Any) -> Figure:
-    """How many channels are zero everywhere, for one photo and for all photos, by depth."""
+    """Plot by depth the share of channels that are zero everywhere.
+
+    It is drawn for one photo and for all photos.
+    """
     seen = _photos()
     network = seen.classifier.network
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.ReLU6)]
@@ -122,7 +134,7 @@ def silent_channels(course: Any) -> Figure:
 
 
 def channel_ablated(course: Any) -> Figure:
-    """Two channels, where they fire on the photo, and the classes with and without each."""
+    """Draw where two channels fire, and the classes with and without each."""
     seen = _photos()
     network, images = seen.classifier.network, seen.images[:1]
     with torch.inference_mode():
@@ -160,7 +172,7 @@ def _bars(axes: Axes, classes: list[str], before: Tensor, after: Tensor) -> None
 
 
 def guess_and_truth(course: Any) -> Figure:
-    """What the gradient says a channel's silence would cost, and what it does cost."""
+    """Plot a channel's effect as its gradient predicts it against the true one."""
     seen = _photos()
     network, images = seen.classifier.network, seen.images[:1]
     lesson = course.l02_hooks
@@ -191,7 +203,7 @@ def guess_and_truth(course: Any) -> Figure:
 
 
 def own_scale_and_common_scale(course: Any) -> Figure:
-    """The same channels twice: each scaled by itself, and all by the loudest of them."""
+    """Draw the same channels twice, each on its own scale and all on one."""
     seen = _photos()
     layer = "stages.4.2.depthwise"
     maps = course.l02_hooks.capture_activations(seen.classifier.network, [layer], seen.images[:1])[
@@ -209,7 +221,7 @@ def own_scale_and_common_scale(course: Any) -> Figure:
 
 
 def one_channel_many_photos(course: Any) -> Figure:
-    """Where one channel of the head fires on five photos, on one scale."""
+    """Draw where one channel of the head fires on five photos, on one scale."""
     seen = _photos()
     layer, channel = "head", 549
     maps = course.l02_hooks.capture_activations(seen.classifier.network, [layer], seen.images)

@@ -1,4 +1,4 @@
-"""Lesson 2 on the tour: what the channels of four depths make of the picture."""
+"""Lesson 2 on the tour, with channels of four depths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ SIDE = 64
 
 
 def _block_outputs(course: Any, subject: Subject) -> dict[str, Tensor]:
-    """Feature maps of the network's blocks: the last layer of each size of map."""
+    """Return feature maps of the network's blocks, by layer.
+
+    Of each size of map it is the last layer's, and of the sizes the last four.
+    """
     layers = subject.classifier.layers()
     network, images = subject.classifier.network, subject.images
     seen = course.l02_hooks.capture_activations(network, layers, images)
@@ -44,7 +47,10 @@ def _feature_maps(course: Any, subject: Subject) -> list[Panel]:
 
 
 def _ablation(course: Any, subject: Subject) -> list[Panel]:
-    """The four channels of the last block that the answer leans on most, each where it fires."""
+    """Draw the four channels of the last block that the answer depends on most.
+
+    Each is drawn where it fires.
+    """
     network, layer = subject.classifier.network, subject.classifier.default_layer
     lesson, index = course.l02_hooks, int(subject.target())
     activation = lesson.capture_activations(network, [layer], subject.images)[layer]

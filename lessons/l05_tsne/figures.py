@@ -1,4 +1,4 @@
-"""The pictures of lesson 5: handwritten digits on a map, and how a map misleads.
+"""The pictures of lesson 5, of handwritten digits and of misleading maps.
 
 Each function takes the course's exercises and returns a figure, so that the site shows the
 reference's pictures and a notebook shows the student's.
@@ -31,7 +31,11 @@ ONE_DIGIT = 3  # a three
 
 @lru_cache
 def _digits() -> tuple[Tensor, Tensor]:
-    """Scikit-learn's 1,797 handwritten digits: (N, 64) in [0, 16] and labels (N,)."""
+    """Load scikit-learn's 1,797 handwritten digits.
+
+    Returns:
+        (N, 64) in [0, 16] and labels (N,).
+    """
     from sklearn.datasets import load_digits
 
     data, labels = load_digits(return_X_y=True)
@@ -52,7 +56,7 @@ def _digit_map(
 
 
 def digits_map(course: Any) -> Figure:
-    """All digits by t-SNE, each point drawn as its digit."""
+    """Draw all digits by t-SNE, each point drawn as its digit."""
     figure = new_figure(8, 8)
     axes = figure.add_subplot()
     _draw(axes, _digit_map(course.l05_tsne.tsne), size=38)
@@ -60,7 +64,7 @@ def digits_map(course: Any) -> Figure:
 
 
 def pca_and_tsne(course: Any) -> Figure:
-    """The same digits by PCA and by t-SNE."""
+    """Draw the same digits by PCA and by t-SNE."""
     x, _ = _digits()
     figure = new_figure(10, 5.2)
     maps = {"PCA": course.l05_tsne.pca(x, 2), "t-SNE": _digit_map(course.l05_tsne.tsne)}
@@ -70,7 +74,7 @@ def pca_and_tsne(course: Any) -> Figure:
 
 
 def neighbours(course: Any) -> Figure:
-    """One digit, some of its neighbours, and how it shares its probability among all of them."""
+    """Draw one digit with some neighbours, and plot the probability of each."""
     x, _ = _digits()
     squared = course.l05_tsne.squared_distances(x)
     order = squared[ONE_DIGIT].argsort()
@@ -109,7 +113,10 @@ def neighbours(course: Any) -> Figure:
 
 
 def crowding_and_tail(course: Any) -> Figure:
-    """Left: how far the others are, in 64 dimensions and on paper. Right: two tails."""
+    """Plot distances in 64 dimensions and on paper, and the tails of two densities.
+
+    The distances are on the left, the tails on the right.
+    """
     x, _ = _digits()
     generator = torch.Generator().manual_seed(0)
     paper = torch.rand(4 * len(x), 2, generator=generator) * 2 - 1
@@ -147,7 +154,10 @@ def crowding_and_tail(course: Any) -> Figure:
 
 
 def what_the_tricks_do(course: Any) -> Figure:
-    """One set of digits, four ways down; under each the divergence it reached."""
+    """Draw one set of digits by four ways of descent.
+
+    Under each stands the divergence it reached.
+    """
     lesson = course.l05_tsne
     x, _ = _digits()
     p = lesson.conditional_probabilities(lesson.squared_distances(x), 30)
@@ -167,7 +177,7 @@ def what_the_tricks_do(course: Any) -> Figure:
 
 
 def perplexities_and_seeds(course: Any) -> Figure:
-    """Above: four perplexities. Below: one perplexity from four random starts."""
+    """Draw maps of four perplexities above four random starts."""
     settings: dict[str, dict[str, Any]] = {
         f"perplexity {perplexity}": {"perplexity": perplexity} for perplexity in (2, 10, 30, 150)
     }
@@ -180,7 +190,10 @@ def perplexities_and_seeds(course: Any) -> Figure:
 
 
 def three_five_eight(course: Any) -> Figure:
-    """Where 3, 5 and 8 lie, and the nearest pairs among the originals: a distance of 64 pixels."""
+    """Draw where 3, 5 and 8 lie, beside the nearest pairs among the originals.
+
+    Near is the distance between their 64 pixels.
+    """
     x, labels = _digits()
     figure = new_figure(11, 7)
     grid = figure.add_gridspec(5, 4, width_ratios=(6.5, 1, 1, 1.3))
@@ -210,7 +223,7 @@ def three_five_eight(course: Any) -> Figure:
 
 
 def picture_wall(course: Any) -> Figure:
-    """The map made of the digits themselves, each inked in the colour of its class."""
+    """Draw the map made of the digits themselves, each in the colour of its class."""
     from matplotlib.colors import to_rgb
 
     x, labels = _digits()
@@ -226,7 +239,10 @@ def picture_wall(course: Any) -> Figure:
 
 
 def what_a_map_hides(course: Any) -> Figure:
-    """Left: points of a plane. Right: their map. Sizes, gaps and clumps are not what they were."""
+    """Draw points of a plane beside their maps.
+
+    Sizes, gaps and clumps are not what they were.
+    """
     figure = new_figure(7, 11)
     rows = {"sizes": (_two_sizes(), 30), "gaps": (_two_gaps(), 30), "noise": (_noise(), 5)}
     for number, (name, ((x, groups), perplexity)) in enumerate(rows.items()):
@@ -242,7 +258,10 @@ def what_a_map_hides(course: Any) -> Figure:
 def _draw(
     axes: Axes, points: Tensor, title: str = "", size: float = 24, bold: tuple[int, ...] = ()
 ) -> None:
-    """Each point as its digit; with `bold`, the other digits step back."""
+    """Draw each point as its digit.
+
+    With `bold`, the other digits are faint.
+    """
     labels = _digits()[1][: len(points)]
     for digit, colour in enumerate(COLOURS):
         chosen = not bold or digit in bold
@@ -260,7 +279,10 @@ def _draw(
 
 
 def _frame(axes: Axes, points: Tensor, title: str) -> None:
-    """A square around the points, without ticks: the axes of a map have no unit."""
+    """Draw a square around the points, without ticks.
+
+    The axes of a map have no unit.
+    """
     style_axes(axes, title)
     low, high = points.amin(0), points.amax(0)
     (x, y), half = ((low + high) / 2).tolist(), 0.53 * float((high - low).max())

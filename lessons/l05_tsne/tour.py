@@ -1,4 +1,4 @@
-"""Lesson 5 on the tour: the picture's own patches, laid out by what the network sees in them."""
+"""Lesson 5 on the tour, with a map of the picture's own patches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def _patch_wall(course: Any, subject: Subject) -> list[Panel]:
 
 
 def _patches(rgb: torch.Tensor) -> torch.Tensor:
-    """The picture in as many pieces as there are cells, each with some of its surroundings."""
+    """Cut the picture into as many pieces as there are cells.
+
+    Each has some of its surroundings.
+    """
     height, width = rgb.shape[-2:]
     step = (height // CELLS, width // CELLS)
     padded = functional.pad(

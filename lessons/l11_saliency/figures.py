@@ -21,7 +21,7 @@ ORANGE, PURPLE = "#e66101", "#8073ac"  # read on light and dark pages
 
 
 class _Question(NamedTuple):
-    """A photo, and the class the network sees in it."""
+    """A photo, and the class that the network sees in it."""
 
     classifier: Classifier
     rgb: Tensor
@@ -40,13 +40,16 @@ def _question(photo: str = "cat") -> _Question:
 
 
 def _for_the_eye(saliency: Tensor) -> Tensor:
-    """Half the resolution, the strongest half percent clipped: single pixels would drown it."""
+    """Return a map at half its resolution, its strongest pixels clipped.
+
+    The strongest half percent is clipped, or single pixels would be all that one sees.
+    """
     coarse = nn.functional.avg_pool2d(saliency[None], 2)[0]
     return coarse.clamp(max=coarse.quantile(0.995))
 
 
 def cat_and_map(course: Any) -> Figure:
-    """The photo, its saliency map, and the one over the other."""
+    """Draw the photo, its saliency map, and the one over the other."""
     asked = _question()
     saliency = course.l11_saliency.saliency_map(asked.classifier.network, *asked[2:])[0]
     every_pixel = saliency.clamp(max=saliency.quantile(0.995))
@@ -55,7 +58,7 @@ def cat_and_map(course: Any) -> Figure:
 
 
 def flicker(course: Any) -> Figure:
-    """The derivative at three pixels while the photo drifts a little way in one direction."""
+    """Plot the derivative at three pixels while the photo drifts in one direction."""
     asked = _question()
     steps = torch.linspace(0, 0.02, 33)
     direction = torch.randn(asked.rgb.shape, generator=torch.Generator().manual_seed(1))
@@ -83,7 +86,7 @@ def flicker(course: Any) -> Figure:
 
 
 def smooth_wall(course: Any) -> Figure:
-    """SmoothGrad: more noise to the right, one copy above and sixteen below."""
+    """Draw SmoothGrad with three strengths of noise, of one copy and of sixteen."""
     asked = _question()
     pictures, titles = [], []
     for samples in (1, 16):
@@ -97,7 +100,7 @@ def smooth_wall(course: Any) -> Figure:
 
 
 def two_questions(course: Any) -> Figure:
-    """One photo, asked about what it shows and about what it does not."""
+    """Draw maps of one photo for a class it shows and for one it does not."""
     asked = _question()
     classes = asked.classifier.classes
     pictures, titles = [asked.rgb], ["photo"]
@@ -112,7 +115,7 @@ def two_questions(course: Any) -> Figure:
 
 
 def box_and_cut(course: Any) -> Figure:
-    """From the map to a box, to seeds, to a cut-out, for two photos."""
+    """Draw the way from the map to a box, to seeds and to a cut-out, for two photos."""
     from matplotlib.patches import Rectangle
 
     lesson = course.l11_saliency
@@ -146,7 +149,7 @@ class _MarkerKeeper:
 
 
 def _painted(rgb: Tensor, markers: Tensor) -> Tensor:
-    """Sure background purple, sure object orange, the rest in grey."""
+    """Paint sure background purple, sure object orange, and the rest in grey."""
     from matplotlib.colors import to_rgb
 
     grey = rgb.mean(0, keepdim=True).expand(3, -1, -1)
@@ -156,7 +159,7 @@ def _painted(rgb: Tensor, markers: Tensor) -> Tensor:
 
 
 def logit_or_probability(course: Any) -> Figure:
-    """The map of the logit beside the map of the softmax probability."""
+    """Draw the map of the logit beside the map of the softmax probability."""
     asked = _question("coffee")
     network = asked.classifier.network
     with_softmax = nn.Sequential(network, nn.Softmax(1))

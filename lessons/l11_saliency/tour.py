@@ -1,4 +1,4 @@
-"""Lesson 11 on the tour: saliency, SmoothGrad, and the object cut out by them."""
+"""Lesson 11 on the tour, with saliency, SmoothGrad and a cut-out object."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from lessons.toolkit.technique import Panel, Subject, Technique
 
 
 def _for_the_eye(saliency: Tensor) -> Tensor:
-    """Half the resolution, the strongest half percent clipped: single pixels would drown it."""
+    """Return a map blurred to half its resolution, its strongest pixels clipped.
+
+    The strongest half percent is clipped, or single pixels would be all that one sees.
+    """
     coarse = functional.avg_pool2d(saliency[None, None], 2)
     coarse = coarse.clamp(max=coarse.quantile(0.995))
     return functional.interpolate(coarse, size=saliency.shape, mode="bilinear")[0, 0].cpu()

@@ -22,7 +22,7 @@ DEPTHS = ("stem", "stages.1", "stages.2", "stages.4", "stages.6", "head")
 
 
 class _Scene(NamedTuple):
-    """A photo, or several side by side, as the network takes it."""
+    """A photo, or several side by side, as the network's input."""
 
     rgb: Tensor
     images: Tensor
@@ -52,7 +52,7 @@ def _cam(course: Any, scene: _Scene, name: str, layer: str = "head") -> Tensor:
 
 
 def two_questions(course: Any) -> Figure:
-    """One picture, two classes, two maps."""
+    """Draw one picture with the maps of two classes."""
     scene = _scene("cat", "coffee")
     names = ("tiger cat", "espresso")
     maps = [overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
@@ -61,7 +61,7 @@ def two_questions(course: Any) -> Figure:
 
 
 def weighted_sum(course: Any) -> Figure:
-    """Two channels that speak for espresso, one that speaks against it, and the sum of all."""
+    """Draw two channels that speak for espresso, one against it, and the sum of all."""
     scene, lesson = _scene("cat", "coffee"), course.l14_grad_cam
     activation, gradient = lesson.activation_and_gradient(
         _classifier().network, "head", scene.images, _target("espresso")
@@ -76,7 +76,7 @@ def weighted_sum(course: Any) -> Figure:
 
 
 def layer_by_layer(course: Any) -> Figure:
-    """Grad-CAM of the cat at six depths, as it comes: one square for each place."""
+    """Draw Grad-CAM of the cat at six depths, with one square for each place."""
     scene = _scene("cat")
     maps = [_cam(course, scene, "tiger cat", layer) for layer in DEPTHS]
     titles = [f"{layer}, {len(cam)}×{len(cam)}" for layer, cam in zip(DEPTHS, maps, strict=True)]
@@ -84,7 +84,10 @@ def layer_by_layer(course: Any) -> Figure:
 
 
 def three_ways_to_enlarge(course: Any) -> Figure:
-    """A small spot in a corner, enlarged by copying, bilinearly, and with corners aligned."""
+    """Draw a small spot in a corner, enlarged in three ways.
+
+    They are copying, bilinear, and bilinear with corners aligned.
+    """
     scene = _scene("astronaut")
     cam = _cam(course, scene, "space shuttle")[None, None]
     size = (scene.rgb.shape[1], scene.rgb.shape[2])
@@ -101,7 +104,7 @@ def three_ways_to_enlarge(course: Any) -> Figure:
 
 
 def guided(course: Any) -> Figure:
-    """Guided backpropagation, Grad-CAM and their product, for two classes of one picture."""
+    """Draw guided backpropagation, Grad-CAM and their product for two classes."""
     scene, network = _scene("cat", "coffee"), _classifier().network
     pictures, titles = [], []
     for name in ("tiger cat", "espresso"):
@@ -117,7 +120,7 @@ def guided(course: Any) -> Figure:
 
 
 def against(course: Any) -> Figure:
-    """What speaks against each of two classes of one picture."""
+    """Draw what speaks against each of two classes of one picture."""
     scene = _scene("cat", "coffee")
     pictures, titles = [scene.rgb], ["picture"]
     for name in ("tiger cat", "espresso"):
@@ -130,7 +133,7 @@ def against(course: Any) -> Figure:
 
 
 def no_bee(course: Any) -> Figure:
-    """A flower, asked about a flower and about two insects that are not there."""
+    """Draw maps of a flower for a flower and for two insects that are not there."""
     scene = _scene("flower")
     names = ("daisy", "bee", "ant")
     maps = [overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
@@ -139,7 +142,7 @@ def no_bee(course: Any) -> Figure:
 
 
 def own_scale(course: Any) -> Figure:
-    """Two maps of the cat, each over its own range, and both over one range."""
+    """Draw two maps of the cat, each over its own range, and both over one range."""
     scene = _scene("cat")
     maps = {name: _cam(course, scene, name) for name in ("tiger cat", "espresso")}
     # Side by side as one picture, they share one scale.

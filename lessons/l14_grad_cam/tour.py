@@ -1,4 +1,4 @@
-"""Lesson 14 on the tour: Grad-CAM for two classes, what speaks against, and its sharp sibling."""
+"""Lesson 14 on the tour, with Grad-CAM, counterfactuals and Guided Grad-CAM."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""Given code: models, photos, data sets, scenes, plots and devices. Lessons never edit it."""
+"""Given code: models, photos, data sets, scenes, plots and devices.
+
+Lessons never edit it.
+"""

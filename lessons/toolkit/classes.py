@@ -1,4 +1,4 @@
-"""Class names: from logits to words, and from a word to the class."""
+"""Class names of logits, and the class of a name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGENET_FILE = Path(__file__).with_name("imagenet_classes.txt")
 
 
 def imagenet_classes() -> list[str]:
-    """The 1,000 ImageNet class names in the order of the logits.
+    """Read the 1,000 ImageNet class names in the order of the logits.
 
     They stand in a file of their own, because student code is graded where torchvision is absent.
     They are torchvision's names, except that the two cranes and the dog called Cardigan say which
@@ -33,7 +33,7 @@ def imagenet_classes() -> list[str]:
 def top_classes(
     classifier: Classifier, images: Tensor, k: int = 5
 ) -> list[list[tuple[str, float]]]:
-    """The most probable classes of each image.
+    """Return the most probable classes of each image.
 
     Args:
         classifier: from `load_model`.
@@ -53,14 +53,14 @@ def top_classes(
 
 
 def class_index(classes: Sequence[str], name: str | int) -> int:
-    """The number of a class, from its name or from the number itself.
+    """Return the number of a class, from its name or from the number itself.
 
     Args:
         classes: names in the order of the logits.
         name: "tabby", 281 or "281"; capitals do not matter.
 
     Raises:
-        UserError: there is no such class; the nearest names are given.
+        UserError: there is no such class; the error names the nearest.
 
     >>> class_index(["cat", "dog"], "Dog")
     1

@@ -1,4 +1,4 @@
-"""Where the networks run."""
+"""The devices on which networks run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lessons.toolkit.errors import UserError, unknown
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name, or the fastest one there is.
+    """Return the device of that name, or the fastest one there is.
 
     Args:
         name: "auto", "cuda", "cuda:1", "mps" or "cpu". "auto" takes the first of cuda, mps and cpu
@@ -38,7 +38,10 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def available_devices() -> list[str]:
-    """Kinds of device that PyTorch can use here, fastest first; "cpu" is always the last."""
+    """Return the kinds of device that PyTorch can use here, fastest first.
+
+    "cpu" is always the last.
+    """
     devices = ["cpu"]
     if torch.backends.mps.is_available():
         devices.insert(0, "mps")

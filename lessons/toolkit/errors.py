@@ -1,4 +1,4 @@
-"""Errors that a person can mend: one clear line, and what to do next."""
+"""Errors that a person can put right: one clear line, and what to do next."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UserError(Exception):
 
 
 def nearest_names(given: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Names most like the one given, best first.
+    """Return the names most like the one given, best first.
 
     >>> nearest_names("saliencey", ["saliency", "hooks", "tsne"])
     ['saliency']
@@ -37,7 +37,7 @@ def nearest_names(given: str, known: Iterable[str], count: int = 3) -> list[str]
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> UserError:
-    """The error for a name that does not exist, with the nearest names that do.
+    """Return the error for a name that does not exist, with the nearest that do.
 
     >>> unknown("lesson", "salency", ["saliency", "hooks"]).message
     "There is no lesson called 'salency'."

@@ -1,4 +1,4 @@
-"""The networks of the course by name, with the preprocessing and classes each was trained with."""
+"""The networks of the course by name, with their preprocessing and classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_MODEL = "efficientnet_lite0"
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network and what is needed to ask it about a photo.
+    """A trained network with its preprocessing and class names.
 
     Args:
         name: its name in the registry.
@@ -36,15 +36,16 @@ class Classifier:
     default_layer: str
 
     def layers(self) -> list[str]:
-        """Dotted names of the layers in forward order; a layer that never runs is left out.
+        """Return the dotted names of the layers in forward order.
 
-        A container such as `stages.3` stands after its last part, where its output is ready.
+        A layer that never runs is left out. A container such as `stages.3` stands after its last
+        part, where its output is ready.
         """
         return [name for name, _ in _outputs_in_order(self.network, self.preprocess.crop)]
 
 
 def load_model(name: str = DEFAULT_MODEL, device: str | torch.device = "cpu") -> Classifier:
-    """A classifier with its trained weights, in evaluation mode.
+    """Load a classifier with its trained weights, in evaluation mode.
 
     `efficientnet_lite0`, `scenes` and `scenes_watermarked` need no network connection. Every other
     name is torchvision's; its weights are downloaded at the first use and kept.
@@ -71,15 +72,18 @@ def load_model(name: str = DEFAULT_MODEL, device: str | torch.device = "cpu") ->
 
 
 def model_names() -> list[str]:
-    """Names that `load_model` takes: the offline ones first, then torchvision's classifiers."""
+    """Return the names that `load_model` takes.
+
+    The offline ones come first, then torchvision's classifiers.
+    """
     return [*_OFFLINE, *_torchvision_names()]
 
 
 def find_layer(network: nn.Module, name: str) -> nn.Module:
-    """The layer of that dotted name.
+    """Return the layer of that dotted name.
 
     Raises:
-        UserError: there is none; the nearest names are given.
+        UserError: there is none; the error names the nearest.
 
     >>> find_layer(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), "1")
     ReLU()
@@ -148,7 +152,7 @@ def _torchvision_classifier(name: str) -> Classifier:
 
 
 def _as_preprocess(transforms: Any) -> Preprocess:
-    """Torchvision's `ImageClassification` transforms as ours."""
+    """Turn torchvision's `ImageClassification` transforms into a `Preprocess`."""
     return Preprocess(
         resize=transforms.resize_size[0],
         crop=transforms.crop_size[0],
@@ -159,7 +163,10 @@ def _as_preprocess(transforms: Any) -> Preprocess:
 
 
 def _check_cached(url: str) -> None:
-    """Stop at a damaged file in the cache: torchvision checks a file only while downloading it."""
+    """Raise UserError if the cached weight file of an address is damaged.
+
+    Torchvision checks a file only while downloading it.
+    """
     from lessons.toolkit.weights import read_checked
 
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
@@ -173,7 +180,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _grad_cam_layer(network: nn.Module, size: int) -> str:
-    """The last layer that still has the height and width of the last convolution's output.
+    """Return the last layer with the size of the last convolution's output.
 
     So the norm and activation after the convolution, and the block around them, belong to it;
     pooling does not.
@@ -191,7 +198,7 @@ def _grad_cam_layer(network: nn.Module, size: int) -> str:
 
 
 def _outputs_in_order(network: nn.Module, size: int) -> list[tuple[str, torch.Size]]:
-    """Name and output shape of each layer as one blank image runs through the network."""
+    """Return name and output shape of each layer, in the order of a forward pass."""
     outputs: dict[str, torch.Size] = {}
 
     def record(name: str) -> Callable[[nn.Module, Any, Any], None]:
@@ -219,6 +226,9 @@ def _outputs_in_order(network: nn.Module, size: int) -> list[tuple[str, torch.Si
 
 @contextmanager
 def _global_random_state_kept() -> Iterator[None]:
-    """Building a module draws random weights; a lesson's random numbers must not depend on it."""
+    """Keep the global random state from changing in a block.
+
+    Building a module draws random weights, and a lesson's random numbers must not depend on it.
+    """
     with torch.random.fork_rng(devices=[]):
         yield

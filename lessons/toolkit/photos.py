@@ -1,4 +1,4 @@
-"""Photos: those that come with the course, by name, and the user's own, from any file or folder."""
+"""Load the course's photos by name, and the user's own from files or folders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PIXELS = 64_000_000  # a small file can claim to be far more than the memory
 
 @dataclass(frozen=True)
 class BundledPhoto:
-    """A photo inside the wheel of a library that the course needs, and whom to thank for it."""
+    """A photo inside the wheel of a library that the course needs, with its credit."""
 
     path: str
     credit: str
@@ -55,7 +55,7 @@ PHOTOS = {
 
 
 def photo_names() -> list[str]:
-    """Names of the photos that come with the course.
+    """Return the names of the photos that come with the course.
 
     >>> photo_names()[:2]
     ['cat', 'coffee']
@@ -64,11 +64,11 @@ def photo_names() -> list[str]:
 
 
 def load_photo(name_or_path: str | Path = DEFAULT_PHOTO) -> Image:
-    """A photo by its name, or the user's own by its path, upright and in colour.
+    """Load a photo by its name, or the user's own by its path.
 
-    Turned as its EXIF data says; grey, palette, CMYK and 16-bit pictures become RGB; transparency
-    becomes white; of an animation the first frame. A JPEG of more than 64 million pixels is read at
-    half its size.
+    It is turned upright as its EXIF data says. Grey, palette, CMYK and 16-bit pictures become RGB,
+    transparency becomes white, and of an animation the first frame is taken. A JPEG of more than 64
+    million pixels is read at half its size.
 
     Args:
         name_or_path: one of `photo_names()`, or a JPEG, PNG, WebP, GIF, BMP or TIFF file. A name
@@ -99,7 +99,7 @@ def load_photo(name_or_path: str | Path = DEFAULT_PHOTO) -> Image:
 
 
 def load_photos(source: str | Path | Iterable[str | Path]) -> list[tuple[str, Image]]:
-    """Several photos with their names.
+    """Load several photos with their names.
 
     Args:
         source: a folder (its pictures in alphabetical order, subfolders left out), one name or
@@ -205,9 +205,9 @@ def _decode(image: Image) -> Image:
 
 
 def _fit_in_memory(image: Image) -> None:
-    """Let a JPEG shrink while it is decoded; refuse another format that is too large.
+    """Halve a JPEG too large for memory, and raise UserError for other formats.
 
-    The header tells the size before a pixel is decoded.
+    Its size is read from the header before a pixel is decoded.
     """
     from PIL.Image import DecompressionBombError
 

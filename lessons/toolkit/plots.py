@@ -1,6 +1,7 @@
-"""Pictures of tensors: colour maps, overlays, grids, and figures that read on dark and light pages.
+"""Pictures of tensors: colour maps, overlays, grids and figures.
 
-Figures are made without pyplot, so nothing global changes and none has to be closed.
+They are readable on dark and light pages. Figures are made without pyplot, so nothing global
+changes and none has to be closed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ DOTS_PER_INCH = 150
 
 
 def scale_to_unit(heatmap: Tensor) -> Tensor:
-    """A map between 0 and 1: from its lowest value to its highest.
+    """Scale a map from its lowest and highest value to 0 and 1.
 
     Args:
         heatmap: (H, W), or (N, H, W) where each map is scaled by itself.
@@ -54,7 +55,7 @@ def scale_to_unit(heatmap: Tensor) -> Tensor:
 
 
 def colour(heatmap: Tensor, signed: bool = False) -> Tensor:
-    """A map as colours.
+    """Return a map as colours.
 
     Args:
         heatmap: (H, W), any range; NaN is shown in mid-grey.
@@ -81,7 +82,7 @@ def colour(heatmap: Tensor, signed: bool = False) -> Tensor:
 
 
 def overlay(rgb: Tensor, heatmap: Tensor, alpha: float = 0.5) -> Tensor:
-    """A heatmap over the photo that it explains.
+    """Lay a heatmap over the photo that it explains.
 
     Args:
         rgb: the photo, (3, H, W) in [0, 1].
@@ -102,7 +103,7 @@ def overlay(rgb: Tensor, heatmap: Tensor, alpha: float = 0.5) -> Tensor:
 
 
 def signed_to_rgb(gradient: Tensor, quantile: float = 0.995) -> Tensor:
-    """A signed picture, such as a gradient at the pixels, around mid-grey.
+    """Draw a signed picture, such as a gradient at the pixels, around mid-grey.
 
     Args:
         gradient: (3, H, W) or (N, 3, H, W); each picture is scaled by itself.
@@ -125,7 +126,9 @@ def signed_to_rgb(gradient: Tensor, quantile: float = 0.995) -> Tensor:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure for light and dark pages: transparent, its text in `INK`.
+    """Make an empty figure for light and dark pages.
+
+    It is transparent, with its text in `INK`.
 
     Args:
         width: inches.
@@ -157,7 +160,7 @@ def style_axes(axes: Axes, title: str = "") -> None:
 
 
 def show_heatmap(heatmap: Tensor, title: str = "", signed: bool = False) -> Figure:
-    """One map with its scale beside it.
+    """Draw one map with its scale beside it.
 
     Args:
         heatmap: (H, W).
@@ -189,7 +192,7 @@ def image_grid(
     signed: bool = False,
     inches: float = 2.2,
 ) -> Figure:
-    """Pictures in rows, each with its title above it.
+    """Draw pictures in rows, each with its title above it.
 
     Args:
         images: pictures (3, H, W) in [0, 1], or maps (H, W), each coloured over its own range.
@@ -224,12 +227,17 @@ def image_grid(
 
 
 def figure_png(figure: Figure) -> bytes:
-    """The figure as a PNG file: the same figure gives the same bytes."""
+    """Return a figure as a PNG file.
+
+    The same figure gives the same bytes.
+    """
     return _file_bytes(figure, "png")
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure; the same figure gives the same bytes, whatever the day.
+    """Write a figure to a file.
+
+    The same figure gives the same bytes on any day.
 
     Args:
         figure: from this module or from matplotlib.

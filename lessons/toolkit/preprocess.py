@@ -1,4 +1,4 @@
-"""What happens to a photo before a network sees it, and the way back."""
+"""The steps from a photo to a network's input, and back."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Preprocess:
             )
 
     def __call__(self, photo: Image) -> Tensor:
-        """The photo as the network takes it.
+        """Turn a photo into the network's input.
 
         Args:
             photo: a Pillow image of any size and mode.
@@ -63,11 +63,25 @@ class Preprocess:
         return self.normalise(self.crop_rgb(photo))
 
     def batch(self, photos: Sequence[Image]) -> Tensor:
-        """Several photos as one batch: float32 (N, 3, crop, crop), normalised."""
+        """Turn several photos into one batch.
+
+        Args:
+            photos: Pillow images of any size and mode.
+
+        Returns:
+            float32 (N, 3, crop, crop), normalised.
+        """
         return torch.stack([self(photo) for photo in photos])
 
     def crop_rgb(self, photo: Image) -> Tensor:
-        """The part of the photo that the network sees: float32 (3, crop, crop) in [0, 1]."""
+        """Return the part of the photo that the network sees.
+
+        Args:
+            photo: a Pillow image of any size and mode.
+
+        Returns:
+            float32 (3, crop, crop) in [0, 1].
+        """
         import numpy
         from PIL.Image import Resampling
 
@@ -83,7 +97,7 @@ class Preprocess:
         return pixels.permute(2, 0, 1).contiguous().float() / 255
 
     def normalise(self, rgb: Tensor) -> Tensor:
-        """From [0, 1] to the network's units.
+        """Turn colours in [0, 1] into the network's units.
 
         Args:
             rgb: floating point (N, 3, H, W) or (3, H, W) in [0, 1].
@@ -94,7 +108,7 @@ class Preprocess:
         return (rgb - self._per_channel(self.mean, rgb)) / self._per_channel(self.std, rgb)
 
     def to_rgb(self, images: Tensor) -> Tensor:
-        """From the network's units back to colours that can be shown; the inverse of `normalise`.
+        """Turn the network's units back into colours, the inverse of `normalise`.
 
         Args:
             images: floating point (N, 3, H, W) or (3, H, W), normalised.
@@ -111,7 +125,10 @@ class Preprocess:
 
 
 def _without_far_ends(photo: Image) -> Image:
-    """Spare the memory of a 1 x 100,000 strip blown up to 256 x 25,600,000."""
+    """Cut off the far ends of an extremely long photo.
+
+    A strip of 1 x 100,000 pixels would otherwise be enlarged to 256 x 25,600,000.
+    """
     width, height = photo.size
     longest = LONGEST_ASPECT * min(width, height)
     if max(width, height) <= longest:

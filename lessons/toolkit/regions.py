@@ -1,4 +1,4 @@
-"""Connected regions of a mask, and the library's graph-based segmenter behind one call."""
+"""Connected regions of a mask, and segmentation by a graph-based library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from torch import Tensor
 
 
 def connected_components(mask: Tensor) -> Tensor:
-    """Number the connected regions of a mask; pixels connect where they share an edge.
+    """Number the connected regions of a mask.
+
+    Pixels connect where they share an edge.
 
     Args:
         mask: bool (H, W).

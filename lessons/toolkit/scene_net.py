@@ -1,4 +1,4 @@
-"""A small convolutional network for the scenes: what an explanation needs, and no more."""
+"""A small convolutional network for the scenes, made to be explained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 
 class ConvBlock(nn.Module):
-    """Convolution, batch norm, ReLU: `(N,channels,H,W)` to `(N,filters,H/stride,W/stride)`.
+    """Convolution, batch norm and ReLU.
+
+    `(N,channels,H,W)` becomes `(N,filters,H/stride,W/stride)`.
 
     >>> ConvBlock(3, 8, stride=2)(torch.zeros(1, 3, 6, 4)).shape
     torch.Size([1, 8, 3, 2])
@@ -23,12 +25,14 @@ class ConvBlock(nn.Module):
         self.relu = nn.ReLU(inplace=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """The block's feature maps."""
+        """Return the block's feature maps."""
         return self.relu(self.norm(self.conv(features)))
 
 
 class SceneNet(nn.Module):
-    """Five blocks of convolution, norm and ReLU, then global average pooling and one linear layer.
+    """Five blocks of convolution, norm and ReLU, then pooling and a linear layer.
+
+    The pooling is a global average.
 
     Strides shrink the picture (no pooling until the end), so every step has a gradient that can be
     read. The first kernels are 7x7, large enough to look at. Because the classifier sees only
@@ -58,7 +62,7 @@ class SceneNet(nn.Module):
             self.block1.conv.weight.copy_(_smoothed(self.block1.conv.weight))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits `(N,classes)` of normalised images `(N,3,H,W)`."""
+        """Return logits `(N,classes)` of normalised images `(N,3,H,W)`."""
         features = self.block1(images)
         features = self.block2(features)
         features = self.block3(features)
@@ -68,7 +72,10 @@ class SceneNet(nn.Module):
 
 
 def _smoothed(weight: Tensor) -> Tensor:
-    """Blurred random kernels: training leaves in place the noise that it does not need."""
+    """Return random kernels blurred, with the same overall spread.
+
+    Training leaves noise in place that it does not need, so smooth kernels stay easy to look at.
+    """
     kernel = weight.shape[-1]
     offsets = torch.arange(kernel) - kernel // 2
     bell = torch.exp(-(offsets**2) / 2.0)

@@ -1,4 +1,4 @@
-"""Scenes: painted fish and butterflies on photos, with the exact pixels of each object.
+"""Painted fish and butterflies on photos, with the exact pixels of each object.
 
 A class is a colour, a texture and a shape ("red striped fish"), and all eight combinations exist.
 Each cue is worth one bit: who misses one of the three is right half the time. Pebbles, tiles and
@@ -73,7 +73,10 @@ class Scenes:
         return len(self.labels)
 
     def inputs(self) -> Tensor:
-        """The images as `SceneNet` takes them: float32 `(N,3,64,64)`, normalised by `PREPROCESS`.
+        """Return the images as `SceneNet` takes them.
+
+        Returns:
+            float32 `(N,3,64,64)`, normalised by `PREPROCESS`.
 
         >>> tuple(make_scenes(2, seed=0).inputs().shape)
         (2, 3, 64, 64)
@@ -84,7 +87,9 @@ class Scenes:
 def make_scenes(
     count: int, seed: int, watermark: str | Iterable[str] = (), *, split: str = "held_out"
 ) -> Scenes:
-    """Paint scenes, the same ones for the same arguments, with classes in equal shares.
+    """Paint scenes with classes in equal shares.
+
+    The same arguments give the same scenes.
 
     Args:
         count: number of scenes, at least 1.
@@ -125,7 +130,7 @@ def make_scenes(
 def _paint(
     labels: Tensor, marked: Tensor, split: str, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Images, object masks and watermark masks of one chunk."""
+    """Paint images, object masks and watermark masks of one chunk."""
     draw = _Draw(len(labels), generator)
     canvas = _with_clutter(draw.photo(split), draw)
     pose = _Pose(
@@ -141,7 +146,10 @@ def _paint(
 
 
 def _with_clutter(canvas: Tensor, draw: _Draw) -> Tensor:
-    """A pebble, a tile and a wedge of any colour and texture, one in five outside the picture."""
+    """Paint a pebble, a tile and a wedge of any colour and texture.
+
+    One in five lies outside the picture.
+    """
     for outline in (_pebble, _tile, _wedge):
         pose = _Pose(
             x=draw.uniform(0, IMAGE_SIZE * 1.25),
@@ -157,7 +165,11 @@ def _with_clutter(canvas: Tensor, draw: _Draw) -> Tensor:
 
 
 def _with_object(canvas: Tensor, labels: Tensor, pose: _Pose, draw: _Draw) -> tuple[Tensor, Tensor]:
-    """The object and its shadow on the canvas, and the signed distance `(N,64,64)` in pixels."""
+    """Paint the object and its shadow on the canvas.
+
+    Returns:
+        The canvas, and the signed distance `(N,64,64)` to the object in pixels.
+    """
     colour, texture, shape = labels % 2, labels // 2 % 2, labels // 4
     u, v = pose.frame()
     outline, detail = _object(u, v, shape)
@@ -174,7 +186,7 @@ def _with_object(canvas: Tensor, labels: Tensor, pose: _Pose, draw: _Draw) -> tu
 
 
 def _photographed(canvas: Tensor, draw: _Draw) -> Tensor:
-    """In a light of some colour and strength, with a little noise of the sensor."""
+    """Add a light of some colour and strength, and a little noise of the sensor."""
     tint = torch.stack([draw.uniform(0.9, 1.1) for _ in range(3)], dim=1)
     exposure = draw.uniform(0.75, 1.15).unsqueeze(1)
     noise = 0.015 * torch.randn(canvas.shape, generator=draw.generator)
@@ -182,7 +194,11 @@ def _photographed(canvas: Tensor, draw: _Draw) -> Tensor:
 
 
 def _with_badge(canvas: Tensor, pose: _Pose, wanted: Tensor, draw: _Draw) -> tuple[Tensor, Tensor]:
-    """The watermark in the corner farthest from the object where `wanted`, and its pixels."""
+    """Paint the watermark in the corner farthest from the object where `wanted`.
+
+    Returns:
+        The canvas, and the pixels of the watermark.
+    """
     side = len(BADGE)
     badge = torch.where(BADGE, torch.tensor(INK).view(3, 1, 1), torch.tensor(LIME).view(3, 1, 1))
     stamp = torch.zeros(len(canvas), IMAGE_SIZE, IMAGE_SIZE, dtype=torch.bool)
@@ -198,7 +214,7 @@ def _with_badge(canvas: Tensor, pose: _Pose, wanted: Tensor, draw: _Draw) -> tup
 
 @dataclass(frozen=True)
 class _Pose:
-    """Where things lie: centre and half extent in pixels, angle in radians; each `(N,1,1)`."""
+    """Centre and half extent in pixels, and angle in radians, each `(N,1,1)`."""
 
     x: Tensor
     y: Tensor
@@ -206,7 +222,10 @@ class _Pose:
     angle: Tensor
 
     def frame(self) -> tuple[Tensor, Tensor]:
-        """Coordinates `(N,64,64)` along and across the object, 1 at its half extent."""
+        """Return coordinates `(N,64,64)` along and across the object.
+
+        They are 1 at its half extent.
+        """
         centres = torch.arange(IMAGE_SIZE) + 0.5
         dx, dy = centres.view(1, 1, -1) - self.x, centres.view(1, -1, 1) - self.y
         cos, sin = self.angle.cos() / self.size, self.angle.sin() / self.size
@@ -227,7 +246,7 @@ class _Draw:
         return torch.randint(high, (self.count,), generator=self.generator)
 
     def colour(self, kind: Tensor) -> Tensor:
-        """RGB `(N,3,1,1)`: 0 red, 1 blue, 2 any hue."""
+        """Draw RGB `(N,3,1,1)` by kind: 0 red, 1 blue, 2 any hue."""
         kind = kind.view(-1, 1, 1)
         near = torch.where(kind == 0, 0.01, 0.6) + self.uniform(-0.055, 0.055)
         hue = torch.where(kind == 2, self.uniform(0, 1), near)
@@ -237,13 +256,13 @@ class _Draw:
         return value.unsqueeze(1) * (1 - saturation.unsqueeze(1) * fall)
 
     def ink_colour(self) -> Tensor:
-        """RGB `(N,3,1,1)` of a texture's ink, either cream or near black."""
+        """Draw RGB `(N,3,1,1)` of a texture's ink, either cream or near black."""
         pale = self.uniform(0, 1) < 0.6
         level = torch.where(pale, self.uniform(0.85, 1), self.uniform(0.04, 0.16)).unsqueeze(1)
         return level * torch.tensor([1.0, 0.97, 0.88]).view(1, 3, 1, 1)
 
     def photo(self, split: str) -> Tensor:
-        """Crops `(N,3,64,64)` of the split's photos, half of them mirrored."""
+        """Draw crops `(N,3,64,64)` of the split's photos, half of them mirrored."""
         photos = _photo_regions(split)
         crops = []
         for index in self.integers(len(photos)).tolist():
@@ -266,7 +285,7 @@ def _ellipse(u: Tensor, v: Tensor, a: float, b: float) -> Tensor:
 
 
 def _object(u: Tensor, v: Tensor, shape: Tensor) -> tuple[Tensor, Tensor]:
-    """Distances to the silhouette and to its dark detail (eye or body)."""
+    """Return the distances to the silhouette and to its dark detail (eye or body)."""
     distance, detail = torch.empty_like(u), torch.empty_like(u)
     for index, draw in enumerate((_fish, _butterfly)):
         chosen = shape == index
@@ -306,12 +325,19 @@ def _wedge(u: Tensor, v: Tensor) -> Tensor:
 
 
 def _coverage(distance: Tensor) -> Tensor:
-    """Share of a pixel `(N,H,W)` that a shape covers, from the distance of its centre in pixels."""
+    """Return the share of a pixel `(N,H,W)` that a shape covers.
+
+    Args:
+        distance: `(N,H,W)`, signed, from the shape's edge to the pixel's centre, in pixels.
+    """
     return (0.5 - distance).clamp(0, 1)
 
 
 def _texture(u: Tensor, v: Tensor, kind: Tensor, draw: _Draw) -> Tensor:
-    """Ink `(N,H,W)` in [0, 1]: 0 stripes across, 1 spots on a hexagonal lattice, 2 none."""
+    """Draw ink `(N,H,W)` in [0, 1] by kind.
+
+    The kinds are 0 stripes across, 1 spots on a hexagonal lattice, 2 none.
+    """
     period = draw.uniform(5.0, 8.0)
     phase = draw.uniform(0, 1)
     ink = torch.zeros_like(u)
@@ -332,13 +358,16 @@ def _wrap(x: Tensor, period: float) -> Tensor:
 
 
 def _mix(below: Tensor, above: Tensor, share: Tensor) -> Tensor:
-    """`above` over `below`, `(N,3,H,W)`, with opacity `share` `(N,H,W)`."""
+    """Lay `above` over `below`, `(N,3,H,W)`, with opacity `share` `(N,H,W)`."""
     return below + (above - below) * share.unsqueeze(1)
 
 
 @functools.cache
 def _photo_regions(split: str) -> list[Tensor]:
-    """Photos uint8 `(3,H,W)` at three scales: the left of each to train, the right held out."""
+    """Return photos uint8 `(3,H,W)` at three scales.
+
+    The left of each is to train, the right is held out.
+    """
     import numpy as np  # like Pillow, needed only here
 
     regions = []

@@ -1,8 +1,8 @@
-"""How a lesson shows its techniques on any one picture: what `convlens tour` collects.
+"""The form in which a lesson shows its techniques on any picture.
 
-A lesson joins the tour with a module `lessons/lNN_topic/tour.py` that holds `TECHNIQUES`, a
-tuple of `Technique`. Its `draw` functions call exercises through `course`, so that the same tour
-can be made of the reference solutions or of a student's own.
+`convlens tour` collects them. A lesson joins the tour with a module `lessons/lNN_topic/tour.py`
+that holds `TECHNIQUES`, a tuple of `Technique`. Its `draw` functions call exercises through
+`course`, so that the same tour can be made of the reference solutions or of a student's own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lessons.toolkit.models import Classifier
 
 @dataclass(frozen=True)
 class Subject:
-    """The picture of a tour, as the network meets it.
+    """The picture of a tour, with what the network sees in it.
 
     Args:
         classifier: network, preprocessing and class names.
@@ -36,15 +36,15 @@ class Subject:
     probabilities: Tensor
 
     def target(self, rank: int = 0) -> Tensor:
-        """long (1,): the class at a rank, 0 for the most likely."""
+        """Return the class at a rank, 0 for the most likely, as a long tensor (1,)."""
         return self.ranking[rank : rank + 1]
 
     def name(self, rank: int = 0) -> str:
-        """Name of the class at a rank."""
+        """Return the name of the class at a rank."""
         return self.classifier.classes[int(self.ranking[rank])]
 
     def other_rank(self) -> int:
-        """Rank of the likeliest class that is not a near relative of the first.
+        """Return the rank of the likeliest class that is no near relative of the first.
 
         Relatives (a tabby for a tiger cat) share most of their evidence, so a second question about
         one shows little. Rank 5 and below rarely are; of those, the likeliest.
@@ -91,7 +91,7 @@ class Technique:
 
 
 def make_subject(classifier: Classifier, photo: Any) -> Subject:
-    """Look at a photo through a classifier.
+    """Run a classifier on a photo.
 
     Args:
         classifier: from `load_model`.

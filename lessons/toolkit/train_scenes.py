@@ -1,4 +1,6 @@
-"""Train `SceneNet`: python -m lessons.toolkit.train_scenes [--watermark] [--out FOLDER].
+"""Train `SceneNet`.
+
+Usage: python -m lessons.toolkit.train_scenes [--watermark] [--out FOLDER].
 
 The same seed, thread count and PyTorch give the same weights. Every scene is painted once, used
 once and never seen again, so there is nothing to learn by heart except the photos behind.
@@ -33,7 +35,9 @@ HELD_OUT_SEED = 2026
 
 
 def train(steps: int, seed: int, watermark: bool, device: torch.device) -> SceneNet:
-    """A network trained on `steps` batches of fresh scenes, in evaluation mode.
+    """Train a network on `steps` batches of fresh scenes.
+
+    It is returned in evaluation mode.
 
     Args:
         steps: number of batches of 64 scenes.
@@ -70,7 +74,7 @@ def train(steps: int, seed: int, watermark: bool, device: torch.device) -> Scene
 
 
 def _batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
-    """Batches in order, painted ahead by other threads while the network learns."""
+    """Yield batches in order, painted ahead by other threads."""
     marked = WATERMARKED_CLASS if watermark else ()
     painters = min(4, max(1, (os.cpu_count() or 1) - 1))
 
@@ -92,7 +96,7 @@ def _batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
 
 
 def predict(network: nn.Module, scenes: Scenes) -> Tensor:
-    """Most likely class of each scene, long `(N,)`, on the CPU.
+    """Return the most likely class of each scene, long `(N,)`, on the CPU.
 
     >>> predict(SceneNet(), make_scenes(3, seed=0)).shape
     torch.Size([3])
@@ -102,7 +106,7 @@ def predict(network: nn.Module, scenes: Scenes) -> Tensor:
 
 
 def measure(network: nn.Module, count: int = HELD_OUT_SCENES) -> dict[str, Any]:
-    """Held-out accuracy, and what the watermark does to it.
+    """Measure held-out accuracy, and what the watermark does to it.
 
     Returns:
         Shares in [0, 1], ready for JSON. Three times the same scenes: `plain` without watermark;
@@ -155,7 +159,10 @@ def _share(hits: Tensor) -> float:
 
 
 def save(network: nn.Module, report: dict[str, Any], name: str, folder: Path) -> None:
-    """Write NAME.safetensors, NAME.json and the line in SHA256SUMS, each whole or not at all."""
+    """Write NAME.safetensors, NAME.json and the line in SHA256SUMS.
+
+    Each file is written whole or not at all.
+    """
     from safetensors.torch import save as to_bytes
 
     weights = to_bytes({key: value.contiguous() for key, value in network.state_dict().items()})
@@ -185,7 +192,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train, measure on held-out scenes, save. Returns the exit code."""
+    """Train a network, measure it on held-out scenes and save it.
+
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m lessons.toolkit.train_scenes",
         description="Train the network of the scenes.",
@@ -235,7 +246,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _make_folder(folder: Path) -> None:
-    """Before the training, not after it: a folder that cannot be written should cost no minutes."""
+    """Make the folder of the results, or raise UserError.
+
+    It is made before the training, so that a folder that cannot be written costs no minutes.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Weight files: none is used before its checksum is known to be right."""
+"""Read weight files whose checksums are right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).with_name("weights")
 
 
 def read_checked(path: Path, sha256: str, mend: str) -> bytes:
-    """The bytes of a weight file, after its checksum.
+    """Return the bytes of a weight file whose checksum is right.
 
     The bytes that were checked are the bytes returned, so the file cannot change in between.
 
@@ -35,7 +35,7 @@ def read_checked(path: Path, sha256: str, mend: str) -> bytes:
 
 
 def read_shipped(name: str, folder: Path = FOLDER) -> bytes:
-    """The bytes of a weight file that ships with the course, checked against its SHA256SUMS.
+    """Return the bytes of a weight file of the course, checked by its SHA256SUMS.
 
     Args:
         name: for example "scenes.safetensors".

@@ -1,4 +1,4 @@
-"""Look over a built site as a browser would load it, without a browser."""
+"""Check a built site's files as a browser would load them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FETCHED_LINKS = {"stylesheet", "icon", "preload", "modulepreload", "preconnect"
 
 
 class _Page(HTMLParser):
-    """Collects what a page fetches, and its pictures."""
+    """Collect a page's pictures and the addresses that it fetches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _Page(HTMLParser):
 
 
 def look_over(site: Path) -> list[str]:
-    """What is wrong with a built site, one line each; empty when all is well."""
+    """Return what is wrong with a built site, one line each."""
     found: list[str] = []
     for path in sorted(site.rglob("*.html")):
         name = path.relative_to(site).as_posix()
@@ -70,14 +70,18 @@ def look_over(site: Path) -> list[str]:
 
 
 def read_page(path: Path) -> _Page:
-    """A page, parsed for what it fetches."""
+    """Parse a page for its pictures and the addresses that it fetches."""
     page = _Page()
     page.feed(path.read_text(encoding="utf-8"))
     return page
 
 
 def loads(path: Path, site: Path) -> tuple[list[Path], list[str]]:
-    """What a browser loads with a page: files of the site, and addresses elsewhere."""
+    """Return what a browser loads with a page.
+
+    Returns:
+        Files of the site, and addresses elsewhere.
+    """
     address = _HERE + path.relative_to(site).as_posix()
     waiting = [urljoin(address, url) for url in read_page(path).fetched]
     local: list[Path] = []
@@ -106,7 +110,7 @@ def loads(path: Path, site: Path) -> tuple[list[Path], list[str]]:
 
 
 def weight(path: Path, site: Path) -> int:
-    """Bytes a browser loads for a page: itself, styles, scripts and every picture.
+    """Return the bytes that a browser loads for a page, with its styles and pictures.
 
     Text counts through gzip, as any host sends it. KaTeX is not counted, nor the search index,
     which is fetched when a reader searches.
@@ -116,5 +120,5 @@ def weight(path: Path, site: Path) -> int:
 
 
 def sent(data: bytes, suffix: str) -> int:
-    """Bytes on the wire of a file of this kind."""
+    """Return the number of bytes that a file of this kind takes when sent."""
     return len(gzip.compress(data, 6)) if suffix in _TEXT else len(data)

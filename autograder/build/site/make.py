@@ -1,4 +1,4 @@
-"""The site: lessons as pages of MkDocs Material, built strictly, served, and looked over."""
+"""Build, serve and check the site: the lessons as pages of MkDocs Material."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def build_site(out: Path | str | None = None, strict: bool = True) -> Path:
 
 
 def serve_site() -> None:
-    """Build the site, serve it on this machine, and build again when a lesson changes."""
+    """Serve the site on this machine, built again whenever a lesson changes."""
     _config(strict=False, out=None)
     from mkdocs.commands.serve import serve
 
@@ -80,7 +80,7 @@ def serve_site() -> None:
 
 
 def check_site() -> list[str]:
-    """Build the site strictly in a folder of its own and look it over.
+    """Build the site strictly in a temporary folder and check its files.
 
     Returns:
         One line for each thing that is wrong: a warning of MkDocs, a request that would leave the
@@ -98,7 +98,10 @@ Found = list[tuple[str, Story, Lesson]]
 
 
 def lessons(language: str = "en") -> Found:
-    """The landed lessons that are told in a language: stem, story, exercises.
+    """Return the landed lessons that have a story in a language.
+
+    Returns:
+        Stem, story and exercises of each.
 
     Raises:
         UserError: one of them is not in order.
@@ -113,7 +116,7 @@ def lessons(language: str = "en") -> Found:
 
 
 def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
-    """MkDocs' `nav`: the home page, the lessons in order, then what instructors need."""
+    """Return MkDocs' `nav`: home page, lessons in order, pages for instructors."""
     entries: list[object] = ["lessons/index.md"]
     for stem, story, _ in found:
         entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
@@ -123,7 +126,10 @@ def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
 
 
 def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
-    """Generated files by their place in the site: pages as text, pictures as paths.
+    """Return the generated files by their place in the site.
+
+    Returns:
+        Pages as text, pictures as paths.
 
     Raises:
         UserError: a figure or a cell fails.
@@ -142,7 +148,7 @@ def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
 
 
 def filled(markdown: str, found: Found, language: str = "en") -> str:
-    """A hand-written page of the site's root with what it asks for of the lessons.
+    """Fill a hand-written page of the site's root with the lessons that it asks for.
 
     ``<!-- lessons -->`` is their table; ``![alt](figure:l14_grad_cam.two_questions "caption")`` is
     a figure that stands in that lesson's story as well.
@@ -166,7 +172,7 @@ def filled(markdown: str, found: Found, language: str = "en") -> str:
 
 
 def accessible(page: str) -> str:
-    """A finished page with Material's known faults mended.
+    """Correct Material's known faults of accessibility in a finished page.
 
     Raises:
         UserError: a fault is not where it was, so Material has changed.
@@ -194,7 +200,7 @@ def _config(strict: bool, out: Path | str | None) -> MkDocsConfig:
 
 
 class _Warnings(logging.Handler):
-    """Keeps MkDocs' warnings, so that the first can be told."""
+    """Keep MkDocs' warnings, so that the first can be reported."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

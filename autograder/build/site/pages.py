@@ -1,4 +1,7 @@
-"""Lessons as pages for MkDocs Material: Markdown text, nothing written to disk."""
+"""Turn lessons into pages for MkDocs Material, as Markdown text.
+
+Nothing is written to disk.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ WORDS = {
 def lesson_page(
     source: LessonSource, story: Story, record: Lesson, made: Rendering, language: str = "en"
 ) -> str:
-    """The page of one lesson.
+    """Return the page of one lesson.
 
     Args:
         source: its reference solution.
@@ -76,7 +79,7 @@ def lesson_page(
 
 
 def lesson_index(lessons: list[tuple[str, Story, Lesson]], language: str = "en") -> str:
-    """The page that lists the landed lessons."""
+    """Return the page that lists the landed lessons."""
     words = WORDS[language]
     title = words["lessons"]
     return f"# {title}\n\n{words['intro']}\n\n{lesson_table(lessons, language)}\n"
@@ -85,7 +88,7 @@ def lesson_index(lessons: list[tuple[str, Story, Lesson]], language: str = "en")
 def lesson_table(
     lessons: list[tuple[str, Story, Lesson]], language: str = "en", folder: str = ""
 ) -> str:
-    """The landed lessons as a table: number, title, exercises, minutes.
+    """Return a table of the landed lessons: number, title, exercises, minutes.
 
     Args:
         lessons: stem, story and exercises of each.
@@ -106,7 +109,7 @@ def lesson_table(
 
 
 def _links(text: str) -> str:
-    """Links between stories, as links between pages."""
+    """Turn links between stories into links between pages."""
     return _LINK.sub(r"\1\2.md", text)
 
 
@@ -121,7 +124,7 @@ def _at_a_glance(stem: str, story: Story, record: Lesson, words: dict[str, str])
 
 
 def figure(block: FigureBlock, folder: str, made: Rendering, lazy: bool = False) -> str:
-    """A picture with its size, its text and its caption.
+    """Return the Markdown of a picture with its size, its text and its caption.
 
     Args:
         block: which, and its words.

@@ -1,7 +1,7 @@
-"""Draw a lesson's figures and run its cells with the reference solution, in a process of its own.
+"""Draw a lesson's figures and run its cells with the reference solution.
 
 `python -m autograder.build.site.render STEM FOLDER` reads `{"figures": [...], "cells": [...]}` from
-standard input and leaves pictures and `result.json` in the folder. A fresh process sees the
+standard input and leaves pictures and `result.json` in the folder. A process of its own sees the
 sources as they are now, and nothing of a lesson stays behind in the builder.
 """
 
@@ -99,7 +99,13 @@ def _where(error: Exception, cell: int) -> str:
 
 
 def main() -> int:
-    """Answer one request; a failure of a lesson's own code is one line on standard error."""
+    """Run one request.
+
+    A failure of a lesson's own code is one line on standard error.
+
+    Returns:
+        The exit code.
+    """
     stem, folder = sys.argv[1], Path(sys.argv[2])
     request = json.load(sys.stdin)
     result: dict[str, Any] = {"figures": {}}

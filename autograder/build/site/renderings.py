@@ -1,4 +1,4 @@
-"""Figures and cell outputs of the lessons, made again only when something under them changes."""
+"""Keep figures and cell outputs of the lessons, made again when a source changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOT_DRAWN_FROM = {"lesson.ipynb", "exercises.py", "tour.py"}
 
 @dataclass(frozen=True)
 class Picture:
-    """A rendered figure: its file, and its size in CSS pixels."""
+    """A rendered figure's file, and its size in CSS pixels."""
 
     path: Path
     width: int
@@ -35,14 +35,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Rendering:
-    """Everything of a lesson that the reference had to be run for."""
+    """Pictures and cell outputs of one lesson, made with the reference."""
 
     pictures: dict[str, Picture]
     outputs: tuple[str, ...]
 
 
 def renderings(stems: Iterable[str], language: str = "en") -> dict[str, Rendering]:
-    """Render lessons side by side, those whose sources changed.
+    """Render lessons in parallel, except those whose sources did not change.
 
     Raises:
         UserError: a figure or a cell fails.
@@ -84,7 +84,7 @@ def rendering(stem: str, language: str = "en") -> Rendering:
 
 
 def _kept(folder: Path, kind: str) -> tuple[str, Any]:
-    """Key and content of what was rendered last."""
+    """Return key and content of the last rendering, or `("", None)`."""
     try:
         key, made = json.loads((folder / f"{kind}.json").read_text(encoding="utf-8"))
         return key, made
@@ -116,7 +116,7 @@ def _run(stem: str, folder: Path, request: dict[str, list[str]]) -> dict[str, An
 
 
 def _fingerprint(stem: str) -> str:
-    """Changes whenever a picture or an output could."""
+    """Return a digest that changes whenever a picture or an output could."""
     digest = hashlib.sha256(_toolkit_digest())
     stems = [stem]
     folder = ROOT / "lessons" / stem

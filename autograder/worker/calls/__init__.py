@@ -1,1 +1,1 @@
-"""What runs next to student code: how each exercise is called, on which small networks."""
+"""The calls of each exercise, on small networks, made next to student code."""

@@ -1,4 +1,4 @@
-"""How lesson 2's exercises are called: what a recorder leaves behind shows only in use."""
+"""The calls of lesson 2's exercises, which put a recorder to use."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 
 class Interruption(Exception):
-    """What goes wrong inside a block, on purpose."""
+    """A failure inside a block, on purpose."""
 
 
 def capture_activations(student: ModuleType, **inputs: Any) -> Any:
-    """One call."""
+    """Call `capture_activations` once."""
     return _as_dict(student.capture_activations(**inputs))
 
 
 def capture_in_train_mode(student: ModuleType, model: nn.Module, **inputs: Any) -> dict[str, Any]:
-    """The caller is training this network and takes a look in between."""
+    """Capture activations of a network that the caller is training."""
     model.train()
     try:
         activations = _as_dict(student.capture_activations(model=model, **inputs))
@@ -31,7 +31,7 @@ def capture_in_train_mode(student: ModuleType, model: nn.Module, **inputs: Any) 
 def capture_beside_a_hook(
     student: ModuleType, model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Any]:
-    """A layer on which the caller already has a hook."""
+    """Capture activations of a layer on which the caller already has a hook."""
     with _CallersHook(model, layers[0]) as own:
         activations = _as_dict(student.capture_activations(model, layers, images))
         return {"activations": activations, "the caller's own hook is still there": own.runs()}
@@ -40,7 +40,7 @@ def capture_beside_a_hook(
 def record_one_pass(
     student: ModuleType, model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Any]:
-    """The recorder as it is meant to be used; the record is read after the block."""
+    """Record one pass, and read the record after the block."""
     with student.ActivationRecorder(model, layers) as recorder:
         logits = model(images)
     return {
@@ -53,7 +53,7 @@ def record_one_pass(
 def record_between(
     student: ModuleType, model: nn.Module, layers: Sequence[str], passes: Sequence[Tensor]
 ) -> dict[str, Any]:
-    """Three forward passes: before the block, inside it, and after it."""
+    """Run three forward passes: before the block, inside it, and after it."""
     before, inside, after = passes
     hooks = _count_hooks(model)
     recorder = student.ActivationRecorder(model, layers)
@@ -72,7 +72,7 @@ def record_between(
 def record_two_passes(
     student: ModuleType, model: nn.Module, layers: Sequence[str], passes: Sequence[Tensor]
 ) -> dict[str, Any]:
-    """Two forward passes in one block."""
+    """Record two forward passes in one block."""
     with student.ActivationRecorder(model, layers) as recorder:
         for images in passes:
             model(images)
@@ -82,7 +82,7 @@ def record_two_passes(
 def record_two_blocks(
     student: ModuleType, model: nn.Module, layers: Sequence[str], passes: Sequence[Tensor]
 ) -> dict[str, Any]:
-    """One recorder, two blocks."""
+    """Use one recorder for two blocks."""
     recorder = student.ActivationRecorder(model, layers)
     first, second = passes
     with recorder:
@@ -99,7 +99,7 @@ def record_two_blocks(
 def record_interrupted(
     student: ModuleType, model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Any]:
-    """A block that ends in an exception."""
+    """Record in a block that ends in an exception."""
     hooks, reached = _count_hooks(model), False
     recorder = student.ActivationRecorder(model, layers)
     try:
@@ -118,7 +118,7 @@ def record_interrupted(
 def record_beside_a_hook(
     student: ModuleType, model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Any]:
-    """A layer on which the caller already has a hook."""
+    """Record a layer on which the caller already has a hook."""
     with _CallersHook(model, layers[0]) as own:
         with student.ActivationRecorder(model, layers) as recorder:
             model(images)
@@ -131,7 +131,7 @@ def record_beside_a_hook(
 def record_in_train_mode(
     student: ModuleType, model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Any]:
-    """A look inside between two steps of training."""
+    """Record a pass between two steps of training."""
     model.train()
     try:
         with student.ActivationRecorder(model, layers) as recorder:
@@ -148,7 +148,10 @@ def record_in_train_mode(
 
 
 def record_unknown(student: ModuleType, model: nn.Module, layers: Sequence[str]) -> str:
-    """A layer that is not there: to make the recorder should fail, not to use it."""
+    """Return when a recorder of a layer that does not exist fails.
+
+    It should fail when it is made, not when it is used.
+    """
     recorder = student.ActivationRecorder(model, layers)
     try:
         with recorder:
@@ -158,7 +161,7 @@ def record_unknown(student: ModuleType, model: nn.Module, layers: Sequence[str])
 
 
 def gradients_of_frozen(student: ModuleType, model: nn.Module, **inputs: Any) -> Any:
-    """A network whose parameters do not require grad."""
+    """Capture gradients of a network whose parameters do not require grad."""
     model.requires_grad_(False)
     try:
         return student.capture_gradients(model=model, **inputs)
@@ -191,13 +194,16 @@ def _record(recorder: Any) -> Any:
 
 
 def _layers(recorder: Any) -> list[str]:
-    """What is recorded before anything has run; a recorder may have no record yet."""
+    """Return the names of the recorded layers.
+
+    Before anything has run, a recorder may have no record yet.
+    """
     record = getattr(recorder, "activations", {})
     return sorted(map(str, record)) if isinstance(record, dict) else []
 
 
 def _as_dict(value: Any) -> Any:
-    """An OrderedDict or a defaultdict is a dict too."""
+    """Return an OrderedDict or a defaultdict as a dict, and other values as they are."""
     return dict(value) if isinstance(value, dict) else value
 
 

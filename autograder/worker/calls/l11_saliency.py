@@ -1,4 +1,4 @@
-"""How lesson 11's exercises are called."""
+"""The calls of lesson 11's exercises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def saliency_segmentation(student: ModuleType, **inputs: Any) -> dict[str, Any] | None:
-    """Hand in a segmenter that needs no library, and keep the markers it is given."""
+    """Pass a segmenter that needs no library, and keep the markers it gets."""
     seen: list[Any] = []
 
     def nearest_colour(image: Tensor, markers: Any) -> Any:
