@@ -101,24 +101,37 @@ class _Search:
             if named:
                 same = {c for c in self.failing if self.named.get(c) == named[0].id}
                 return Explanation((named[0],), case, frozenset(same))
-        singles = [
-            (mistake,)
-            for mistake in self.expectation.mistakes
-            if main is None or not self._shows(mistake, main)
-        ]
-        if (best := self._best(case, singles)) is not None:
+        known = self.expectation.mistakes
+        if main is None:
+            return self._main(case)
+        quiet = [mistake for mistake in known if not self._shows(mistake, main)]
+        if (best := self._best(case, [(mistake,) for mistake in quiet])) is not None:
             return best
-        if main is not None:  # the main mistake and one that only shows here
-            (first, *rest) = main.mistakes
-            others = [m for m in self.expectation.mistakes if m.family != first.family]
-            beside = [_in_order((first, other)) for other in others if not self._shows(other, main)]
-            if not rest and (best := self._best(case, beside)) is not None:
-                return Explanation(_without(best.mistakes, first), case, best.cases)
-            return None
+        # Perhaps the main mistake and one that only shows here.
+        (first, *rest) = main.mistakes
+        beside = [_in_order((first, other)) for other in quiet if other.family != first.family]
+        if not rest and (best := self._best(case, beside)) is not None:
+            return Explanation(_without(best.mistakes, first), case, best.cases)
+        return None
+
+    def _main(self, case: str) -> Explanation | None:
+        """Explain the case that fails first: by one mistake, or by two of different families."""
+        known = self.expectation.mistakes
+        exact = [mistake for mistake in known if mistake.fits is None]
+        loose = [mistake for mistake in known if mistake.fits is not None]
+        if (best := self._best(case, [(mistake,) for mistake in exact])) is not None:
+            return best
         # An exercise with a judge of its own has many right answers, and as many mixed ones.
         if self.exercise.judge is not None or not self._comparable(case):
             return None
-        return self._best(case, self._pairs(case))
+        pair = self._best(case, self._pairs(case))
+        factor = self._best(case, [(mistake,) for mistake in loose])
+        if pair is not None and (factor is None or len(pair.cases) >= len(factor.cases)):
+            return pair
+        if factor is not None:
+            return factor
+        runs = [mistake for mistake in exact if mistake.change is None]
+        return self._best(case, [(run, other) for run in runs for other in loose])
 
     def _shows(self, mistake: Mistake, main: Explanation) -> bool:
         """Whether a mistake would change what the main one explains by itself."""
@@ -160,7 +173,7 @@ class _Search:
         add nothing to a pair.
         """
         runs = [m for m in self.expectation.mistakes if m.change is None and self._tells(m, case)]
-        changes = [mistake for mistake in self.expectation.mistakes if mistake.change is not None]
+        changes = [m for m in self.expectation.mistakes if m.change is not None and m.fits is None]
         for run in runs:
             for change in changes:
                 if run.family != change.family:

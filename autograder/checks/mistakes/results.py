@@ -67,6 +67,9 @@ OF_FLOATS: dict[str, Change] = {
     "maximum_zero": lambda value: value / _extreme(value, True),
     "scaled_over_batch": lambda value: value / value.amax().clamp(min=TINY),
     "stretched": _stretched,
+    "stretched_over_batch": lambda value: (
+        (value - value.amin()) / (value.amax() - value.amin()).clamp(min=TINY)
+    ),
     "unit_norm": _divided_by_norm,
     "complement": lambda value: 1 - value,
     "softmax_of_result": lambda value: value.softmax(-1) if value.dim() else value,
