@@ -84,4 +84,91 @@ def follow(bench: Bench, step: Step) -> None:
 def test_the_guide_leads_from_nothing_to_a_green_audit(bench: Bench) -> None:
     for step in steps():
         follow(bench, step)
-    assert "convlens audit shift" in steps()[-2].text
+    assert any("convlens audit shift" in step.text for step in steps() if step.kind == "sh")
+    # What an author copies from the guide keeps the house's rules too.
+    for arguments in ("check .", "format --check ."):
+        done = bench.run(f"ruff {arguments}")
+        assert done.returncode == 0, done.stdout
+    assert bench.run("doctest solutions/l16_shift.py").stdout == ""
+    assert bench.run("convlens build --check shift").returncode == 0
+
+
+def test_the_guide_shows_every_file_that_is_made(bench: Bench) -> None:
+    shown = {step.title for step in steps() if step.title}
+    (catalogue, new, *_) = [step for step in steps() if step.kind in ("sh", "diff")]
+    follow(bench, catalogue)
+    before = bench.files()
+    follow(bench, new)
+    made = {path for path in bench.files() - before if "__pycache__" not in path}
+    assert made == shown - {"README.md", catalogue.title}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stem", "names"),
+    [("l10_occlusion", []), ("l08_fooling_and_dreams", ["b_deep_dream", "a_step"])],
+)
+def test_what_is_made_runs_and_the_audit_lists_what_is_left(
+    bench: Bench, stem: str, names: list[str]
+) -> None:
+    done = bench.run(" ".join(["convlens new", stem, *names]))
+    assert done.returncode == 0 and f"convlens audit {stem}" in done.stdout
+    for command in ("ruff check .", "ruff format --check .", f"convlens build {stem}"):
+        done = bench.run(command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = bench.run(f"convlens audit {stem}")
+    assert done.returncode == 1 and done.stderr == ""
+    problems = [line.strip() for line in done.stdout.splitlines()[1:]]
+    places = [line.partition(" lacks ")[0].partition(":") for line in problems]
+    todo = [
+        (path.relative_to(bench.root).as_posix(), ":", str(number))
+        for path in bench.root.rglob("*.*")
+        if stem in str(path) or path.name == "README.md"
+        if path.suffix in (".py", ".md") and path.name != "exercises.py"
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for _ in range(line.count("TODO: "))
+    ]
+    assert sorted(places) == sorted(todo)
+
+
+def test_the_readmes_row_stands_in_order_and_once(bench: Bench) -> None:
+    readme = bench.root / "README.md"
+    rows = [line for line in readme.read_text().splitlines() if line[:4] != "| 10"]
+    readme.write_text("\n".join(rows) + "\n")
+    assert bench.run("convlens new l10_occlusion").returncode == 0
+    numbers = [int(n) for n in re.findall(r"^\| (\d\d) ", readme.read_text(), re.MULTILINE)]
+    assert numbers == sorted(set(numbers)) and 10 in numbers
+    assert [line for line in readme.read_text().splitlines() if line[:4] != "| 10"] == rows
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("l10_oclusion", ["called 'l10_oclusion'", "l10_occlusion", "course/catalogue.py"]),
+        ("l99_nothing", ["called 'l99_nothing'", "course/catalogue.py"]),
+        ("../l10_occlusion", ["called '../l10_occlusion'"]),
+        ("l10_occlusion for", ["'for' cannot be the name"]),
+        ("l10_occlusion a/b", ["'a/b' cannot be the name"]),
+        ("l10_occlusion a b a", ["'a' is named twice"]),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_a_line(
+    bench: Bench, words: str, says: list[str]
+) -> None:
+    before = bench.files()
+    done = bench.run(f"convlens new {words}")
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+    assert all(text in done.stderr for text in says)
+    assert {path for path in bench.files() - before if "__pycache__" not in path} == set()
+
+
+def test_nothing_is_overwritten(bench: Bench) -> None:
+    mine = bench.root / "lessons" / "l10_occlusion" / "lesson.md"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    done = bench.run("convlens new l10_occlusion")
+    assert (
+        done.returncode == 2 and "lessons/l10_occlusion/lesson.md is there already" in done.stderr
+    )
+    assert mine.read_text() == "mine"
+    assert not (bench.root / "solutions" / "l10_occlusion.py").exists()
