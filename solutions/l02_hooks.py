@@ -2,6 +2,9 @@
 
 A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
 handle is a context manager: after its ``with`` block the hook is gone, even if the block failed.
+
+Results are detached and keep the dtype and device of what they are made from. Leave the model, its
+parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 def capture_activations(
     model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Tensor]:
-    """What each named layer gives for these images.
+    """Return what each named layer gives for these images.
 
     Args:
         model: any network.
@@ -39,11 +42,11 @@ def capture_activations(
     torch.Size([2, 5])
     """
     ### BEGIN SOLUTION
-    captured: dict[str, Tensor] = {}
+    kept: dict[str, Tensor] = {}
 
     def record(name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
         # A copy: an in-place ReLU after this layer overwrites the memory of `output`.
-        captured[name] = output.clone()
+        kept[name] = output.clone()
 
     with ExitStack() as hooks, torch.no_grad():
         for name in layers:
@@ -51,7 +54,7 @@ def capture_activations(
             hook = partial(record, name)
             hooks.enter_context(model.get_submodule(name).register_forward_hook(hook))
         model(images)
-    return {name: captured[name] for name in layers}
+    return {name: kept[name] for name in layers}
     ### END SOLUTION
 
 
@@ -108,7 +111,7 @@ class ActivationRecorder:
 
 
 def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
-    """All channels of one image's activation as one grey picture.
+    """Arrange all channels of one image's activation in one grey picture.
 
     Args:
         activation: float (C, H, W), one layer's output for one image.
@@ -141,7 +144,7 @@ def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
 
 
 def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
-    """The logits when one channel of one layer is silent.
+    """Return the logits when one channel of one layer is silent.
 
     Args:
         model: a classifier, logits (N, K).
@@ -174,7 +177,7 @@ def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -
 
 
 def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """The gradient of each image's target logit with respect to one layer's output.
+    """Return the gradient of each image's target logit at one layer's output.
 
     Args:
         model: a classifier, logits (N, K). Its parameters may be frozen.
@@ -195,18 +198,19 @@ def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tens
             [0., 0., 0., 0., 1.]])
     """
     ### BEGIN SOLUTION
-    captured: list[Tensor] = []
+    kept: list[Tensor] = []
 
     def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         # The graph begins anew at this leaf, so the backward pass ends here and not at the image.
         leaf = output.detach().clone().requires_grad_()
-        captured.append(leaf)
+        kept.append(leaf)
         # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
         return leaf.clone()
 
     with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
-        target_logits = model(images).gather(1, target.unsqueeze(1))
+        logits = model(images)
         # No image has a part in another's logit: the gradient of the sum holds each one's own.
-        (gradient,) = torch.autograd.grad(target_logits.sum(), captured[-1])
+        chosen = logits.gather(1, target[:, None]).sum()
+        (gradient,) = torch.autograd.grad(chosen, kept[-1])
     return gradient
     ### END SOLUTION

@@ -3,6 +3,9 @@
 A point of high dimension cannot be drawn. PCA draws its shadow; t-SNE (van der Maaten and Hinton
 2008) draws a map that keeps each point's neighbours. All pairs are held at once: 2,000 points make
 matrices of 16 MB.
+
+Results are detached and keep the dtype and device of what they are made from. Leave the caller's
+tensors and torch's global random generator as you found them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from torch import Tensor
 
 
 def distance_factors(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Two thin matrices whose product holds the squared distance of every pair of rows (given).
+    """Return two thin matrices whose product holds all squared distances (given).
 
     |a - b|^2 = |a|^2 - 2ab + |b|^2, so that one fast matrix product measures all pairs.
 
@@ -37,7 +40,7 @@ def distance_factors(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def squared_distances(x: Tensor) -> Tensor:
-    """Squared Euclidean distance of every pair of rows (given).
+    """Return the squared Euclidean distance of every pair of rows (given).
 
     Args:
         x: (N, D) floating point, one point a row.
@@ -53,7 +56,9 @@ def squared_distances(x: Tensor) -> Tensor:
 
 
 def kl_divergence(p: Tensor, y: Tensor) -> float:
-    """How badly the map y tells the neighbours p: the loss of t-SNE, KL(P || Q) (given).
+    """Measure how badly the map y keeps the neighbours p (given).
+
+    This is the loss of t-SNE, KL(P || Q).
 
     Args:
         p: (N, N) joint probabilities, summing to 1.
@@ -74,7 +79,7 @@ def kl_divergence(p: Tensor, y: Tensor) -> float:
 
 @torch.no_grad()
 def pca(x: Tensor, k: int) -> Tensor:
-    """Coordinates of the points along the k directions in which they vary most.
+    """Project the points on the k directions in which they vary most.
 
     An axis can point either way: the one is taken that makes its entry of largest magnitude
     positive.
@@ -109,9 +114,9 @@ def pca(x: Tensor, k: int) -> Tensor:
 
 @torch.no_grad()
 def conditional_probabilities(squared_distances: Tensor, perplexity: float) -> Tensor:
-    """Which points each point would pick as its neighbour: p(j | i) for every i and j.
+    """Find which points each point would pick as its neighbours.
 
-    Row i is a Gaussian around point i: p(j | i) is proportional to exp(-b_i * d_ij^2) for j != i.
+    Row i is p(j | i), a Gaussian around point i: proportional to exp(-b_i * d_ij^2) for j != i.
     Each row has its own precision b_i, such that the row's entropy is log(perplexity): crowded or
     lonely, every point has the same effective number of neighbours.
 
@@ -168,7 +173,7 @@ def conditional_probabilities(squared_distances: Tensor, perplexity: float) -> T
 
 @torch.no_grad()
 def joint_probabilities(conditional: Tensor) -> Tensor:
-    """One symmetric distribution over all pairs of points, from the rows of neighbours.
+    """Make one symmetric distribution over all pairs from the rows of neighbours.
 
     Args:
         conditional: (N, N), p(j | i) in row i, rows sum to 1.
@@ -190,7 +195,7 @@ def joint_probabilities(conditional: Tensor) -> Tensor:
 
 @torch.no_grad()
 def student_t_affinities(y: Tensor) -> tuple[Tensor, Tensor]:
-    """How near the points of the map are to each other, measured with Student's t.
+    """Measure with Student's t how near the points of the map are to each other.
 
     Args:
         y: (N, 2) the map.
@@ -216,7 +221,7 @@ def student_t_affinities(y: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def tsne_gradient(p: Tensor, y: Tensor) -> Tensor:
-    """Gradient of KL(P || Q) with respect to the map.
+    """Return the gradient of KL(P || Q) with respect to the map.
 
     Its row i is 4 * sum_j (p_ij - q_ij) (y_i - y_j) / (1 + d_ij^2).
 
@@ -264,7 +269,7 @@ def tsne(
     init: str = "pca",
     seed: int = 0,
 ) -> Tensor:
-    """A map of the points in which neighbours stay neighbours.
+    """Draw a map of the points in which neighbours stay neighbours.
 
     Args:
         x: (N, D) floating point, one point a row, D >= 2.
@@ -326,7 +331,7 @@ def tsne(
 def embedding_canvas(
     images: Tensor, points: Tensor, canvas: tuple[int, int], thumbnail: tuple[int, int]
 ) -> Tensor:
-    """The map as a picture wall: each image drawn small at its point.
+    """Paste each image, drawn small, at its point of the map.
 
     Each axis of the map is stretched to fill the canvas: the leftmost thumbnail touches the left
     edge, the topmost one the top edge, and none is cut. Each lands on the nearest whole pixel. The

@@ -1,8 +1,10 @@
 """Lesson 11, saliency: which pixels would change the answer if they changed a little?
 
 `images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)`
-gives logits (N, K). Leave the model, its parameters' `.grad` and the caller's tensors as you found
-them.
+gives logits (N, K).
+
+Results are detached and keep the dtype and device of what they are made from. Leave the model, its
+parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from lessons.toolkit.regions import connected_components, graph_segment
 
 
 def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    """Sensitivity of the target logit to each pixel (Simonyan, Vedaldi and Zisserman 2013).
+    """Measure how sensitive the target logit is to each pixel.
 
     Args:
         model: classifier in eval mode.
@@ -26,6 +28,8 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     Returns:
         float (N, H, W), at least 0, detached: for each pixel the largest absolute derivative of the
         target logit over its three channels.
+
+    Paper: Simonyan, Vedaldi and Zisserman 2013, section 3.
 
     >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
     >>> _ = nn.init.constant_(double[1].weight, -2.0)
@@ -51,7 +55,7 @@ def smooth_grad(
     noise: float,
     seed: int = 0,
 ) -> Tensor:
-    """Saliency of the mean gradient over noisy copies (Smilkov et al. 2017).
+    """Return the saliency of the mean gradient over noisy copies.
 
     Args:
         model: classifier in eval mode.
@@ -65,6 +69,8 @@ def smooth_grad(
     Returns:
         float (N, H, W), at least 0, detached: the gradient of the target logit is averaged over the
         copies with its sign; then, for each pixel, the largest absolute value over the channels.
+
+    Paper: Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise".
 
     >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
     >>> _ = nn.init.constant_(double[1].weight, -2.0)
@@ -100,7 +106,7 @@ def smooth_grad(
 
 
 def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]:
-    """Box around the largest connected region of the most salient pixels (Simonyan et al. 2013).
+    """Find the box around the largest region of the most salient pixels.
 
     Args:
         saliency: float (H, W).
@@ -110,6 +116,8 @@ def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]
         (top, left, bottom, right), four ints in pixels; bottom and right are one past the last row
         and column. The largest region has the most pixels; pixels connect where they share an edge,
         as in the given `connected_components`.
+
+    Paper: Simonyan et al. 2013, section 3.2.
 
     >>> box = torch.zeros(6, 8)
     >>> box[1:3, 2:7] = 1.0
@@ -133,7 +141,7 @@ def saliency_segmentation(
     background: float = 0.30,
     segment: Callable[[Tensor, Tensor], Tensor] = graph_segment,
 ) -> Tensor:
-    """Cut the object out of a picture, with saliency as the only hint (Simonyan et al. 2013).
+    """Cut the object out of a picture, with saliency as the only hint.
 
     Args:
         image: float (3, H, W) in [0, 1].
@@ -145,6 +153,8 @@ def saliency_segmentation(
 
     Returns:
         bool (H, W), True on the object.
+
+    Paper: Simonyan et al. 2013, section 3.2.
 
     >>> picture = torch.tensor([0.9, 0.8, 0.1, 0.2]).expand(3, 4, 4)
     >>> saliency = torch.tensor([9.0, 1.0, 1.0, 0.0]).expand(4, 4)

@@ -3,6 +3,9 @@
 The gradient passes a ReLU where the ReLU's input was positive. The deconvnet passes what arrives
 positive on the way back. Guided backpropagation asks for both. The rest of the backward pass is the
 same for all three.
+
+Results are detached and keep the dtype and device of what they are made from. Leave the model, its
+parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 """
 
 from __future__ import annotations
@@ -54,7 +57,7 @@ class GuidedReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        """ReLU of x, any shape; `ctx` carries what `backward` will need."""
+        """Return the ReLU of x, any shape; `ctx` carries what `backward` will need."""
         ### BEGIN SOLUTION
         ctx.save_for_backward(x)
         return x.clamp(min=0)
@@ -62,7 +65,7 @@ class GuidedReLU(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """The guided gradient at x, from the gradient at the output, same shape."""
+        """Return the guided gradient at x, from the gradient at the output, same shape."""
         ### BEGIN SOLUTION
         (x,) = ctx.saved_tensors
         return relu_backward("guided", x, gradient)
@@ -70,11 +73,12 @@ class GuidedReLU(torch.autograd.Function):
 
 
 def relu_nodes(output: Tensor) -> list[Node]:
-    """Every ReLU that `output` was computed through, as a node of autograd's graph.
+    """Find every ReLU that `output` was computed through.
 
-    The graph holds one node for each ReLU that ran, however the network spells it: a module, in
-    place, a function, or one module used three times. A node is known by its name; PyTorch does not
-    promise these names, but has kept them for years. A compiled or scripted model hides its nodes.
+    Autograd's graph holds one node for each ReLU that ran, however the network spells it: a module,
+    in place, a function, or one module used three times. A node is known by its name; PyTorch does
+    not promise these names, but has kept them for years. A compiled or scripted model hides its
+    nodes.
 
     Args:
         output: a tensor that remembers how it was computed.
@@ -151,7 +155,7 @@ def redirect_relus(output: Tensor, rule: str) -> None:
 
 
 def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    """The pixels that excite the target logit through excited units only.
+    """Find the pixels that excite the target logit through excited units only.
 
     Args:
         model: a classifier with ReLUs, logits (N, K).
@@ -173,14 +177,18 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     ### BEGIN SOLUTION
     images = images.detach().requires_grad_()
     with torch.enable_grad():
-        score = model(images).gather(1, target.unsqueeze(1)).sum()
-    redirect_relus(score, "guided")
-    return torch.autograd.grad(score, images)[0]
+        logits = model(images)
+        chosen = logits.gather(1, target[:, None]).sum()
+    redirect_relus(chosen, "guided")
+    (gradient,) = torch.autograd.grad(chosen, images)
+    return gradient
     ### END SOLUTION
 
 
 def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-    """What the deconvnet draws for the target logit: the way back, blind to which units fired.
+    """Draw what the deconvnet finds for the target logit.
+
+    Its way back is blind to which units fired.
 
     Args:
         model: a classifier with ReLUs, logits (N, K).
@@ -202,14 +210,16 @@ def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     ### BEGIN SOLUTION
     images = images.detach().requires_grad_()
     with torch.enable_grad():
-        score = model(images).gather(1, target.unsqueeze(1)).sum()
-    redirect_relus(score, "deconvnet")
-    return torch.autograd.grad(score, images)[0]
+        logits = model(images)
+        chosen = logits.gather(1, target[:, None]).sum()
+    redirect_relus(chosen, "deconvnet")
+    (gradient,) = torch.autograd.grad(chosen, images)
+    return gradient
     ### END SOLUTION
 
 
 def neuron_pattern(model: nn.Module, layer: str, channel: int, image: Tensor, rule: str) -> Tensor:
-    """The pixels that excite one channel where it fires most.
+    """Find the pixels that excite one channel where it fires most.
 
     Args:
         model: a network with ReLUs.
@@ -231,18 +241,19 @@ def neuron_pattern(model: nn.Module, layer: str, channel: int, image: Tensor, ru
     torch.Size([1, 3, 3, 3])
     """
     ### BEGIN SOLUTION
-    captured: list[Tensor] = []
+    kept: list[Tensor] = []
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         # A copy, still in the graph: an in-place ReLU may overwrite `output`.
-        captured.append(output.clone())
+        kept.append(output.clone())
 
     image = image.detach().requires_grad_()
     with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(record):
         logits = model(image)
-        units = captured[-1][0, channel].flatten()
+        units = kept[-1][0, channel].flatten()
         strongest = units[units.argmax()]
     # The whole network takes the rule, so a first layer with no ReLU before it is no error.
     redirect_relus(logits, rule)
-    return torch.autograd.grad(strongest, image)[0]
+    (gradient,) = torch.autograd.grad(strongest, image)
+    return gradient
     ### END SOLUTION

@@ -2,6 +2,9 @@
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
 Their weighted sum says where the class is.
+
+Results are detached and keep the dtype and device of what they are made from. Leave the model, its
+parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from torch.nn import functional as F
 def activation_and_gradient(
     model: nn.Module, layer: str, images: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """A layer's output, and the gradient of each image's target logit there.
+    """Return a layer's output and the gradient of each target logit there.
 
     Args:
         model: a classifier, logits (N, K). Its parameters may be frozen.
@@ -38,11 +41,11 @@ def activation_and_gradient(
     (True, True)
     """
     ### BEGIN SOLUTION
-    captured: list[Tensor] = []
+    kept: list[Tensor] = []
 
     def start_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         leaf = output.detach().clone().requires_grad_()
-        captured.append(leaf)
+        kept.append(leaf)
         torch.set_grad_enabled(True)
         # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
         return leaf.clone()
@@ -50,16 +53,17 @@ def activation_and_gradient(
     # Autograd sleeps until the hook wakes it at the layer. Nothing before that is kept in memory,
     # and the backward pass ends there. The `with` block puts the caller's grad mode back.
     with torch.no_grad(), model.get_submodule(layer).register_forward_hook(start_graph):
-        target_logits = model(images).gather(1, target.unsqueeze(1))
+        logits = model(images)
         # No image has a part in another's logit: the gradient of the sum holds each one's own.
-        activation = captured[-1]
-        (gradient,) = torch.autograd.grad(target_logits.sum(), activation)
+        chosen = logits.gather(1, target[:, None]).sum()
+        activation = kept[-1]
+        (gradient,) = torch.autograd.grad(chosen, activation)
     return activation.detach(), gradient
     ### END SOLUTION
 
 
 def channel_weights(activation_gradients: Tensor) -> Tensor:
-    """How much each channel matters: its gradient, averaged over the places.
+    """Average the gradient of each channel over its places.
 
     Args:
         activation_gradients: float (N, C, h, w), the gradient of one logit an image at a layer.
@@ -78,7 +82,7 @@ def channel_weights(activation_gradients: Tensor) -> Tensor:
 
 
 def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """Where the target class is, at the resolution of a layer.
+    """Find where the target class is, at the resolution of a layer.
 
     Args:
         model: a classifier, logits (N, K).
@@ -109,7 +113,7 @@ def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Te
 def guided_grad_cam(
     model: nn.Module, layer: str, images: Tensor, target: Tensor, guided: Tensor | None = None
 ) -> Tensor:
-    """Guided backpropagation, kept where Grad-CAM sees the class: fine lines, for one class.
+    """Keep guided backpropagation only where Grad-CAM sees the class.
 
     Args:
         model: a classifier with ReLUs, logits (N, K).
@@ -149,7 +153,9 @@ def guided_grad_cam(
 
 
 def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """Where the evidence against the target class is: cover it and the logit rises.
+    """Find where the evidence against the target class is.
+
+    Cover it and the logit rises.
 
     Args:
         model: a classifier, logits (N, K).

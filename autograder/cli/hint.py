@@ -9,6 +9,7 @@ import typer
 from autograder.cli.check import current_lesson
 from autograder.cli.screen import errors, output, short
 from autograder.course.catalogue import find_target
+from autograder.course.mistakes import words
 from autograder.course.reference import read_lesson
 from autograder.student.progress import Progress
 from autograder.student.working_copy import WorkingCopy
@@ -23,10 +24,8 @@ def hint(
     """Show the next hint of an exercise: three, from a question to nearly the code."""
     copy = WorkingCopy.find()
     exercise_id = pick(exercise, copy)
-    from autograder.checks import lesson
-
     stem, _, name = exercise_id.partition(".")
-    hints = lesson(stem).exercise(name).hints
+    hints = words(stem, name).hints
     progress = Progress(copy.state)
     number = progress.next_hint(exercise_id, len(hints))
     console = output()

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from autograder.checks.compare import close, worst
 from autograder.course.exercise import Case, Complaint, Exercise
-from autograder.judge.words import MEMORY, MEMORY_STEP, SIDE_EFFECTS, call_text, kind_text
+from autograder.judge.words import (
+    MEMORY,
+    MEMORY_STEP,
+    SIDE_EFFECTS,
+    call_text,
+    dtype_text,
+    kind_text,
+)
 from autograder.protocol.answers import Record
 from autograder.protocol.wire import Foreign
 
@@ -245,16 +252,17 @@ def structure(expected: Any, actual: Any) -> tuple[str, str] | None:
             "tensor_not_number",
             f"a tensor with one entry, not a plain {type(expected).__name__}",
         )
-    return _foreign(actual) or ("wrong_type", f"{kind_text(actual)}, not {kind_text(expected)}")
+    wrong_type = "wrong_type", f"{kind_text(actual)}, not {kind_text(expected)}"
+    return _foreign(expected, actual) or wrong_type
 
 
 def _tensor_structure(expected: Tensor, actual: Any) -> tuple[str, str] | None:
     if not isinstance(actual, Tensor):
-        return _foreign(actual) or ("wrong_type", f"{kind_text(actual)}, not a tensor")
+        return _foreign(expected, actual) or ("wrong_type", f"{kind_text(actual)}, not a tensor")
     if actual.shape != expected.shape:
         return "wrong_shape", f"shape {tuple(actual.shape)}, not {tuple(expected.shape)}"
     if actual.dtype != expected.dtype:
-        return "wrong_dtype", f"dtype {_dtype(actual)}, not {_dtype(expected)}"
+        return "wrong_dtype", f"dtype {dtype_text(actual)}, not {dtype_text(expected)}"
     return None
 
 
@@ -271,8 +279,10 @@ def _dict_structure(expected: dict[Any, Any], actual: dict[Any, Any]) -> tuple[s
     return None
 
 
-def _foreign(actual: Any) -> tuple[str, str] | None:
+def _foreign(expected: Any, actual: Any) -> tuple[str, str] | None:
     if isinstance(actual, Foreign) and actual.kind.startswith("numpy"):
+        if not isinstance(expected, Tensor):
+            return "numpy_not_number", f"{kind_text(actual)}, not {kind_text(expected)}"
         return "numpy_not_tensor", f"{kind_text(actual)}, not a tensor"
     return None
 
@@ -325,7 +335,3 @@ def _percent(share: float) -> str:
 
 def _short(value: Any) -> str:
     return repr(value)[:120]
-
-
-def _dtype(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")

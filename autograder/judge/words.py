@@ -72,15 +72,6 @@ MEMORY = "asked for more memory than a check may use"
 MEMORY_STEP = "Look for a tensor or a list that is larger than it needs to be."
 
 
-def builds_on(name: str, need: str, outcome: str, message: str) -> str:
-    """What to say of an exercise that earned nothing, where one that it calls does not pass.
-
-    A wrong value is not described: the exercise itself may be right. An error still is.
-    """
-    first = f"`{name}` builds on `{need}`, which does not pass yet: mend that first."
-    return first if outcome == "failed" else f"{first} {message}"
-
-
 def call_text(name: str, case: Case) -> str:
     """The call as a student would write it: `saliency_map(model, images, target)`."""
     if case.call:

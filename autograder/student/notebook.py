@@ -21,6 +21,7 @@ from typing import Any
 
 from autograder.course.catalogue import landed_stems
 from autograder.course.figures import show
+from autograder.course.mistakes import words
 from autograder.course.reference import read_lesson, without_markers
 from autograder.course.student_file import definitions, join_cells
 from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
@@ -71,10 +72,8 @@ def hint(exercise: Callable[..., Any] | type) -> None:
     Raises:
         CheckFailed: it is no exercise of the course.
     """
-    from autograder.checks import lesson
-
     stem = _known_stem(exercise)
-    hints = lesson(stem).exercise(exercise.__name__).hints
+    hints = words(stem, exercise.__name__).hints
     progress = Progress(WorkingCopy.find().state)
     number = progress.next_hint(f"{stem}.{exercise.__name__}", len(hints))
     _save(progress)

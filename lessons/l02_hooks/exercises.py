@@ -1,8 +1,11 @@
-# Stubs of l02_hooks, version 05d3ad7c5f68. Complete them here; `convlens check l02_hooks` says what is right.
+# Stubs of l02_hooks, version 94a0c348bcce. Complete them here; `convlens check l02_hooks` says what is right.
 """Lesson 2: look inside a forward pass with hooks, and change what passes through.
 
 A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
 handle is a context manager: after its ``with`` block the hook is gone, even if the block failed.
+
+Results are detached and keep the dtype and device of what they are made from. Leave the model, its
+parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from torch.utils.hooks import RemovableHandle
 def capture_activations(
     model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Tensor]:
-    """What each named layer gives for these images.
+    """Return what each named layer gives for these images.
 
     Args:
         model: any network.
@@ -83,7 +86,7 @@ class ActivationRecorder:
 
 
 def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
-    """All channels of one image's activation as one grey picture.
+    """Arrange all channels of one image's activation in one grey picture.
 
     Args:
         activation: float (C, H, W), one layer's output for one image.
@@ -103,7 +106,7 @@ def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
 
 
 def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
-    """The logits when one channel of one layer is silent.
+    """Return the logits when one channel of one layer is silent.
 
     Args:
         model: a classifier, logits (N, K).
@@ -127,7 +130,7 @@ def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -
 
 
 def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """The gradient of each image's target logit with respect to one layer's output.
+    """Return the gradient of each image's target logit at one layer's output.
 
     Args:
         model: a classifier, logits (N, K). Its parameters may be frozen.

@@ -1,8 +1,11 @@
-# Stubs of l14_grad_cam, version 9c479a385510. Complete them here; `convlens check l14_grad_cam` says what is right.
+# Stubs of l14_grad_cam, version 6379a41720f7. Complete them here; `convlens check l14_grad_cam` says what is right.
 """Lesson 14: Grad-CAM, a class activation map for any network.
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
 Their weighted sum says where the class is.
+
+Results are detached and keep the dtype and device of what they are made from. Leave the model, its
+parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from torch.nn import functional as F
 def activation_and_gradient(
     model: nn.Module, layer: str, images: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """A layer's output, and the gradient of each image's target logit there.
+    """Return a layer's output and the gradient of each target logit there.
 
     Args:
         model: a classifier, logits (N, K). Its parameters may be frozen.
@@ -43,7 +46,7 @@ def activation_and_gradient(
 
 
 def channel_weights(activation_gradients: Tensor) -> Tensor:
-    """How much each channel matters: its gradient, averaged over the places.
+    """Average the gradient of each channel over its places.
 
     Args:
         activation_gradients: float (N, C, h, w), the gradient of one logit an image at a layer.
@@ -61,7 +64,7 @@ def channel_weights(activation_gradients: Tensor) -> Tensor:
 
 
 def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """Where the target class is, at the resolution of a layer.
+    """Find where the target class is, at the resolution of a layer.
 
     Args:
         model: a classifier, logits (N, K).
@@ -88,7 +91,7 @@ def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Te
 def guided_grad_cam(
     model: nn.Module, layer: str, images: Tensor, target: Tensor, guided: Tensor | None = None
 ) -> Tensor:
-    """Guided backpropagation, kept where Grad-CAM sees the class: fine lines, for one class.
+    """Keep guided backpropagation only where Grad-CAM sees the class.
 
     Args:
         model: a classifier with ReLUs, logits (N, K).
@@ -122,7 +125,9 @@ def guided_grad_cam(
 
 
 def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
-    """Where the evidence against the target class is: cover it and the logit rises.
+    """Find where the evidence against the target class is.
+
+    Cover it and the logit rises.
 
     Args:
         model: a classifier, logits (N, K).

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.course.reference import LessonSource
+from autograder.course.reference import LessonSource, read_lesson
 from autograder.judge.verdict import Verdict
 from autograder.student.check import Check, Checker, LessonFile
 
@@ -137,23 +137,14 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     assert_gone(pid)
 
 
-def test_an_exercise_that_builds_on_a_failing_one_says_so_first(
-    checker: Checker, source: LessonSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dataclasses import replace
-
-    from autograder import checks
-
-    lesson = checks.lesson(STEM)
-    box = replace(lesson.exercise("saliency_box"), needs=("saliency_map",))
-    needy = replace(lesson, exercises=(lesson.exercise("saliency_map"), box))
-    monkeypatch.setattr(checks, "lesson", {STEM: needy}.__getitem__)
-    text = with_body(source, "return images").replace(
-        source.replaced("saliency_map", "").split("def saliency_box", 1)[1].split("\ndef ")[0],
-        "(saliency, quantile=0.95):\n    return 1\n\n",
-    )
-    (verdict,) = check(checker, text, "saliency_box")
-    assert verdict.message.startswith("`saliency_box` builds on `saliency_map`, which does not")
+def test_an_exercise_that_calls_a_failing_one_is_judged_by_its_own_lines(checker: Checker) -> None:
+    right = read_lesson("l14_grad_cam")
+    mean = "activation_gradients.mean(dim=(2, 3))"
+    text = right.edited("channel_weights", ((mean, mean.replace("mean", "sum")),))
+    file = LessonFile("l14_grad_cam", text, "exercises.py")
+    (checked,) = Check(checker, file, ("grad_cam",))
+    assert checked.verdict.outcome == "passed"
+    assert checked.verdict.message.startswith("`grad_cam` itself is right")
 
 
 def test_a_memory_limit_that_is_no_number_is_a_user_error(

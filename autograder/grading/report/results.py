@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.checks import lesson
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.plain_text import plain_line
 from autograder.grading.run.engine import Grader
-from autograder.judge import words
 
 NOT_HANDED_IN = "This lesson is not in the submission."
 
@@ -96,7 +95,7 @@ def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> Studen
         for stem in stems
         for exercise in lesson(stem).exercises
     }
-    exercises = [_with_need(result, found) for result in found.values()]
+    exercises = list(found.values())
     status, reason = _status(submission, [e.message for e in exercises if e.points is None])
     return StudentResult(
         student=submission.student,
@@ -125,21 +124,6 @@ def exercise_result(submission: Submission, stem: str, name: str, grader: Grader
         return ExerciseResult(identity, "ungraded", None, points, message=plain_line(fault))
     outcome, why = _not_read(submission, stem)
     return ExerciseResult(identity, outcome, 0.0, points, message=plain_line(why))
-
-
-def _with_need(result: ExerciseResult, found: Mapping[str, ExerciseResult]) -> ExerciseResult:
-    """Return a result without points as naming what it builds on, if that fails too."""
-    stem, _, name = result.id.partition(".")
-    if result.points != 0.0 or result.outcome == "not_attempted":
-        return result
-    for need in lesson(stem).exercise(name).needs:
-        needed = found.get(need if "." in need else f"{stem}.{need}")
-        if needed is None or needed.outcome in ("passed", "ungraded"):
-            continue
-        if needed.message != result.message:  # else it is the file that does not load
-            message = words.builds_on(name, need, result.outcome, result.message)
-            return replace(result, message=message, diagnosis=None, picture={})
-    return result
 
 
 def _not_read(submission: Submission, stem: str) -> tuple[str, str]:

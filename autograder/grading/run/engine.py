@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -27,6 +27,7 @@ from autograder.grading.run.lacking import explained
 from autograder.grading.run.versions import course_hash
 from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.judge.expected import Expectation
+from autograder.judge.lending import lend, may_borrow, settle
 from autograder.judge.verdict import Verdict, judge
 from autograder.protocol.answers import Answer, AnswerReader, describe_exit
 from autograder.protocol.wire import encode
@@ -186,13 +187,47 @@ class Grader:
             answer, usage = self._ask(sandbox, task, expectation)
             with self._lock:
                 verdict = judge(expectation, answer)
+            if may_borrow(verdict, expectation.exercise):
+                return self._with_help(sandbox, task, verdict, answer, usage)
         except Exception as error:  # a fault of the grader must not sink the run
             self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
             return None
         message, picture = self._shown(sandbox, task, expectation, verdict, answer)
-        entry = {**asdict(verdict), "message": plain_line(explained(message))}
-        del entry["seconds"], entry["detail"]
-        return {"verdict": entry, "usage": usage, "picture": picture}
+        return _entry(verdict, message, usage, picture)
+
+    def _with_help(
+        self,
+        sandbox: Sandbox,
+        task: Task,
+        own: Verdict,
+        answer: Answer,
+        usage: dict[str, float],
+    ) -> dict[str, Any]:
+        """Judge a check again with right versions of what it calls, and return what counts.
+
+        What is lent is text of the reference. So nothing that the second run says is quoted, and
+        no picture is made of it.
+        """
+        expectation = self.expectations[task.stem, task.exercise]
+        source, earlier = lend(expectation.exercise, task.source, task.earlier)
+        lent = replace(task, source=source, earlier=earlier)
+        second, more = self._ask(sandbox, lent, expectation)
+        usage = {
+            "cpu_seconds": round(usage["cpu_seconds"] + more["cpu_seconds"], 3),
+            "peak_rss": max(usage["peak_rss"], more["peak_rss"]),
+            "seconds": round(usage["seconds"] + more["seconds"], 3),
+        }
+        with self._lock:
+            borrowed = judge(expectation, second)
+            if needs_redaction(borrowed, second, expectation):
+                public = self.public[task.stem, task.exercise]
+                unquoted = sentence(borrowed, second, (), public.expectation)
+                borrowed = replace(borrowed, message=unquoted)
+            verdict = settle(own, borrowed, expectation.exercise)
+        if verdict is own:
+            message, picture = self._shown(sandbox, task, expectation, own, answer)
+            return _entry(own, message, usage, picture)
+        return _entry(verdict, verdict.message, usage, {})
 
     def _shown(
         self,
@@ -242,6 +277,15 @@ class Grader:
             "seconds": round(result.seconds, 3),
         }
         return answer, usage
+
+
+def _entry(
+    verdict: Verdict, message: str, usage: dict[str, float], picture: dict[str, str]
+) -> dict[str, Any]:
+    """Return what the journal keeps of a check."""
+    entry = {**asdict(verdict), "message": plain_line(explained(message))}
+    del entry["seconds"], entry["detail"]
+    return {"verdict": entry, "usage": usage, "picture": picture}
 
 
 def read_answer(result: ChildResult, cases: int) -> Answer:

@@ -160,27 +160,49 @@ def graded_14(tmp_path: Path, source: str) -> dict[str, Any]:
     return {result.id.partition(".")[2]: result for result in row.exercises}
 
 
-NEEDS = "builds on `channel_weights`, which does not pass yet: mend that first."
+MEAN, SUM = "activation_gradients.mean(dim=(2, 3))", "activation_gradients.sum(dim=(2, 3))"
 
 
-def test_what_builds_on_a_wrong_function_is_told_so_and_nothing_else(tmp_path: Path):
-    right = "activation_gradients.mean(dim=(2, 3))"
-    edits = ((right, right.replace("mean", "sum")),)
-    told = graded_14(tmp_path, read_lesson("l14_grad_cam").edited("channel_weights", edits))
-    assert told["channel_weights"].diagnosis == "sum_for_mean"
-    for name in ("grad_cam", "counterfactual"):
-        assert told[name].message == f"`{name}` {NEEDS}"
-        assert told[name].diagnosis is None
-
-
-def test_an_error_of_its_own_is_told_beside_what_it_builds_on(tmp_path: Path):
-    lesson_14 = read_lesson("l14_grad_cam")
-    crash = "def grad_cam(model, layer, images, target):\n    return nothing\n"
-    source = lesson_14.replaced("grad_cam", crash).replace(
-        "activation_gradients.mean(dim=(2, 3))", "activation_gradients.sum(dim=(2, 3))"
+def test_a_wrong_function_costs_its_own_points_and_not_those_of_what_calls_it(tmp_path: Path):
+    told = graded_14(
+        tmp_path, read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),))
     )
+    assert told["channel_weights"].diagnosis == "sum_taken"
+    for name in ("grad_cam", "counterfactual"):
+        assert told[name].outcome == "passed" and told[name].points == told[name].max_points
+        assert told[name].message.startswith(f"`{name}` itself is right: it passes with a right")
+
+
+def test_what_calls_a_wrong_function_is_judged_by_its_own_lines(tmp_path: Path):
+    source = read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),))
+    source = source.replace("return F.relu(torch", "return 2 * F.relu(torch", 1)
+    told = graded_14(tmp_path, source)["grad_cam"]
+    assert told.diagnosis == "off_by_a_factor" and told.points == 0
+
+
+def test_an_error_of_its_own_is_what_is_told(tmp_path: Path):
+    crash = "def grad_cam(model, layer, images, target):\n    return nothing\n"
+    source = read_lesson("l14_grad_cam").replaced("grad_cam", crash).replace(MEAN, SUM)
     message = graded_14(tmp_path, source)["grad_cam"].message
-    assert NEEDS in message and "NameError: name 'nothing' is not defined" in message
+    assert "NameError: name 'nothing' is not defined" in message
+
+
+PEEK = """
+def grad_cam(model, layer, images, target):
+    import inspect
+    text = inspect.getsource(channel_weights)
+    {how}
+"""
+
+
+@pytest.mark.parametrize("how", ["raise ValueError(text)", "print(text)", "return {text: 1}"])
+def test_what_is_lent_is_quoted_nowhere(tmp_path: Path, how: str):
+    source = read_lesson("l14_grad_cam").replaced("grad_cam", PEEK.format(how=how))
+    source = source.replace(MEAN, "None")
+    told = graded_14(tmp_path, source)
+    assert told["grad_cam"].points == 0
+    for result in told.values():
+        assert "mean(dim" not in result.message and not result.picture
 
 
 def test_a_file_that_does_not_load_is_one_sentence_whatever_needs_what(tmp_path: Path):

@@ -1,0 +1,86 @@
+"""Judge an exercise that calls others by itself, with right versions of what it calls.
+
+A wrong helper would fail everything that is built on it. So what fails is judged once more with the
+reference's helpers in the place of the student's: its sentence is then about its own lines, and the
+points for a wrong helper are lost once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from autograder.checks import lesson
+from autograder.course.exercise import Exercise
+from autograder.course.reference import for_students, read_lesson, without_markers
+from autograder.judge.verdict import Verdict
+
+
+def may_borrow(verdict: Verdict, exercise: Exercise) -> bool:
+    """Whether an exercise is worth judging again with right helpers."""
+    return bool(exercise.needs) and verdict.outcome not in ("passed", "not_attempted")
+
+
+def lend(exercise: Exercise, source: str, earlier: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Put the reference's helpers into a student's files.
+
+    Args:
+        exercise: what is judged; its `needs` are lent, and what they need in turn.
+        source: the student's file.
+        earlier: the same student's files of other lessons that it imports.
+
+    Returns:
+        The file with the helpers at its end, where they replace those of the same name, and the
+        other files.
+    """
+    reference = read_lesson(exercise.stem)
+    texts, others = [], dict(earlier)
+    for stem, name in _needed(exercise):
+        if stem == exercise.stem:
+            texts.append(for_students(without_markers(reference.chunk(name))))
+        elif stem in others:
+            others[stem] = read_lesson(stem).bare()
+    return "\n\n".join([source.rstrip("\n"), *(text.strip("\n") for text in texts)]) + "\n", others
+
+
+def settle(own: Verdict, borrowed: Verdict, exercise: Exercise) -> Verdict:
+    """Return the verdict that counts: the one with right helpers where they make a difference.
+
+    Args:
+        own: with the student's helpers.
+        borrowed: with the reference's.
+        exercise: what is judged.
+    """
+    if (borrowed.outcome, borrowed.points) == (own.outcome, own.points):
+        return own
+    if borrowed.points < own.points:  # the file has its own idea of what its helpers return
+        return own
+    right = f"a right version of {', '.join(f'`{need}`' for need in exercise.needs)}"
+    if borrowed.outcome == "passed":
+        note = f"`{exercise.name}` itself is right: it passes with {right}. Mend what fails there."
+        return replace(borrowed, message=note)
+    return replace(borrowed, message=f"{borrowed.message} (Judged with {right}.)")
+
+
+def _needed(exercise: Exercise) -> Iterator[tuple[str, str]]:
+    """Yield the exercises that are called, and those that they call, each once."""
+    waiting = [_place(exercise.stem, need) for need in exercise.needs]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        place = waiting.pop(0)
+        if place in seen:
+            continue
+        seen.add(place)
+        yield place
+        stem, name = place
+        try:
+            needs = lesson(stem).exercise(name).needs
+        except KeyError:  # a lesson on its way: its reference is there, its checks are not
+            needs = ()
+        waiting += [_place(stem, need) for need in needs]
+
+
+def _place(stem: str, need: str) -> tuple[str, str]:
+    """Return lesson and name of a need, which names a lesson only where it is another."""
+    other, _, name = need.rpartition(".")
+    return other or stem, name
