@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from torch import Tensor
 
@@ -21,6 +22,8 @@ from autograder.judge.seeds import PUBLIC_SEED, secret_generator
 from autograder.protocol.wire import ModelSpec
 
 HINTS = 3
+# What `convlens new` leaves wherever an author has something to write.
+TO_DO = re.compile(r'TODO: ([^"\]]+)')
 MOST_OWN_MISTAKES = 12
 # What a sandboxed worker has, and a reference may therefore import.
 IN_A_WORKER = {
@@ -54,6 +57,30 @@ def lesson_inventory(record: Lesson, source: LessonSource) -> Iterator[str]:
         if exercise.name in source.exercises:
             yield from _docstrings(exercise, source)
     yield from _lesson_files(stem, source)
+    yield from to_do(_texts(stem))
+    yield from (line for line in to_do([ROOT / "README.md"]) if stem in line)
+
+
+def to_do(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield a sentence for each line of these files that `convlens new` left to an author."""
+    for path in paths:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for what in TO_DO.findall(line):
+                place = f"{path.relative_to(ROOT).as_posix()}:{number}"
+                yield f"{place} lacks {what.rstrip(' .|')}"
+
+
+def _texts(stem: str) -> list[Path]:
+    """Return every file of a lesson that a person writes."""
+    checks, lesson = ROOT / "autograder" / "checks" / stem, ROOT / "lessons" / stem
+    return [
+        ROOT / "solutions" / f"{stem}.py",
+        *sorted(checks.glob("*.py")),
+        *sorted(checks.glob("*.md")),
+        *sorted(lesson.glob("*.md")),
+        *(path for path in sorted(lesson.glob("*.py")) if path.name != "exercises.py"),
+        *sorted((ROOT / "tests" / "lessons" / stem).glob("*.py")),
+    ]
 
 
 def _names(record: Lesson, source: LessonSource) -> Iterator[str]:
@@ -178,6 +205,9 @@ def _lesson_files(stem: str, source: LessonSource) -> Iterator[str]:
         yield f"lessons/{stem}/figures.py draws nothing"
     if not (folder / "tour.py").exists():
         yield f"lessons/{stem}/tour.py is missing: the lesson is not in the tour"
+    tests = ROOT / "tests" / "lessons"
+    if tests.exists() and not list((tests / stem).glob("test_*_reference.py")):
+        yield f"tests/lessons/{stem}/ has no test of the reference"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     if f"| {entry.number:02} {entry.title} |" not in readme:
         yield f"README.md has no row “| {entry.number:02} {entry.title} | ...”"

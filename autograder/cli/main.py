@@ -19,6 +19,7 @@ from autograder.cli import (
     grade,
     hint,
     lessons,
+    new,
     notebook,
     reset,
     site,
@@ -51,6 +52,7 @@ app.command()(submit.submit)
 app.command()(notebook.notebook)
 app.command()(update.update)
 app.command()(doctor.doctor)
+app.command(rich_help_panel="Authors")(new.new)
 app.command(rich_help_panel="Authors")(build.build)
 app.command(rich_help_panel="Authors")(audit.audit)
 app.command(rich_help_panel="Authors")(site.site)

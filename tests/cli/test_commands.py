@@ -74,7 +74,7 @@ def test_help_names_every_command_and_does_not_wait_for_torch(
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
     students = {"tour", "lessons", "check", "hint", "solution", "reset", "submit", "notebook"}
-    for command in students | {"update", "doctor", "build", "audit", "site", "grade"}:
+    for command in students | {"update", "doctor", "new", "build", "audit", "site", "grade"}:
         assert f"  {command} " in out
     code = (
         "import sys; from autograder.cli.main import main; main(['--help']); "

@@ -116,13 +116,17 @@ def lessons(language: str = "en") -> Found:
 
 
 def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
-    """Return MkDocs' `nav`: home page, lessons in order, pages for instructors."""
+    """Return MkDocs' `nav`: home page, lessons in order, guides."""
     entries: list[object] = ["lessons/index.md"]
     for stem, story, _ in found:
         entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
     words = WORDS[language]
-    grading: dict[str, object] = {words["grading"]: "grading.md"}
-    return [{words["home"]: "index.md"}, {words["lessons"]: entries}, grading]
+    guides: list[dict[str, object]] = [
+        {words["grading"]: "grading.md"},
+        {words["authors"]: "authors.md"},
+        {words["architecture"]: "architecture.md"},
+    ]
+    return [{words["home"]: "index.md"}, {words["lessons"]: entries}, *guides]
 
 
 def pages(found: Found, language: str = "en") -> dict[str, str | Path]:

@@ -35,6 +35,8 @@ WORDS = {
         "exercises": "exercises",
         "column": "Exercises",
         "grading": "Grading",
+        "authors": "Write a lesson",
+        "architecture": "Architecture",
         "home": "Home",
         "lesson": "Lesson",
         "lessons": "Lessons",
