@@ -108,7 +108,11 @@ def _attempt(
 
 def _materialise(value: Any, device: str) -> Any:
     if isinstance(value, ModelSpec):
-        return networks.build(value).to(device)
+        network = networks.build(value).to(device)
+        # As between two steps of training: who wipes these gradients is seen as well as who adds.
+        for parameter in list(network.parameters())[::2]:
+            parameter.grad = torch.full_like(parameter, 0.01)
+        return network
     if isinstance(value, Tensor):
         return value.detach().to(device, copy=True).requires_grad_(value.requires_grad)
     if isinstance(value, list | tuple):
@@ -147,6 +151,7 @@ class _Scene:
         self.copies = [tensor.detach().clone() for tensor in self.tensors]
         self.wants_grad = [tensor.requires_grad for tensor in self.tensors]
         self.states = [_state(model) for model in self.models]
+        self.gradients = [_gradients(model) for model in self.models]
         self.globals = _global_state()
 
     def effects(self) -> list[str]:
@@ -155,6 +160,8 @@ class _Scene:
         for model, before in zip(self.models, self.states, strict=True):
             after = _state(model)
             found += [name for name in before if not _same(before[name], after[name])]
+        for gradients, model in zip(self.gradients, self.models, strict=True):
+            found += _gradient_effects(gradients, _gradients(model))
         for tensor, copy, wanted in zip(self.tensors, self.copies, self.wants_grad, strict=True):
             found += _tensor_effects(tensor, copy, wanted)
         after_globals = _global_state()
@@ -198,9 +205,26 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "mode_flipped": [module.training for module in model.modules()],
         "modules_replaced": [type(module).__name__ for module in model.modules()],
         "weights_changed": [t.detach().clone() for t in model.state_dict().values()],
-        "grads_left": [parameter.grad is not None for parameter in model.parameters()],
         "requires_grad_changed": [p.requires_grad for p in model.parameters()],
     }
+
+
+def _gradients(model: nn.Module) -> list[Tensor | None]:
+    return [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
+
+
+def _gradient_effects(before: list[Tensor | None], after: list[Tensor | None]) -> list[str]:
+    """Return whether gradients were added to parameters, or wiped."""
+    pairs = list(zip(before, after, strict=True))
+    if any(new is not None and new.any() and not _equal(old, new) for old, new in pairs):
+        return ["grads_left"]
+    return ["grads_wiped"] if any(not _equal(old, new) for old, new in pairs) else []
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def _same(before: Any, after: Any) -> bool:
