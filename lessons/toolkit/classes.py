@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lessons.toolkit.errors import unknown
-
-if TYPE_CHECKING:
-    from lessons.toolkit.models import Classifier
 
 IMAGENET_FILE = Path(__file__).with_name("imagenet_classes.txt")
 
@@ -30,8 +27,22 @@ def imagenet_classes() -> list[str]:
     return IMAGENET_FILE.read_text(encoding="utf-8").splitlines()
 
 
+class NamedClasses(Protocol):
+    """A network and the names of its classes, such as a `Classifier`."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The module; its logits are in the order of the classes."""
+        ...
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The name of each class."""
+        ...
+
+
 def top_classes(
-    classifier: Classifier, images: Tensor, k: int = 5
+    classifier: NamedClasses, images: Tensor, k: int = 5
 ) -> list[list[tuple[str, float]]]:
     """Return the most probable classes of each image.
 

@@ -51,8 +51,8 @@ def smooth_cases(rng: Generator) -> dict[str, Case]:
 
     flat = torch.cat([contrasts(1, 16, 16), constant(rng, 1, 3, 16, 16)])
     cases = {
-        "two images, 12 copies": case("plain", contrasts(2, 16, 24), [3, 1], 12, 0.15),
-        "one image, 5 copies": case("inplace", contrasts(1, 16, 12), [2], 5, 0.3),
+        "two images, 4 copies": case("plain", contrasts(2, 16, 24), [3, 1], 4, 0.15),
+        "one image, 12 copies": case("inplace", contrasts(1, 16, 12), [2], 12, 0.3),
         "three images, one copy": case("residual", contrasts(3, 16, 16), [4, 0, 4], 1, 0.1),
         "BatchNorm and dropout": case("normalised", contrasts(2, 16, 16), [1, 0], 4, 0.2),
         "float64": case("functional", contrasts(2, 16, 20).double(), [0, 3], 3, 0.15),
