@@ -1,4 +1,4 @@
-"""Make the files of a new lesson: each runs, and each says in a line what is to go there."""
+"""Make the files of a new lesson, which run and say in a line what goes there."""
 
 from __future__ import annotations
 
