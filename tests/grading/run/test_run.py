@@ -167,7 +167,7 @@ def test_what_builds_on_a_wrong_function_is_told_so_and_nothing_else(tmp_path: P
     right = "activation_gradients.mean(dim=(2, 3))"
     edits = ((right, right.replace("mean", "sum")),)
     told = graded_14(tmp_path, read_lesson("l14_grad_cam").edited("channel_weights", edits))
-    assert told["channel_weights"].diagnosis == "sum_for_mean"
+    assert told["channel_weights"].diagnosis == "sum_taken"
     for name in ("grad_cam", "counterfactual"):
         assert told[name].message == f"`{name}` {NEEDS}"
         assert told[name].diagnosis is None
