@@ -90,7 +90,7 @@ def test_the_verdict_is_the_engines(graded: Graded):
     message = found["saliency_map"].find("failure").attrib["message"]
     assert "Softmax probabilities" in message and "Traceback" not in message
     assert found["smooth_grad"].find("failure") is None
-    assert properties(found["smooth_grad"])["points"] == "4"
+    assert float(properties(found["smooth_grad"])["points"]) == 4
 
 
 def test_what_cannot_be_read_fails_with_its_reason(graded: Graded):
