@@ -69,13 +69,15 @@ class Workshop:
         places = {
             "solution.py": root / "solutions" / f"{STEM}.py",
             "given.py": root / "solutions" / "l89_given.py",
-            "checks.py": root / "autograder" / "checks" / f"{STEM}.py",
             "figures.py": self.lesson / "figures.py",
             "lesson.md": self.lesson / "lesson.md",
         }
         self.lesson.mkdir()
         for name, place in places.items():
             shutil.copy(SAMPLE / name, place)
+        shutil.copytree(SAMPLE / "checks", root / "autograder" / "checks" / STEM, ignore=CACHES)
+        catalogue = root / "autograder" / "course" / "catalogue.py"
+        self.edit(catalogue, "\nPARTS = {\n", f'\nPARTS = {{\n    "Samples": ("{STEM}",),\n')
         self.solution = places["solution.py"]
         self.home = root / "site" / "docs" / "index.md"
         # The course's own home page shows a figure of a lesson that is not here.

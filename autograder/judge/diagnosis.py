@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -91,8 +91,10 @@ class _Search:
             elif not (unexplained and not found and 2 * len(explanation.cases) < len(self.failing)):
                 found.append(explanation)
         named = [mistake.id for explanation in found for mistake in explanation.mistakes]
-        if len(named) < 2 and (ignored := self._ignored(named)) is not None:
-            found.append(ignored)
+        certain = [m.id for explanation in found for m in explanation.mistakes if m.fits is None]
+        if len(certain) < 2 and (ignored := self._ignored(named)) is not None:
+            # It says more than a factor that makes up for it.
+            found = [_certain(explanation) for explanation in found] + [ignored]
         return tuple(found)
 
     def _explain(self, case: str, main: Explanation | None) -> Explanation | None:
@@ -161,7 +163,7 @@ class _Search:
     def _comparable(self, case: str) -> bool:
         """Whether the answer is of the right kind, so that two mistakes can be told apart in it."""
         ours, expected = self.records[case], self.expectation.records[case]
-        if ours["status"] != "returned" or expected["status"] != "returned":
+        if ours["status"] != "returned" or expected["status"] != "returned" or _constant(ours):
             return False
         problem = structure(expected["value"], ours.get("value"))
         return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
@@ -262,9 +264,25 @@ def same_record(expectation: Expectation, theirs: Record, ours: Record, case: st
 
 def _telling(record: Record) -> bool:
     """Whether a result has enough different numbers in it that no other gives it by chance."""
+    return len(_numbers(record).unique()) > 2
+
+
+def _constant(record: Record) -> bool:
+    """Whether a result is one number again and again, as all that is cut off at zero is."""
+    numbers = _numbers(record)
+    return len(numbers) > 1 and len(numbers.unique()) == 1
+
+
+def _numbers(record: Record) -> torch.Tensor:
     numbers = [leaf.flatten().double() for leaf in leaves(record.get("value"))]
     entries = torch.cat(numbers or [torch.ones(0)])
-    return len(entries[entries.isfinite()].unique()) > 2
+    return entries[entries.isfinite()]
+
+
+def _certain(explanation: Explanation) -> Explanation:
+    """Leave out what is one of many, beside a mistake that is not."""
+    kept = tuple(mistake for mistake in explanation.mistakes if mistake.fits is None)
+    return replace(explanation, mistakes=kept or explanation.mistakes)
 
 
 def _fails(finding: Finding | None) -> bool:

@@ -88,7 +88,7 @@ class Checker:
 
     @contextmanager
     def trusted(self) -> Iterator[None]:
-        """Run the reference or the mutants in this process, on one thread of torch.
+        """Run the reference or its wrong versions in this process, on one thread of torch.
 
         One caller at a time: they redirect output and seed generators. One thread, because the
         networks are tiny, and threads that wait for each other made a check six times slower.

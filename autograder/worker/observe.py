@@ -89,7 +89,7 @@ def observe(
 def seed_global_generators() -> None:
     """Let code that wrongly draws from a global generator draw alike in every process.
 
-    So the same file gets the same verdict twice, and a mutant that drops at random is recognised.
+    So the same file gets the same verdict twice, and a mistake that drops at random is recognised.
     """
     torch.default_generator.manual_seed(START)
     random.seed(START)

@@ -365,7 +365,7 @@ ATTACKS = [
         STEAL,
         body="import gc\n"
         "for thing in gc.get_objects():\n"
-        "    if type(thing).__name__ in ('Expectation', 'Exercise', 'Mutant'):\n"
+        "    if type(thing).__name__ in ('Expectation', 'Exercise', 'Mistake'):\n"
         "        return thing\n"
         "raise RuntimeError('nothing to steal')\n",
     ),

@@ -11,17 +11,19 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 from catalogue import ATTACKS, STEM, World
 from packages import BUILDERS
+from synthetic import textual_mistakes
 
 from autograder.checks import lesson
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.run.class_run import Request, grade
-from autograder.judge.expected import Expectation, mutant_source, run_trusted
+from autograder.judge.expected import Expectation, run_trusted, wrong_source
 from autograder.judge.verdict import judge
 from autograder.protocol.answers import Answer
 
@@ -87,8 +89,8 @@ def _honest_files() -> dict[str, str]:
     source = read_lesson(STEM)
     first = lesson(STEM).exercises[0]
     files = {"honest-right": source.bare(), "honest-stubs": source.stubs()}
-    for mutant in first.mutants[:4]:
-        files[f"honest-{mutant.id}"] = mutant_source(source, first.name, mutant)
+    for name, wrong in islice(textual_mistakes(STEM, first.name).items(), 4):
+        files[f"honest-{name}"] = wrong_source(source, first.name, wrong)
     return files
 
 

@@ -39,9 +39,9 @@ def save_to_verdict(folder: Path, path: Path) -> list[float]:
     found = []
     for text, says in (
         (None, "not written yet"),
-        (source.edited("saliency_map", (("gradient.abs()", "gradient"),)), "absolute value"),
+        (source.edited("saliency_map", (("gradient.abs()", "gradient"),)), "with its sign"),
         (source.bare().replace("def smooth_grad(", "def smooth_grad(("), "SyntaxError"),
-        (source.edited("saliency_map", (("(images)\n", "(images).softmax(1)\n"),)), "softmax"),
+        (source.edited("saliency_map", (("(images)\n", "(images).softmax(1)\n"),)), "Softmax"),
         (source.bare(), "passes"),
     ):
         started = time.perf_counter()

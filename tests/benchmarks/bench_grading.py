@@ -88,8 +88,9 @@ def _bare(folder: Path, arguments: argparse.Namespace) -> None:
     expectations = [expectation_of(s, e.name, SEED) for s in names for e in lesson(s).exercises]
     for expectation in expectations:
         _ = expectation.records
-        for mutant in expectation.mutants:
-            expectation.mutant_records(mutant)
+        for mistake in expectation.mistakes:
+            for case in expectation.cases:
+                expectation.outcome((mistake,), case)
     ratios: dict[int, list[float]] = {workers: [] for workers in arguments.workers}
     for turn in range(arguments.turns):
         started = time.perf_counter()

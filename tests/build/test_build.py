@@ -108,4 +108,4 @@ def test_an_unknown_lesson_gets_the_nearest_names(workshop: Workshop):
 
 
 def test_a_solution_alone_has_not_landed(sample: Workshop):
-    assert sample.ask("build.landed()") == [STEM]
+    assert sample.ask("build.landed_stems()") == [STEM]

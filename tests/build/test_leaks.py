@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from autograder.build import leaks as leaks_module
 from autograder.build import products as build
 from autograder.build.leaks import expected_values, leaks, secret_lines
-from autograder.build.products import leaks as leaks_module
 from autograder.course.catalogue import landed_stems
 from autograder.course.reference import read_lesson
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Self
 from unittest.mock import patch
 
-from autograder.checks import lesson
+from synthetic import textual_mistakes
+
 from autograder.course.reference import read_lesson
 from autograder.grading.run import class_run as run
 from autograder.grading.run.class_run import Request, Run
 from autograder.grading.sandbox.children import ChildResult
-from autograder.judge.expected import mutant_source, restored_globals
+from autograder.judge.expected import restored_globals, wrong_source
 from autograder.protocol.job import read_job
 from autograder.worker.serve import answer
 
@@ -24,11 +25,15 @@ HOSTILE_TEXT = (
 )
 
 
-def mutant(exercise: str, identity: str) -> str:
-    """A lesson file whose one exercise is a known wrong version."""
-    known = lesson(STEM).exercise(exercise).mutants
-    found = next(mutant for mutant in known if mutant.id == identity)
-    return mutant_source(read_lesson(STEM), exercise, found)
+def mistaken(exercise: str, mistake: str) -> str:
+    """A lesson file in whose one exercise a known mistake is made."""
+    return wrong_source(read_lesson(STEM), exercise, textual_mistakes(STEM, exercise)[mistake])
+
+
+def softmax(exercise: str) -> str:
+    """A lesson file that asks about a probability; the course makes this mistake by a wrapper."""
+    call = {"saliency_map": "model(images)", "smooth_grad": "model(noisy)"}[exercise]
+    return read_lesson(STEM).edited(exercise, ((call, f"{call}.softmax(1)"),))
 
 
 def raising(message: str) -> str:
@@ -53,10 +58,10 @@ def mixed_class(folder: Path) -> Path:
     source = read_lesson(STEM)
     hand_in(folder, "ada", source.bare())
     hand_in(folder, "bob", source.stubs())
-    hand_in(folder, "cem", mutant("saliency_map", "softmax_target"))
-    hand_in(folder, "dai", mutant("saliency_map", "softmax_target") + "\n# my own\n")
-    hand_in(folder, "eva", mutant("saliency_map", "sum_of_all_logits"))
-    hand_in(folder, "fay", mutant("smooth_grad", "softmax_target"))
+    hand_in(folder, "cem", softmax("saliency_map"))
+    hand_in(folder, "dai", softmax("saliency_map") + "\n# my own\n")
+    hand_in(folder, "eva", mistaken("saliency_map", "mean_taken"))
+    hand_in(folder, "fay", softmax("smooth_grad"))
     hand_in(folder, "gil", "def saliency_map(model, images, target:\n    return 1\n")
     hand_in(folder, "hui", "")
     hand_in(folder, "ivo", raising(repr(HOSTILE_TEXT).replace("\\\\", "\\")))
@@ -130,7 +135,7 @@ def small_class(folder: Path) -> Path:
     source = read_lesson(STEM)
     hand_in(folder, "ada", source.bare())
     hand_in(folder, "bob", source.stubs())
-    hand_in(folder, "cem", mutant("saliency_map", "softmax_target"))
-    hand_in(folder, "eva", mutant("saliency_box", "most_salient_region"))
+    hand_in(folder, "cem", softmax("saliency_map"))
+    hand_in(folder, "eva", mistaken("saliency_box", "most_salient_region"))
     hand_in(folder, "hui", "")
     return folder

@@ -10,10 +10,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from autograder.checks import lesson
-from autograder.course.exercise import Exercise, Mutant
+from autograder.course.exercise import Exercise
+from autograder.course.mistakes import Wrong
 from autograder.course.reference import (
     LessonSource,
     for_students,
@@ -22,6 +24,7 @@ from autograder.course.reference import (
     without_markers,
 )
 from autograder.judge.expected import Expectation, run_trusted
+from autograder.judge.seeds import PUBLIC_SEED
 from autograder.judge.verdict import Verdict, judge
 from autograder.protocol.answers import Answer
 
@@ -43,14 +46,21 @@ class Student:
     score: float
 
 
-def chunk_text(source: LessonSource, exercise: str, mutant: Mutant) -> str:
+@cache
+def textual_mistakes(stem: str, exercise: str) -> dict[str, Wrong]:
+    """Mistakes that are made by another text, by id: only these can be handed in as files."""
+    mistakes = expectation_of(stem, exercise, PUBLIC_SEED).mistakes
+    return {mistake.id: mistake.text for mistake in mistakes if mistake.text is not None}
+
+
+def chunk_text(source: LessonSource, exercise: str, wrong: Wrong) -> str:
     """Source of one exercise in a wrong version."""
     text = source.chunk(exercise)
-    if mutant.body:
-        return mutant.body.strip("\n") + "\n\n\n"
-    if mutant.append:
-        return text.rstrip("\n") + "\n\n\n" + mutant.append.strip("\n") + "\n\n\n"
-    for old, new in mutant.edits:
+    if wrong.body:
+        return wrong.body.strip("\n") + "\n\n\n"
+    if wrong.after:
+        return text.rstrip("\n") + "\n\n\n" + wrong.after.strip("\n") + "\n\n\n"
+    for old, new in wrong.edits:
         text = text.replace(old, new)
     return text
 
@@ -66,9 +76,8 @@ def mixture(stem: str, versions: dict[str, str]) -> str:
         elif version == STUB:
             parts.append(make_stub(chunk.text, stem, chunk.name))
         else:
-            record = lesson(stem).exercise(chunk.name)
-            mutant = next(m for m in record.mutants if m.id == version)
-            parts.append(chunk_text(source, chunk.name, mutant))
+            wrong = textual_mistakes(stem, chunk.name)[version]
+            parts.append(chunk_text(source, chunk.name, wrong))
     return for_students(without_markers("".join(parts)))
 
 
@@ -90,7 +99,7 @@ def versions_of(stem: str, exercise: Exercise, at_most: int) -> list[str]:
     """Right, stub, and some wrong versions; only right for what other exercises call."""
     if exercise.name in _called(stem):
         return [RIGHT]
-    return [RIGHT, STUB, *(mutant.id for mutant in exercise.mutants[:at_most])]
+    return [RIGHT, STUB, *islice(textual_mistakes(stem, exercise.name), at_most)]
 
 
 def _called(stem: str) -> set[str]:

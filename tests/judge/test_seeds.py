@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from autograder.judge.expected import secret_generator
+from autograder.judge.seeds import secret_generator
 
 
 def _draws(seed: int, purpose: str) -> torch.Tensor:

@@ -7,7 +7,7 @@ from autograder.protocol.job import encode_job, encode_question, make_job, read_
 from autograder.protocol.wire import encode
 
 CASES = {"plain": Case({"n": 1}), "other": Case({"n": 2}, call="call_twice")}
-EXERCISE = Exercise("f", lambda _: CASES, (), ("", "", ""), 1.0, 5, "a number")
+EXERCISE = Exercise("l00", "f", lambda _: CASES)
 
 
 def test_a_job_in_two_frames_is_the_job_in_one() -> None:

@@ -17,6 +17,8 @@ from autograder.course.exercise import Case, Exercise, Mistake
 
 Change = Callable[[Tensor], Tensor]
 TINY = 1e-12
+# Any number is another one times something: fewer say nothing of a relation to the right result.
+FEWEST_NUMBERS = 3
 
 
 def _each(change: Change) -> Callable[[Any], Any]:
@@ -138,6 +140,8 @@ def _factor(expected: Any, actual: Any) -> bool:
         return False
     right = torch.cat([right.flatten() for right, _ in pairs])
     wrong = torch.cat([wrong.flatten() for _, wrong in pairs])
+    if len(right) < FEWEST_NUMBERS:
+        return False
     factor = torch.dot(right, wrong) / right.square().sum().clamp(min=TINY)
     return bool(factor.abs() > 1e-9) and _alike(wrong, factor * right)
 
@@ -150,7 +154,7 @@ def _factor_an_image(expected: Any, actual: Any) -> bool:
     for right, wrong in pairs:
         r, w = right.flatten(1), wrong.flatten(1)
         factor = (r * w).sum(1, keepdim=True) / r.square().sum(1, keepdim=True).clamp(min=TINY)
-        if r.shape[1] < 3 or not _alike(w, factor * r) or factor.abs().amin() < 1e-9:
+        if r.shape[1] < FEWEST_NUMBERS or not _alike(w, factor * r) or factor.abs().amin() < 1e-9:
             return False
     return True
 
@@ -162,11 +166,16 @@ def _shift(expected: Any, actual: Any) -> bool:
         return False
     differences = torch.cat([(wrong - right).flatten() for right, wrong in pairs])
     differences = differences[torch.cat([leaf.isfinite().flatten() for leaf in _floats(actual)])]
-    if not differences.numel():
+    if differences.numel() < FEWEST_NUMBERS:
         return False
     spread = differences.amax() - differences.amin()
     scale = max(float(right.abs().max()) for right, _ in pairs)
     return bool(differences.abs().amin() > 1e-6) and bool(spread <= 1e-4 * max(scale, TINY))
+
+
+def _has_images(value: Tensor) -> bool:
+    """Whether each of several images has a result of its own with more than a number or two."""
+    return value.dim() >= 2 and len(value) >= 2 and value[0].numel() >= FEWEST_NUMBERS
 
 
 def mistakes(
@@ -191,10 +200,11 @@ def mistakes(
         return
     for id, change in OF_FLOATS.items():
         yield shared(id, "results", change=_each(change))
+    if not any(sum(leaf.numel() for leaf in _floats(value)) >= FEWEST_NUMBERS for value in values):
+        return
     third: Callable[[Any], Any] = _each(lambda value: value / 3)
     yield shared("off_by_a_factor", "results", change=third, fits=_factor)
-    # One number an image is any factor of another: nothing to compare.
-    if exercise.batch and len(tensors) == len(values) and all(v.dim() >= 2 for v in tensors):
+    if exercise.batch and len(tensors) == len(values) and any(map(_has_images, tensors)):
         yield shared(
             "off_by_a_factor_an_image",
             "results",

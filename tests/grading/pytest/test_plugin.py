@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from classroom import STEM, hand_in, looping, mutant, raising
+from classroom import STEM, hand_in, looping, raising, softmax
 
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.sandbox.probe import NONE, probe
@@ -45,7 +45,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[ElementTree.Elemen
     folder = tmp_path_factory.mktemp("graded")
     inbox, sign = folder / "in", folder / "sign"
     hand_in(inbox, "ada", evil(folder, sign) + read_lesson(STEM).bare())
-    hand_in(inbox, "cem", mutant("saliency_map", "softmax_target"))
+    hand_in(inbox, "cem", softmax("saliency_map"))
     hand_in(inbox, "ivo", raising(r"'\x1b[31m</failure>' + chr(0)"))
     hand_in(inbox, "ann", read_lesson(STEM).bare())
     hand_in(inbox, "hui", "")
@@ -88,9 +88,9 @@ def test_the_verdict_is_the_engines(graded: Graded):
     assert properties(found["saliency_map"])["diagnosis"] == "softmax_target"
     assert properties(found["saliency_map"])["points"] in ("0", "0.0")
     message = found["saliency_map"].find("failure").attrib["message"]
-    assert "softmax probability" in message and "Traceback" not in message
+    assert "Softmax probabilities" in message and "Traceback" not in message
     assert found["smooth_grad"].find("failure") is None
-    assert properties(found["smooth_grad"])["points"] == "4"
+    assert float(properties(found["smooth_grad"])["points"]) == 4
 
 
 def test_what_cannot_be_read_fails_with_its_reason(graded: Graded):

@@ -34,7 +34,8 @@ from autograder.grading.report.classroom import difficulties
 from autograder.grading.report.page import number, prose
 from autograder.grading.report.plain_text import plain_line
 from autograder.grading.report.results import ExerciseResult, StudentResult
-from autograder.judge.expected import PUBLIC_SEED, Expectation
+from autograder.judge.expected import Expectation
+from autograder.judge.seeds import PUBLIC_SEED
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "site"))
 from browser import Browser, chromium
@@ -132,7 +133,7 @@ def test_a_page_asks_nothing_of_anyone(real: Path):
 
 def test_a_failure_shows_its_sentence_hint_command_and_picture(real: Path):
     text = pages(real / "out")["feedback/cem/index.html"]
-    assert "gradient of the softmax probability" in text
+    assert "Softmax probabilities were used" in text
     assert lesson(STEM).exercise("saliency_map").hints[0].split("`")[0] in unescape(text)
     assert "convlens check saliency.saliency_map" in text
     assert text.count('src="data:image/png;base64,') == 3
@@ -248,7 +249,7 @@ def test_an_ungraded_student_reads_that_it_is_not_their_fault(tmp_path: Path):
 
 def test_the_class_page_counts_each_known_mistake(real: Path):
     text = pages(real / "out")["class.html"]
-    assert "softmax target: This is the gradient of the softmax" in text
+    assert "softmax target: Softmax probabilities were used" in text
     assert "1</b> × <code>saliency_box</code>" in text
     assert 'class="h5">1</td>' in text
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from synthetic import expectation_of, hand_in, make_class
+from synthetic import expectation_of, hand_in, make_class, textual_mistakes
 
 from autograder.checks import lesson
 from autograder.checks.compare import close
@@ -20,7 +20,7 @@ from autograder.course.reference import ROOT, earlier_sources, read_lesson
 from autograder.grading.run.class_run import LIMITS, Request, grade, open_sandbox
 from autograder.grading.run.engine import read_answer
 from autograder.grading.sandbox.probe import choose
-from autograder.judge.expected import mutant_source, run_trusted
+from autograder.judge.expected import run_trusted, wrong_source
 from autograder.judge.verdict import judge
 from autograder.protocol.answers import Answer
 from autograder.protocol.wire import encode
@@ -41,15 +41,15 @@ def test_every_score_is_the_known_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stem", stems())
 def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
-    """References, stubs and all mutants: one verdict and one diagnosis, whoever ran them."""
+    """References, stubs and mistakes: one verdict and one diagnosis, whoever ran them."""
     source = read_lesson(stem)
     differing = []
     with open_sandbox(choose(), LIMITS, [stem]) as sandbox:
         for exercise in lesson(stem).exercises:
             expectation = expectation_of(stem, exercise.name, SEED)
             files = {"right": source.bare(), "stub": source.stubs()}
-            for mutant in expectation.mutants:
-                files[mutant.id] = mutant_source(source, exercise.name, mutant)
+            for name, wrong in textual_mistakes(stem, exercise.name).items():
+                files[name] = wrong_source(source, exercise.name, wrong)
             for name, text in files.items():
                 earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
                 job = expectation.job(text, f"{stem}.py", earlier)

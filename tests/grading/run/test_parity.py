@@ -14,11 +14,12 @@ import pytest
 from autograder import checks
 from autograder.course.reference import read_lesson
 from autograder.grading.intake.submission import Submission
-from autograder.grading.run.class_run import LIMITS, open_room
-from autograder.grading.run.engine import Grader, Room
+from autograder.grading.run.class_run import LIMITS, open_sandbox
+from autograder.grading.run.engine import Grader
 from autograder.grading.run.journal import Journal
+from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
-from autograder.judge.expected import PUBLIC_SEED
+from autograder.judge.seeds import PUBLIC_SEED
 from autograder.student.check import Check, Checker, LessonFile
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
@@ -143,8 +144,8 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def room() -> Iterator[Room]:
-    with open_room(choose(), LIMITS, [STEM]) as opened:
+def sandbox() -> Iterator[Sandbox]:
+    with open_sandbox(choose(), LIMITS, [STEM]) as opened:
         yield opened
 
 
@@ -157,7 +158,7 @@ def checker() -> Iterator[Checker]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_check_and_grade_say_the_same(
-    name: str, room: Room, checker: Checker, tmp_path: Path
+    name: str, sandbox: Sandbox, checker: Checker, tmp_path: Path
 ) -> None:
     text, *wanted, words = FILES[name]
     check = Check(checker, LessonFile(STEM, text, f"{STEM}.py"), (NAME,))
@@ -165,7 +166,7 @@ def test_check_and_grade_say_the_same(
     with Journal(tmp_path / "journal.jsonl") as journal:
         grader = Grader([STEM], PUBLIC_SEED, journal, lambda: None, 1)
         task = grader.task(Submission("ada", "ada.py", {STEM: text}), STEM, NAME)
-        graded = grader.grade(room, task)["verdict"]
+        graded = grader.grade(sandbox, task)["verdict"]
     assert [told.outcome, told.points] == wanted and words in told.message, told
     assert [graded["outcome"], graded["points"]] == wanted
     assert graded["message"] == told.message

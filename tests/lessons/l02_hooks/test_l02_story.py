@@ -31,7 +31,7 @@ def test_an_ordered_dict_is_a_dict():
 
 
 def test_the_wrong_part_is_named():
-    # No mutant does this, so the sentence has nothing to say but where.
+    # No known mistake does this, so the sentence has nothing to say but where.
     found = verdict(
         "capture_activations",
         ("output.clone()", "output * (2 if name == 'relu2' else 1)"),

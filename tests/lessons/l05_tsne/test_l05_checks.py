@@ -1,10 +1,10 @@
-"""What lesson 5's judge says of maps that neither the reference nor a mutant drew."""
+"""What lesson 5's judge says of maps that neither the reference nor a known mistake drew."""
 
 import pytest
 import torch
 from sklearn.manifold import TSNE
 
-from autograder.checks.l05_tsne import TSNE as EXERCISE
+from autograder.checks import lesson
 from solutions.l05_tsne import (
     conditional_probabilities,
     joint_probabilities,
@@ -13,6 +13,8 @@ from solutions.l05_tsne import (
     tsne,
     tsne_gradient,
 )
+
+EXERCISE = lesson("l05_tsne").exercise("tsne")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_the_forces_name_the_mistake_in_a_descent_that_is_not_the_reference(case
         "exaggeration_stays": inputs["exaggeration"] * p,
         "distances_not_squared": joint(squared.sqrt(), perplexity),
     }
-    for mutant, wrong in named.items():
+    for mistake, wrong in named.items():
         found = complaint(case, descend(wrong, start, 500))
         assert found is not None
-        assert found.mutant == mutant
+        assert found.mistake == mistake
