@@ -121,14 +121,17 @@ class _Search:
         known = self.expectation.mistakes
         exact = [mistake for mistake in known if mistake.fits is None]
         loose = [mistake for mistake in known if mistake.fits is not None]
-        if (best := self._best(case, [(mistake,) for mistake in exact])) is not None:
-            return best
+        single = self._best(case, [(mistake,) for mistake in exact])
+        factor = self._best(case, [(mistake,) for mistake in loose])
+        if single is not None and not _explains_more(factor, single):
+            return single
+        if factor is not None and single is not None:
+            return factor
         # An exercise with a judge of its own has many right answers, and as many mixed ones.
         if self.exercise.judge is not None or not self._comparable(case):
-            return None
+            return factor
         pair = self._best(case, self._pairs(case))
-        factor = self._best(case, [(mistake,) for mistake in loose])
-        if pair is not None and (factor is None or len(pair.cases) >= len(factor.cases)):
+        if pair is not None and not _explains_more(factor, pair):
             return pair
         if factor is not None:
             return factor
@@ -277,6 +280,10 @@ def _numbers(record: Record) -> torch.Tensor:
     numbers = [leaf.flatten().double() for leaf in leaves(record.get("value"))]
     entries = torch.cat(numbers or [torch.ones(0)])
     return entries[entries.isfinite()]
+
+
+def _explains_more(one: Explanation | None, other: Explanation) -> bool:
+    return one is not None and len(one.cases) > len(other.cases)
 
 
 def _certain(explanation: Explanation) -> Explanation:
