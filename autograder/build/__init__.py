@@ -1,1 +1,1 @@
-"""Everything made from the sources: stubs, notebooks, pages, and the authors' gate."""
+"""Make stubs, notebooks and pages from the sources, and audit lessons."""

@@ -1,8 +1,8 @@
-"""The gate for authors: stubs fail, references pass, mistakes fail under their own names.
+"""Audit lessons for their authors.
 
-Every mistake is made alone, then beside a foreign detail (another exception text, a missing check,
-a tensor overwritten in place), then together with one of another family. What is named, and truly,
-is counted.
+Stubs must fail, references pass, and mistakes fail under their own names. Every mistake is made
+alone, then beside a foreign detail (another exception text, a missing check, a tensor overwritten
+in place), then together with one of another family. What is named, and truly, is counted.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ QUIET |= {"thresholds", "boxes", "scalings"}
 
 @dataclass
 class Rate:
-    """How many mistakes were made in one way, and how many of them were named."""
+    """Count of the mistakes made in one way, and of those that were named."""
 
     made: int = 0
     named: int = 0
 
     @property
     def share(self) -> float:
-        """Named of made, in [0, 1]."""
+        """Share of the mistakes that were named, in [0, 1]."""
         return self.named / self.made if self.made else 1.0
 
 
 @dataclass
 class LessonAudit:
-    """What the audit of one lesson found.
+    """Report on the audit of one lesson.
 
     Args:
         stem: the lesson.
@@ -126,7 +126,7 @@ def audit_lesson(record: Lesson, seed: int = PUBLIC_SEED) -> LessonAudit:
 
 
 class _Exercise:
-    """The audit of one exercise."""
+    """Audit of one exercise."""
 
     def __init__(
         self, report: LessonAudit, exercise: Exercise, source: LessonSource, seed: int
@@ -177,7 +177,10 @@ class _Exercise:
                 self._problem(f"accepted {other.id} is {found.outcome}: {found.message}")
 
     def _applicable(self) -> list[Mistake]:
-        """Mistakes that change anything; one of the exercise's own must, and each argument too."""
+        """Return the mistakes that change the verdict.
+
+        The exercise's own must, and so must ignored arguments and other questions.
+        """
         found = []
         for mistake in self.expectation.mistakes:
             if self._verdict((mistake,)).outcome != "passed":
@@ -217,7 +220,10 @@ class _Exercise:
         return self.expectation.records.get(str(record.get("case")))
 
     def _is_own_error(self, mistake: Mistake) -> bool:
-        """Whether a mistake shows only where the reference raises: care is all that it lacks."""
+        """Check whether a mistake shows only where the reference raises.
+
+        Care is then all that it lacks.
+        """
         return all(
             self.expectation.records[case]["status"] == "raised"
             for case in self.expectation.cases
@@ -243,7 +249,7 @@ class _Exercise:
             self._count("in pairs", both, f"{mistake.id} + {other.id}", verdict)
 
     def _combine(self, one: Mistake, other: Mistake) -> bool:
-        """Whether two mistakes can be made together, and neither hides the other."""
+        """Check whether two mistakes can be made together without hiding each other."""
         if "returned_none" in (one.id, other.id):  # nothing can be told of nothing
             return False
         if one.family == other.family or (one.text is not None and other.text is not None):
@@ -252,7 +258,7 @@ class _Exercise:
         return not self._same(variant, (one,)) and not self._same(variant, (other,))
 
     def _explains_all(self, verdict: Verdict, variant: Variant) -> bool:
-        """Whether the mistakes that are named do together exactly what was made."""
+        """Check whether the named mistakes together do exactly what was made."""
         ids = [verdict.diagnosis, *verdict.also]
         named = [mistake for mistake in self.expectation.mistakes if mistake.id in ids]
         texts = [mistake for mistake in named if mistake.text is not None]
@@ -274,7 +280,10 @@ class _Exercise:
         return islice(mistakes, self.seed % step, None, step)
 
     def _names(self, verdict: Verdict, mistake: Mistake) -> bool:
-        """Whether a verdict names a mistake, or one that nobody can tell from it here."""
+        """Check whether a verdict names a mistake.
+
+        One that cannot be distinguished from it here counts as well.
+        """
         named = {verdict.diagnosis, *verdict.also}
         if mistake.id in named:
             return True
@@ -292,7 +301,10 @@ class _Exercise:
         return self._judge(self._records(variant))
 
     def _records(self, variant: Variant) -> list[Record]:
-        """Return what is known of a variant, or run it where it may leave something behind."""
+        """Return the records of a variant.
+
+        It runs only where it may leave something behind.
+        """
         if any(mistake.family not in QUIET for mistake in variant):
             return self.expectation.run(variant, self.expectation.cases)
         records: list[Record] = [{"loaded": True, "has": True}]
@@ -328,21 +340,24 @@ def _ordered(*mistakes: Mistake) -> Variant:
 
 
 def _other_words(record: Record, expected: Record | None) -> Record:
-    """Raise the errors that the docstring promises with words of one's own."""
+    """Replace an error's words where the reference raises too."""
     if expected is None or not expected["status"] == record["status"] == "raised":
         return record
     return {**record, "error": {**record["error"], "message": "this cannot be done"}}
 
 
 def _no_errors(record: Record, expected: Record | None) -> Record:
-    """Check nothing: where the reference raises, return something."""
+    """Return something where the reference raises, as code without checks does."""
     if expected is None or not expected["status"] == record["status"] == "raised":
         return record
     return {**record, "status": "returned", "value": torch.zeros(1)}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the gate without the command line: `python -m autograder.build.audit [STEM ...]`."""
+    """Run the audit without the command line.
+
+    Use `python -m autograder.build.audit [STEM ...]`.
+    """
     import sys
 
     chosen = (sys.argv[1:] if argv is None else argv) or landed_stems()
@@ -356,7 +371,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def summary(report: LessonAudit) -> str:
-    """Return one line of an audit: how many mistakes were named, each way."""
+    """Return one line on how many mistakes were named, each way."""
     rates = ", ".join(f"{rate.named}/{rate.made} {way}" for way, rate in report.rates.items())
     return f"{report.stem}: {rates}; {report.seconds:.1f} s"
 

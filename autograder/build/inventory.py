@@ -1,7 +1,7 @@
-"""What every lesson must have, checked without running an exercise; the audit's first half.
+"""Check that a lesson is complete, without running an exercise.
 
-Rules that an author would otherwise learn by breaking them. Each problem is one sentence that says
-what is missing and where.
+This is the first half of the audit. The rules are those that an author would otherwise learn by
+breaking them. Each problem is one sentence that says what is missing and where.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _imports(stem: str, source: LessonSource) -> Iterator[str]:
 
 
 def _toolkit_imports(stem: str, module: str) -> Iterator[str]:
-    """Yield what a module of the toolkit imports at its top level that a worker does not have."""
+    """Yield what a toolkit module imports at its top level and no worker has."""
     path = ROOT / (module.replace(".", "/") + ".py")
     top = ast.Module(
         [n for n in ast.parse(path.read_text(encoding="utf-8")).body if _is_import(n)], []
@@ -157,7 +157,10 @@ def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 def _docstrings(exercise: Exercise, source: LessonSource) -> Iterator[str]:
-    """Yield what a case tests and no docstring tells, and summaries that are not one clause."""
+    """Yield the faults of an exercise's docstring.
+
+    Its summary must be one clause, and it must say what the cases test.
+    """
     where = f"{exercise.stem}.{exercise.name}"
     module = ast.get_docstring(ast.parse(source.text)) or ""
     (node,) = ast.parse(source.chunk(exercise.name)).body
@@ -175,7 +178,7 @@ def _docstrings(exercise: Exercise, source: LessonSource) -> Iterator[str]:
 
 
 def _tested(cases: dict[str, Case]) -> set[str]:
-    """Return the promises that these cases look at."""
+    """Return the promises that these cases test."""
     found = {"detached"}
     values = [value for case in cases.values() for value in case.inputs.values()]
     floats = {v.dtype for v in values if isinstance(v, Tensor) and v.is_floating_point()}
@@ -189,7 +192,10 @@ def _tested(cases: dict[str, Case]) -> set[str]:
 
 
 def _lesson_files(stem: str, source: LessonSource) -> Iterator[str]:
-    """Yield what is missing beside the checks: story, figures, tour, title, README row."""
+    """Yield what is missing beside the checks.
+
+    That is story, figures, tour, title and README row.
+    """
     folder = ROOT / "lessons" / stem
     entry = next((lesson for lesson in LESSONS if lesson.stem == stem), None)
     if entry is None:

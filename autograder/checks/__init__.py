@@ -1,4 +1,7 @@
-"""What is asked of each exercise: a package a lesson, each with one `LESSON`."""
+"""Check each exercise, with one package a lesson.
+
+Each package holds one `LESSON`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from autograder.course.exercise import Lesson
 
 @cache
 def lesson(stem: str) -> Lesson:
-    """Return the record of one lesson; KeyError when it has not landed."""
+    """Return the record of one lesson.
+
+    Raises:
+        KeyError: it has not landed.
+    """
     if stem not in landed_stems():
         raise KeyError(stem)
     module = importlib.import_module(f"{__name__}.{stem}")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Difference:
-    """The place where two tensors differ most, and the share of entries that differ."""
+    """Place where two tensors differ most, and the share of entries that differ."""
 
     share: float
     place: tuple[int, ...]
@@ -21,7 +21,7 @@ class Difference:
 
 
 def close(expected: Any, actual: Any, rtol: float, atol: float) -> bool:
-    """Return True if plain data agrees, entry by entry.
+    """Check whether plain data agrees, entry by entry.
 
     Args:
         expected, actual: plain data.

@@ -1,4 +1,7 @@
-"""What cases are made of: random tensors and numbers from a generator, networks by name."""
+"""Make the inputs of cases.
+
+They are random tensors and numbers from a generator, and networks by name.
+"""
 
 from __future__ import annotations
 
@@ -40,19 +43,28 @@ def fresh_seed(rng: Generator) -> int:
 
 
 def network(rng: Generator, name: str, like: Tensor | None = None) -> ModelSpec:
-    """Name a small network, with weights of a seed of its own and the dtype of some images."""
+    """Name a small network with random weights.
+
+    Args:
+        rng: gives the seed of the weights.
+        name: the network's name in `autograder.worker.networks`.
+        like: images whose dtype it takes; float32 without them.
+    """
     double = like is not None and like.dtype == torch.float64
     return ModelSpec(name, fresh_seed(rng), "float64" if double else "float32")
 
 
 def vary(cases: dict[str, Case], **changed: Any) -> dict[str, Case]:
-    """Return cases, and the first of them again with one argument changed at a time.
+    """Add copies of the first case, each with one argument changed.
 
     An argument that plays no part then shows, whatever else is wrong.
 
     Args:
         cases: the cases, the plainest first.
         changed: arguments and their other values.
+
+    Returns:
+        The cases, then the new ones under the names "another ARGUMENT".
     """
     first = next(iter(cases.values()))
     return cases | {

@@ -1,1 +1,1 @@
-"""What the course is, without torch: lessons, exercises, stories and files as text."""
+"""Lessons, exercises, stories and files of the course, without torch."""

@@ -1,4 +1,7 @@
-"""The only list of lessons: which there are, in what order, and which have landed. No torch."""
+"""List the lessons of the course in order, without torch.
+
+This is the only list of them. It knows which have landed.
+"""
 
 from __future__ import annotations
 
@@ -49,31 +52,31 @@ class CourseLesson:
 
     @property
     def number(self) -> int:
-        """11 of ``l11_saliency``."""
+        """Number of the lesson, 11 of ``l11_saliency``."""
         return int(self.stem[1:3])
 
     @property
     def topic(self) -> str:
-        """``saliency`` of ``l11_saliency``."""
+        """Short name of the lesson, ``saliency`` of ``l11_saliency``."""
         return self.stem[4:]
 
     @property
     def landed(self) -> bool:
-        """Whether its reference, its checks and its story are there."""
+        """Check whether its reference, its checks and its story are there."""
         reference = ROOT / "solutions" / f"{self.stem}.py"
         checks = ROOT / "autograder" / "checks" / self.stem / "__init__.py"
         return reference.exists() and checks.exists() and story_path(self.stem).exists()
 
     @property
     def title(self) -> str:
-        """The title of its story; its topic in words before it has one."""
+        """Title of its story, or its topic in words before it has one."""
         if story_path(self.stem).exists() and (title := read_story(self.stem).title):
             return title
         return self.topic.replace("_", " ").capitalize()
 
     @property
     def minutes(self) -> int:
-        """How long the whole lesson is likely to take, as its story says."""
+        """Minutes that the whole lesson is likely to take, as its story says."""
         return read_story(self.stem).minutes
 
     @property
@@ -101,7 +104,11 @@ def landed_stems() -> list[str]:
 
 
 def course_lesson(stem: str) -> CourseLesson:
-    """Return the lesson of that stem; KeyError where the course has none."""
+    """Return the lesson of that stem.
+
+    Raises:
+        KeyError: the course has none.
+    """
     for lesson in LESSONS:
         if lesson.stem == stem:
             return lesson
@@ -147,7 +154,7 @@ def find_target(given: str) -> tuple[str, str | None]:
     The exercise is None where only a lesson is named.
 
     Raises:
-        UserError: one of the two does not exist; the nearest names are told.
+        UserError: one of the two does not exist; the message holds the nearest names.
 
     >>> find_target("saliency.smooth_grad")
     ('l11_saliency', 'smooth_grad')

@@ -1,4 +1,7 @@
-"""The shape of an exercise: inputs, call, judge and mistakes. Its words have their own file."""
+"""Records of exercises with inputs, call, judge and mistakes.
+
+Their words have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:  # listing lessons must not wait for torch
 
 @dataclass(frozen=True)
 class Case:
-    """One call of an exercise: plain data that goes in, and how.
+    """One call of an exercise, from plain data.
 
     Args:
         inputs: keyword arguments of the call; tensors, numbers, strings, `ModelSpec`.
@@ -29,12 +32,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Complaint:
-    """What a judge finds wrong with a value.
+    """Fault that a judge finds in a value.
 
     Args:
         message: one sentence that holds no hidden value: it may go into a graded report.
         detail: numbers for the student's own check on public inputs; never shown in grading.
-        mistake: id of the mistake that this complaint names, where the judge itself can tell.
+        mistake: id of the mistake that this complaint names, where the judge recognises one.
     """
 
     message: str
@@ -48,7 +51,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong version of an exercise that can be run, and the sentences its author should read.
+    """Wrong version of an exercise that runs, with two sentences for its author.
 
     It is made in one of three ways: by other text in the reference, by a wrapper around the right
     function, or by a change of the right function's result.
@@ -76,7 +79,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Exercise:
-    """Everything the engine knows about one exercise.
+    """Record of one exercise.
 
     Points, minutes, hints and the words of its own mistakes are read from its Markdown file.
 
@@ -86,7 +89,8 @@ class Exercise:
         inputs: `inputs(rng)` gives the cases by name, the plainest first; partial credit is given
             by cases, and none before the first one passes.
         batch: arguments whose first dimension counts images or samples, each treated by itself.
-        judge: None compares with the reference within `rtol` and `atol`.
+        judge: `judge(expected, actual, inputs)` returns a `Complaint` or None, for results whose
+            structure is right; without one they are compared within `rtol` and `atol`.
         rtol, atol: tolerances; `atol` is a fraction of the largest expected magnitude.
         bounds: range that every value must stay in.
         needs: exercises ("name" or "lNN_topic.name") that this one calls.
@@ -114,7 +118,7 @@ class Exercise:
 
     @property
     def words(self) -> Words:
-        """What the exercise's file says."""
+        """Words from the exercise's file."""
         return words(self.stem, self.name)
 
     @property
@@ -129,7 +133,7 @@ class Exercise:
 
     @property
     def returns(self) -> str:
-        """What the call returns, in a few words."""
+        """Description of what the call returns, in a few words."""
         return self.words.returns
 
     @property
@@ -140,13 +144,17 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Lesson:
-    """The exercises of one lesson, in the order a student meets them."""
+    """Exercises of one lesson, in the order a student meets them."""
 
     stem: str
     exercises: tuple[Exercise, ...] = field(default=())
 
     def exercise(self, name: str) -> Exercise:
-        """Return the exercise of that name; KeyError when there is none."""
+        """Return the exercise of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
         for exercise in self.exercises:
             if exercise.name == name:
                 return exercise

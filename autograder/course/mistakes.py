@@ -1,4 +1,6 @@
-"""The words of the exercises: hints, and what to say of each wrong version. Text, no torch.
+"""Read the words of the exercises.
+
+They are hints, and what to say of each wrong version. All of it is text and needs no torch.
 
 Each exercise has a Markdown file beside its checks, `checks/lNN_topic/EXERCISE.md`, that a person
 can read from top to bottom:
@@ -50,12 +52,12 @@ _HINT = re.compile(r"\d+\. ")
 
 
 class WordsError(ValueError):
-    """A file of words that is not in order."""
+    """Error of a file of words that is not in order."""
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong version of an exercise, or another right one, as its file has it.
+    """Wrong or other right version of an exercise, as its file has it.
 
     Args:
         id: a verdict's `diagnosis`; the same mistake has the same id in the whole course.
@@ -76,7 +78,7 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Words:
-    """What an exercise's file says.
+    """Words from one exercise's file.
 
     Args:
         points: full marks.
@@ -121,7 +123,10 @@ def shared_words() -> dict[str, Wrong]:
 
 
 def meaning_of(stem: str, exercise: str, mistake: str) -> str | None:
-    """Return the sentence of a mistake by its id; None where it has no words of its own."""
+    """Return the sentence of a mistake by its id.
+
+    Return None where it has no words of its own.
+    """
     for wrong in words(stem, exercise).mistakes:
         if wrong.id == mistake:
             return wrong.says
@@ -162,7 +167,7 @@ def parse(text: str, where: str) -> Words:
 
 
 def _sections(text: str) -> tuple[list[str], dict[str, list[str]]]:
-    """Cut a file at its second-level headings, fenced code left alone."""
+    """Cut a file at its second-level headings, leaving fenced code alone."""
     head: list[str] = []
     sections: dict[str, list[str]] = {}
     lines, fenced = head, False
@@ -231,7 +236,11 @@ def _entries(
 
 
 def _fenced(lines: list[str], place: int) -> tuple[str, list[str], int]:
-    """Read a fenced block that begins here: its kind, its lines, and where it ends."""
+    """Read the fenced block that begins at a line.
+
+    Returns:
+        Its kind, its lines, and the place after it.
+    """
     if place >= len(lines) or not lines[place].startswith("```"):
         return "", [], place
     end = lines.index("```", place + 1)
@@ -239,7 +248,10 @@ def _fenced(lines: list[str], place: int) -> tuple[str, list[str], int]:
 
 
 def _pairs(code: list[str]) -> Iterator[tuple[str, str]]:
-    """Read edits from a diff: lines that begin with `-`, then those with `+` in their place."""
+    """Read edits from a diff.
+
+    Lines that begin with `-` are replaced by the lines with `+` after them.
+    """
     old: list[str] = []
     new: list[str] = []
     for line in [*code, "-"]:

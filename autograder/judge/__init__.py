@@ -1,1 +1,1 @@
-"""The trusted side: expected values, the ladder of rungs, diagnosis by fingerprint, verdicts."""
+"""Compare answers with expectations and give verdicts, on the trusted side."""

@@ -1,4 +1,4 @@
-"""Name the mistake behind a failing answer, by the evidence of what each mistake would return.
+"""Name the mistakes behind a failing answer.
 
 An answer is explained by a mistake that returns the same on the first failing case and contradicts
 no passing one. So a foreign detail elsewhere, such as an edge case nobody thought of, hides no
@@ -47,12 +47,15 @@ def diagnose(
     findings: Mapping[str, Finding | None],
     records: Mapping[str, Record],
 ) -> tuple[Explanation, ...]:
-    """Find what explains the failing cases: at most two explanations, the main one first.
+    """Find at most two explanations of the failing cases, the main one first.
 
     Args:
         expectation: what is expected.
         findings: what the ladder found on each case; a tidy finding is no failure of the value.
         records: what the student's code did, in the form that the ladder reads.
+
+    Returns:
+        The explanations; empty where no known mistake explains the answer.
     """
     return _Search(expectation, findings, records).explanations()
 
@@ -117,7 +120,11 @@ class _Search:
         return None
 
     def _main(self, case: str) -> Explanation | None:
-        """Explain the case that fails first: by one mistake, or by two of different families."""
+        """Explain the case that fails first.
+
+        Exact mistakes are tried first, then two of different families made together, then mistakes
+        that are one of many.
+        """
         known = self.expectation.mistakes
         exact = [mistake for mistake in known if mistake.fits is None]
         loose = [mistake for mistake in known if mistake.fits is not None]
@@ -139,16 +146,17 @@ class _Search:
         return self._best(case, [(run, other) for run in runs for other in loose])
 
     def _shows(self, mistake: Mistake, main: Explanation) -> bool:
-        """Whether a mistake would change what the main one explains by itself."""
+        """Check whether a mistake alone shows on a case that the main one explains."""
         return any(
             not self._same(self.expectation.outcome((mistake,), c), self.expectation.records[c], c)
             for c in main.cases
         )
 
     def _ignored(self, named: Iterable[str]) -> Explanation | None:
-        """Find an argument that plays no part: calls that differ in it alone give the same.
+        """Find an argument that plays no part.
 
-        No value has to be right for that, so it is found beside any other mistake.
+        Calls that differ in it alone then give the same. No value has to be right for that, so it
+        is found beside any other mistake.
         """
         for name, twins in self.expectation.twins.items():
             known = [m for m in self.expectation.mistakes if m.id == f"{name}_ignored"]
@@ -164,7 +172,10 @@ class _Search:
         return None
 
     def _comparable(self, case: str) -> bool:
-        """Whether the answer is of the right kind, so that two mistakes can be told apart in it."""
+        """Check whether the answer is of the right kind.
+
+        Only then can two mistakes be recognised in it.
+        """
         ours, expected = self.records[case], self.expectation.records[case]
         if ours["status"] != "returned" or expected["status"] != "returned" or _constant(ours):
             return False
@@ -172,7 +183,7 @@ class _Search:
         return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
 
     def _pairs(self, case: str) -> Iterator[Variant]:
-        """Yield mistakes of different families made together, the cheap ones to try first.
+        """Yield pairs of mistakes of different families, the cheap ones first.
 
         Only those are taken that change the answer to this case, and without an error: the others
         add nothing to a pair.
@@ -198,7 +209,10 @@ class _Search:
         return record.get("status") == "returned" and not self._same(record, expected, case)
 
     def _best(self, case: str, variants: Iterable[Variant]) -> Explanation | None:
-        """Return the variant that explains a case, most others, and contradicts none."""
+        """Return the variant that explains this case and the most others.
+
+        It contradicts no passing case.
+        """
         best: Explanation | None = None
         for variant in variants:
             if not self._explains(variant, case):
@@ -224,14 +238,18 @@ class _Search:
         return same_record(self.expectation, theirs, ours, case)
 
     def _contradicts(self, variant: Variant, case: str) -> bool:
-        """Whether the mistakes would fail a case that passes."""
+        """Check whether the mistakes would fail a case that passes."""
         theirs = {"again": None, "effects": [], **self.expectation.outcome(variant, case)}
         expected = self.expectation.records[case]
         finding = climb(self.exercise, case, self.expectation.cases[case], expected, theirs)
         return _fails(finding)
 
     def _is_weak(self, case: str, variant: Variant, cases: frozenset[str]) -> bool:
-        """Whether one case is too little evidence: a scalar, a constant, a rule of thumb."""
+        """Check whether the explained cases are too little evidence.
+
+        One case is too little for a result of few numbers, for two mistakes together, and for a
+        mistake that is one of many.
+        """
         record = self.records[case]
         if (
             (_telling(record) or record["status"] == "raised")
@@ -243,7 +261,13 @@ class _Search:
 
 
 def fits(mistake: Mistake, theirs: Record, ours: Record) -> bool:
-    """Whether a result stands to another in the relation of a mistake that is one of many."""
+    """Check whether two results are related as a mistake's `fits` asks.
+
+    Args:
+        mistake: one of many, such as any factor; without `fits` nothing is related.
+        theirs: what the reference gives, perhaps with other mistakes.
+        ours: what the student's code gave.
+    """
     if mistake.fits is None or not theirs.get("status") == ours.get("status") == "returned":
         return False
     alike = structure(theirs["value"], ours["value"]) is None
@@ -251,7 +275,7 @@ def fits(mistake: Mistake, theirs: Record, ours: Record) -> bool:
 
 
 def same_record(expectation: Expectation, theirs: Record, ours: Record, case: str) -> bool:
-    """Whether two records of one case hold the same value, or the same error.
+    """Check whether two records of one case hold the same value or the same error.
 
     Where the reference raises, only the type counts: everyone has words of their own.
     """
@@ -266,12 +290,18 @@ def same_record(expectation: Expectation, theirs: Record, ours: Record, case: st
 
 
 def _telling(record: Record) -> bool:
-    """Whether a result has enough different numbers in it that no other gives it by chance."""
+    """Check whether a result has more than two different finite numbers.
+
+    Another result then hardly ever agrees with it by chance.
+    """
     return len(_numbers(record).unique()) > 2
 
 
 def _constant(record: Record) -> bool:
-    """Whether a result is one number again and again, as all that is cut off at zero is."""
+    """Check whether a result is one number again and again.
+
+    All that is cut off at zero is.
+    """
     numbers = _numbers(record)
     return len(numbers) > 1 and len(numbers.unique()) == 1
 
@@ -297,7 +327,7 @@ def _fails(finding: Finding | None) -> bool:
 
 
 def _in_order(variant: Variant) -> Variant:
-    """Put text first, wrappers next, changes of the result last."""
+    """Order mistakes as they are made, text first and changes of the result last."""
     return tuple(sorted(variant, key=lambda m: (m.change is not None, m.text is None)))
 
 
@@ -306,5 +336,8 @@ def _without(variant: Variant, mistake: Mistake) -> Variant:
 
 
 def _without_numbers(error: Mapping[str, Any]) -> tuple[str, str]:
-    """Return an error's type and words: shapes differ from case to case, the mistake does not."""
+    """Return an error's type and its message without numbers.
+
+    Shapes differ from case to case, the mistake does not.
+    """
     return error["type"], re.sub(r"\d+", "#", error["message"])[:80]

@@ -1,4 +1,7 @@
-"""Run trusted code, the reference and its wrong versions, through the worker's own observer."""
+"""Run trusted code through the worker's own observer.
+
+Trusted are the reference and its wrong versions.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,13 @@ Variant = tuple[Mistake, ...]
 
 
 def variant_source(source: LessonSource, exercise: str, variant: Variant) -> str:
-    """Return the text of a whole lesson file with the textual one of these mistakes in it."""
+    """Return a lesson file's text with the textual one of these mistakes made."""
     texts = [mistake.text for mistake in variant if mistake.text is not None]
     return wrong_source(source, exercise, texts[0]) if texts else source.bare()
 
 
 def wrong_source(source: LessonSource, exercise: str, wrong: Wrong) -> str:
-    """Return the text of a whole lesson file in which one exercise is another version."""
+    """Return a lesson file's text with one exercise in another version."""
     if wrong.body:
         return source.replaced(exercise, wrong.body)
     if wrong.after:
@@ -45,7 +48,7 @@ def wrong_source(source: LessonSource, exercise: str, wrong: Wrong) -> str:
 
 
 def make_mistakes(exercise: str, variant: Variant, module: ModuleType) -> None:
-    """Wrap the function of a loaded lesson in those mistakes that are not textual."""
+    """Wrap a loaded lesson's function in the mistakes that are not textual."""
     for mistake in variant:
         right = getattr(module, exercise)
         if mistake.wrap is not None:
@@ -55,7 +58,10 @@ def make_mistakes(exercise: str, variant: Variant, module: ModuleType) -> None:
 
 
 def _differing(one: Case, other: Case) -> list[str]:
-    """Return the arguments in which two calls differ; more than one where all of it does."""
+    """Return the names of the arguments in which two calls differ.
+
+    Where the calls cannot be compared, return two placeholders.
+    """
     if one.call != other.call or one.inputs.keys() != other.inputs.keys():
         return ["...", "..."]
     return [name for name in one.inputs if not _equal(one.inputs[name], other.inputs[name])]
@@ -76,7 +82,10 @@ def _with_change(right: Function, change: Callable[[Any], Any]) -> Function:
 
 
 def _changed(record: Record, change: Callable[[Any], Any]) -> Record:
-    """Return a record with its value changed; one that raises where the change does."""
+    """Return a record with its value changed.
+
+    Where the change raises, the record says that the call raised.
+    """
     if record.get("status") != "returned":
         return record
     try:
@@ -87,11 +96,16 @@ def _changed(record: Record, change: Callable[[Any], Any]) -> Record:
 
 
 def run_trusted(job: Job, change: Callable[[ModuleType], None] | None = None) -> list[Record]:
-    """Answer a job in this process: for our own code only, never for a student's.
+    """Answer a job of our own code in this process.
+
+    Never use it for a student's code.
 
     Args:
         job: what it imports from earlier lessons is the reference.
         change: what is done to the loaded lesson before it is called.
+
+    Returns:
+        The loading record, then one for each case.
 
     Raises:
         RuntimeError: the answer cannot be read: our fault.
@@ -107,13 +121,19 @@ def run_trusted(job: Job, change: Callable[[ModuleType], None] | None = None) ->
 
 
 def earlier_references(source: str) -> dict[str, str]:
-    """The solved files of the lessons that a file imports, and of those that they import."""
+    """Return the solved files that a file imports, by lesson.
+
+    Those that these files import are among them.
+    """
     return earlier_sources(source, lambda stem: read_lesson(stem).bare())
 
 
 @contextmanager
 def restored_globals(earlier: Iterable[str]) -> Iterator[None]:
-    """Put back what a job may leave behind: generators, gradient mode, default dtype, modules."""
+    """Restore at the end of the block what a job may have changed.
+
+    That is generators, gradient mode, default dtype, threads and imported lessons.
+    """
     names = [f"lessons.{stem}.exercises" for stem in earlier]
     modules = {name: sys.modules[name] for name in names if name in sys.modules}
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
@@ -136,9 +156,15 @@ def restored_globals(earlier: Iterable[str]) -> Iterator[None]:
 
 
 class Expectation:
-    """One exercise under one seed: its cases, what the reference does, and what mistakes do.
+    """Expectation of one exercise under one seed.
 
-    Made once and shared by every submission. A mistake runs on a case when a failure asks for it.
+    It holds the cases, what the reference does on them, and what mistakes do. It is made once and
+    shared by every submission. A mistake runs on a case when a failure asks for it.
+
+    Args:
+        stem: the lesson.
+        exercise: its record.
+        seed: of the cases.
     """
 
     def __init__(self, stem: str, exercise: Exercise, seed: int = PUBLIC_SEED) -> None:
@@ -150,7 +176,7 @@ class Expectation:
 
     @cached_property
     def records(self) -> dict[str, Record]:
-        """What the reference did, by case.
+        """Records of what the reference does, by case.
 
         Raises:
             RuntimeError: when the reference itself cannot be loaded: our fault.
@@ -162,12 +188,12 @@ class Expectation:
 
     @cached_property
     def mistakes(self) -> tuple[Mistake, ...]:
-        """The exercise's own mistakes, then the shared ones that make sense for it."""
+        """Mistakes that can be made in the exercise, its own first."""
         return mistakes_of(self.exercise, self.cases, self.records)
 
     @cached_property
     def twins(self) -> dict[str, tuple[str, str]]:
-        """Two cases for each argument in which alone they differ, and with another result."""
+        """Pairs of cases that differ in one argument and in the result, by argument."""
         found: dict[str, tuple[str, str]] = {}
         for one, other in combinations(self.cases, 2):
             differing = _differing(self.cases[one], self.cases[other])
@@ -197,12 +223,15 @@ class Expectation:
         return self._outcomes[key]
 
     def run(self, variant: Variant, names: Iterable[str], briefly: bool = False) -> list[Record]:
-        """Run the reference with mistakes made in it: the loading record, then one for each case.
+        """Run the reference with mistakes made in it.
 
         Args:
             variant: the mistakes; at most one of them replaces text.
             names: which cases.
             briefly: without a look at what is left behind, and without a second call.
+
+        Returns:
+            The loading record, then one for each case.
         """
         cases = {name: self.cases[name] for name in names}
         source = variant_source(read_lesson(self.stem), self.exercise.name, variant)
@@ -211,13 +240,13 @@ class Expectation:
         return run_trusted(job, partial(make_mistakes, self.exercise.name, variant))
 
     def job(self, source: str, filename: str, earlier: Mapping[str, str] | None = None) -> Job:
-        """The job that asks this exercise of a file."""
+        """Make the job that runs this exercise of a file."""
         return make_job(self.stem, self.exercise, self.cases, source, filename, earlier)
 
     def payload(
         self, source: str, filename: str, earlier: Mapping[str, str] | None = None
     ) -> bytes:
-        """Encode that job for `serve.run_job`."""
+        """Encode the job that runs this exercise of a file, for `serve.run_job`."""
         return encode_job(self._question, source, filename, earlier)
 
     @cached_property

@@ -1,7 +1,8 @@
-"""The ladder: one case of one exercise, from "did it run" to "did it tidy up", rung by rung.
+"""Judge one case of one exercise, rung by rung.
 
-A climb stops at the first rung that fails and says so in one sentence. No sentence holds a value of
-a tensor, since the same sentences go into graded reports; numbers go into `detail`.
+The rungs of this ladder go from whether the code ran to what it left behind. A climb stops at the
+first rung that fails and says so in one sentence. No sentence holds a value of a tensor, since the
+same sentences go into graded reports; numbers go into `detail`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from autograder.protocol.wire import Foreign
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rung found wrong.
+    """Fault that one rung found on one case.
 
     Args:
         rung: name of the rung.
@@ -161,7 +162,10 @@ class _Climb:
         return self._far_off(expected, actual, "")
 
     def _far_off(self, expected: Any, actual: Any, where: str) -> Complaint | None:
-        """What is wrong with a value, or with the first wrong part of a dict, whose key is told."""
+        """Return what is wrong with a value, or None.
+
+        Of a dict it is the first wrong part, named by its key.
+        """
         rtol, atol = self.exercise.rtol, self.exercise.atol
         if close(expected, actual, rtol, atol):
             return None
@@ -233,7 +237,11 @@ class _Climb:
 
 
 def structure(expected: Any, actual: Any) -> tuple[str, str] | None:
-    """Compare types, shapes and dtypes; None, or a code and what came back in words."""
+    """Compare types, shapes and dtypes.
+
+    Returns:
+        None where they agree, else a code and what came back in words.
+    """
     if isinstance(expected, Tensor):
         return _tensor_structure(expected, actual)
     if isinstance(expected, dict) and isinstance(actual, dict):
@@ -288,7 +296,7 @@ def _foreign(expected: Any, actual: Any) -> tuple[str, str] | None:
 
 
 def error_text(error: dict[str, Any]) -> str:
-    """A student's exception in one sentence, with the line of theirs it came from."""
+    """Describe a student's exception in one sentence, with the line it came from."""
     message = " ".join(str(error["message"]).split())
     said = f"raised {error['type']}" + (f": {message[:240]}" if message else "")
     if error["type"] in ("SystemExit", "KeyboardInterrupt"):
@@ -303,17 +311,17 @@ def error_text(error: dict[str, Any]) -> str:
 
 
 def load_error_text(error: dict[str, Any]) -> str:
-    """The sentence on a file whose top-level code raises."""
+    """Return the sentence on a file whose top-level code raises."""
     return f"Your file does not load: it {error_text(error)}"
 
 
 def holds_graph(value: Any) -> bool:
-    """Whether a tensor of this value still remembers how it was computed."""
+    """Check whether a tensor in this value still holds its graph."""
     return any(leaf.requires_grad for leaf in leaves(value))
 
 
 def leaves(value: Any) -> list[Tensor]:
-    """Return every tensor of a value, and every number as one."""
+    """Return every tensor of a value, and every number as a tensor."""
     if isinstance(value, Tensor):
         return [value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Judge an exercise that calls others by itself, with right versions of what it calls.
+"""Judge an exercise again with right versions of the exercises it calls.
 
 A wrong helper would fail everything that is built on it. So what fails is judged once more with the
 reference's helpers in the place of the student's: its sentence is then about its own lines, and the
@@ -17,7 +17,7 @@ from autograder.judge.verdict import Verdict
 
 
 def may_borrow(verdict: Verdict, exercise: Exercise) -> bool:
-    """Whether an exercise is worth judging again with right helpers."""
+    """Check whether an exercise is worth judging again with right helpers."""
     return bool(exercise.needs) and verdict.outcome not in ("passed", "not_attempted")
 
 
@@ -44,7 +44,9 @@ def lend(exercise: Exercise, source: str, earlier: Mapping[str, str]) -> tuple[s
 
 
 def settle(own: Verdict, borrowed: Verdict, exercise: Exercise) -> Verdict:
-    """Return the verdict that counts: the one with right helpers where they make a difference.
+    """Return the verdict that counts.
+
+    It is the one with right helpers where that differs and gives no fewer points.
 
     Args:
         own: with the student's helpers.
@@ -63,7 +65,7 @@ def settle(own: Verdict, borrowed: Verdict, exercise: Exercise) -> Verdict:
 
 
 def _needed(exercise: Exercise) -> Iterator[tuple[str, str]]:
-    """Yield the exercises that are called, and those that they call, each once."""
+    """Yield lesson and name of each exercise called, directly or through others."""
     waiting = [_place(exercise.stem, need) for need in exercise.needs]
     seen: set[tuple[str, str]] = set()
     while waiting:
@@ -81,6 +83,9 @@ def _needed(exercise: Exercise) -> Iterator[tuple[str, str]]:
 
 
 def _place(stem: str, need: str) -> tuple[str, str]:
-    """Return lesson and name of a need, which names a lesson only where it is another."""
+    """Split a need into lesson and name.
+
+    A need that names no lesson is of this one.
+    """
     other, _, name = need.rpartition(".")
     return other or stem, name

@@ -1,4 +1,7 @@
-"""Random numbers of the cases: from a public seed at home, from a secret one in grading."""
+"""Make the generators of the cases' random numbers.
+
+The seed is public at home and secret in grading.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ TWISTER_WORDS, TWISTER_START = 624, 24
 
 
 def secret_generator(seed: int, purpose: str) -> torch.Generator:
-    """A generator whose whole state comes from a seed of any size, another one for each purpose.
+    """Return a generator whose whole state comes from a seed and a purpose.
 
-    `manual_seed` keeps 32 bits of a seed: few enough to try them all. Here a hash stretches the
-    seed over the 624 words of the Mersenne twister, each of which torch keeps in eight bytes.
+    The seed may have any size. `manual_seed` keeps 32 bits of a seed: few enough to try them all.
+    Here a hash stretches the seed over the 624 words of the Mersenne twister, each of which torch
+    keeps in eight bytes.
     """
     generator = torch.Generator().manual_seed(0)
     state = bytearray(generator.get_state().numpy().tobytes())

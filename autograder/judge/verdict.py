@@ -1,4 +1,7 @@
-"""From what a worker wrote to a verdict: outcome, points, one sentence, and the mistake by name."""
+"""Turn what a worker wrote into a verdict.
+
+A verdict holds an outcome, points, one sentence, and the mistake by name.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ TIDY_SHARE = 0.8
 
 @dataclass(frozen=True)
 class Verdict:
-    """The engine's word on one exercise of one file.
+    """Verdict on one exercise of one file.
 
     Args:
         exercise: ``"l11_saliency.saliency_map"``.
@@ -50,7 +53,7 @@ class Verdict:
     seconds: float = field(default=0.0, compare=False)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields that `check --json` and `results.json` promise."""
+        """Return the fields that `check --json` and `results.json` promise."""
         return {
             "id": self.exercise,
             "outcome": self.outcome,
@@ -139,7 +142,10 @@ class _Judgement:
         return self._none("not_attempted", message)
 
     def _unfinished(self) -> Verdict | None:
-        """Count the cases that were answered before the worker ended."""
+        """Return the verdict on a worker that ended before it answered every case.
+
+        Return None where it answered them all.
+        """
         left = [name for name in self.expectation.cases if name not in self.records]
         if self.answer.status == "ok" or not left:
             return None
@@ -198,7 +204,10 @@ class _Judgement:
         explained: tuple[Explanation, ...],
         untidy: Mapping[str, Finding],
     ) -> Iterator[str]:
-        """Yield the sentences that name mistakes: the first in full, the others short."""
+        """Yield the sentences that name mistakes.
+
+        The first mistake has both of its sentences, each other one has its first.
+        """
         for number, explanation in enumerate(explained):
             where = "" if explanation.case == name else f"On “{explanation.case}”: "
             for mistake in explanation.mistakes:
@@ -227,7 +236,10 @@ class _Judgement:
         return climb(self.exercise, name, case, expected, actual)
 
     def _points(self, findings: dict[str, Finding | None]) -> float:
-        """Partial credit by cases, and none before the plainest one holds."""
+        """Return partial credit by cases.
+
+        Nothing is given while the first case fails.
+        """
         worth = [1.0 if f is None else TIDY_SHARE if f.tidy else 0.0 for f in findings.values()]
         share = sum(worth) / len(worth) if worth[0] else 0.0
         return round(self.exercise.points * share, 2)
@@ -267,7 +279,10 @@ def _every_exercise() -> set[str]:
 
 
 def well_formed(record: Record) -> Record:
-    """A record of hostile origin with every part that the ladder reads of the type it expects."""
+    """Return a record in which every part that the ladder reads has its type.
+
+    The record that comes in may be forged.
+    """
     effects = record.get("effects")
     names = effects if isinstance(effects, list) else []
     status = record.get("status")
@@ -300,5 +315,8 @@ def _checked_error(error: Any) -> dict[str, Any]:
 
 
 def _words(value: Any, most: int) -> str:
-    """Text as it came, cut; anything else is none: to print ten thousand tensors takes hours."""
+    """Return a text cut to a length, or no text for any other value.
+
+    To print ten thousand tensors would take hours.
+    """
     return value[:most] if isinstance(value, str) else ""

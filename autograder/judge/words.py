@@ -1,4 +1,7 @@
-"""How values and calls are named in a sentence to a student. No value of a tensor is ever named."""
+"""Name values and calls in sentences to a student.
+
+No value of a tensor is ever named.
+"""
 
 from __future__ import annotations
 
@@ -73,19 +76,25 @@ MEMORY_STEP = "Look for a tensor or a list that is larger than it needs to be."
 
 
 def call_text(name: str, case: Case) -> str:
-    """The call as a student would write it: `saliency_map(model, images, target)`."""
+    """Return a call as a student would write it.
+
+    For instance `saliency_map(model, images, target)`.
+    """
     if case.call:
         return f"`{name}`"
     return f"`{name}({', '.join(case.inputs)})`"
 
 
 def dtype_text(value: Tensor) -> str:
-    """`float32`, `int64`, ..."""
+    """Return the name of a tensor's dtype, such as `float32`."""
     return str(value.dtype).removeprefix("torch.")
 
 
 def kind_text(value: Any) -> str:
-    """What a value is, with its article: "a float32 tensor of shape (2, 3)"."""
+    """Return what kind of value this is, with its article.
+
+    For instance "a float32 tensor of shape (2, 3)".
+    """
     if value is None:
         return "None"
     if isinstance(value, Tensor):

@@ -1,7 +1,8 @@
-"""Read what a worker says: the only reader, for a student's own check and for grading.
+"""Read what a worker wrote.
 
-An answer is one frame for the loading, one for each case as it ends, and a last one that says that
-it is whole. All of it may be forged, so it is read as data and judged elsewhere.
+A student's own check and grading share this reader. An answer is one frame for the loading, one for
+each case as it ends, and a last one that says that it is whole. All of it may be forged, so it is
+read as data and judged elsewhere.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CRASHES = (-11, -10, -7, 0xC0000005, 0xC00000FD)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back from a worker for one exercise.
+    """Answer of a worker for one exercise.
 
     Args:
         status: "ok" when it is whole; else "timeout", "died", "memory" or "output".
@@ -40,11 +41,11 @@ class Answer:
 
 
 class AnswerReader:
-    """Reads one answer, in whatever pieces it arrives.
+    """Reader of one answer, in whatever pieces it arrives.
 
     Args:
         cases: how many were asked for.
-        device: where the worker was told to put tensors.
+        device: where the worker was asked to put tensors.
 
     >>> reader = AnswerReader(cases=1)
     >>> reader.feed(encode({"loaded": True}) + DONE[:9])
@@ -64,7 +65,10 @@ class AnswerReader:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will be read: the answer is whole, malformed or too long."""
+        """Check whether nothing more will be read.
+
+        The answer is then whole, malformed or too long.
+        """
         return bool(self._status)
 
     def feed(self, data: bytes) -> None:
@@ -109,9 +113,10 @@ class AnswerReader:
 
 
 def read_record(data: bytes, device: str = "cpu") -> Record:
-    """Read one frame of a worker as a record, with the devices its tensors lived on.
+    """Read one frame of a worker as a record.
 
-    A failed allocation, which arrives as some exception, becomes a MemoryError.
+    The devices that its tensors lived on are added. A failed allocation, which arrives as some
+    exception, becomes a MemoryError.
 
     Raises:
         WireError: the bytes are no frame.
@@ -125,7 +130,9 @@ def read_record(data: bytes, device: str = "cpu") -> Record:
 
 
 def ran_out_of_memory(kind: Any, message: Any) -> bool:
-    """Tell a failed allocation by an exception's type and message, whatever these are.
+    """Recognise a failed allocation by an exception's type and message.
+
+    Anything but text is ignored.
 
     >>> ran_out_of_memory("RuntimeError", "DefaultCPUAllocator: can't allocate memory")
     True
@@ -136,7 +143,7 @@ def ran_out_of_memory(kind: Any, message: Any) -> bool:
 
 
 def describe_exit(code: int) -> str:
-    """Say in a few words how a process ended.
+    """Describe in a few words how a process ended.
 
     Args:
         code: its exit code, or minus the signal that ended it.

@@ -1,4 +1,4 @@
-"""Make and read jobs: what a worker is asked to run.
+"""Make and read the jobs that a worker is asked to run.
 
 A job is ``{"stem", "exercise", "source", "filename", "earlier", "cases": [{"name", "call",
 "inputs"}, ...]}``. It crosses in one frame, or in several whose parts together are the job.
@@ -56,7 +56,10 @@ def encode_job(
 
 
 def read_job(read: Callable[[int], bytes]) -> Job:
-    """Read a job to the end of a stream, through ``read(n)``.
+    """Read a job to the end of a stream.
+
+    Args:
+        read: `read(n)` returns at most the next n bytes.
 
     Returns:
         The job; empty where the stream holds none.

@@ -1,1 +1,1 @@
-"""The student's loop: where their files are, checking them, watching them, remembering progress."""
+"""Find, check and watch a student's files, and remember their progress."""

@@ -1,6 +1,7 @@
-"""Check a lesson: send each exercise to a child process, judge what comes back.
+"""Check a lesson in a child process.
 
-This module imports no torch of its own, so that a `Checker` can start its child first.
+Each exercise is sent to the child, and what comes back is judged. This module imports no torch of
+its own, so that a `Checker` can start its child first.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LessonFile:
-    """What is checked: one lesson's text, and the student's other lessons that it imports.
+    """Text of one lesson, with the student's other lessons that it imports.
 
     Args:
         stem: the lesson.
         source: its Python text.
-        filename: shown in sentences; one that ends in .ipynb has no line numbers worth telling.
+        filename: shown in sentences; one that ends in .ipynb has no line numbers worth showing.
         earlier: the student's files of other lessons by stem.
     """
 
@@ -44,7 +45,10 @@ class LessonFile:
 
 @dataclass(frozen=True)
 class Checked:
-    """A verdict, and the two values of its first failing case where they make a picture."""
+    """Verdict on an exercise, with two values to draw.
+
+    They are those of its first failing case, where they make a picture.
+    """
 
     verdict: Verdict
     expected: Any = None
@@ -52,7 +56,7 @@ class Checked:
 
 
 class Checker:
-    """Keeps what outlives one check: expected values, and a child process that is ready.
+    """Expectations and a child process that is ready, kept between checks.
 
     Args:
         device: where the student's code runs, ``"cpu"`` or ``"cuda"``.
@@ -73,13 +77,13 @@ class Checker:
                 self._spare = Worker(self.device)
 
     def take(self) -> Worker:
-        """A fresh child: the one that waits, or a new one."""
+        """Return the child that waits, or a new one."""
         with self._lock:
             worker, self._spare = self._spare, None
         return worker if worker is not None and worker.alive else Worker(self.device)
 
     def close(self) -> None:
-        """End the child that waits; no other will be started ahead of time."""
+        """End the child that waits and start no other ahead of time."""
         with self._lock:
             self._closed = True
             worker, self._spare = self._spare, None
@@ -88,7 +92,7 @@ class Checker:
 
     @contextmanager
     def trusted(self) -> Iterator[None]:
-        """Run the reference or its wrong versions in this process, on one thread of torch.
+        """Prepare this process for trusted code, with one thread of torch.
 
         One caller at a time: they redirect output and seed generators. One thread, because the
         networks are tiny, and threads that wait for each other made a check six times slower.
@@ -104,7 +108,7 @@ class Checker:
                 torch.set_num_threads(before)
 
     def expectation(self, stem: str, exercise: Exercise) -> Expectation:
-        """What is expected of an exercise; made once."""
+        """Return what is expected of an exercise, made once."""
         from autograder.judge.expected import Expectation
 
         known = self._expectations.get((stem, exercise.name))
@@ -114,7 +118,9 @@ class Checker:
 
 
 class Check:
-    """One check of one file. Iterate over it in one thread; `cancel` it from any.
+    """One check of one file.
+
+    Iterate over it in one thread; `cancel` it from any.
 
     Args:
         checker: what outlives the check.
@@ -133,7 +139,7 @@ class Check:
         self._stuck: dict[str, Answer] = {}
 
     def cancel(self) -> None:
-        """Kill the child; the iteration then ends without another verdict."""
+        """Kill the child and end the iteration without another verdict."""
         self._cancelled = True
         if self._worker is not None:
             self._worker.kill()
@@ -156,7 +162,10 @@ class Check:
             self.close()
 
     def one(self, name: str) -> Checked:
-        """Check one exercise, in the same child as the others unless it had to be killed."""
+        """Check one exercise.
+
+        It runs in the same child as the others unless that had to be killed.
+        """
         from autograder.checks import lesson
         from autograder.judge.lending import lend, may_borrow, settle
 
@@ -207,7 +216,9 @@ class Check:
 
 
 def in_background(items: Callable[[], Iterator[T]]) -> Iterator[T]:
-    """Iterate in another thread, so that Ctrl-C reaches this one whatever that one is doing.
+    """Iterate in another thread.
+
+    Ctrl-C then reaches this one whatever that one is doing.
 
     >>> list(in_background(lambda: iter("ab")))
     ['a', 'b']
@@ -250,5 +261,8 @@ def _with_values(verdict: Verdict, expectation: Expectation, answer: Answer) -> 
 
 
 def _without_line_numbers(message: str) -> str:
-    """A notebook's cells are put together for the check: lines of the whole mean nothing."""
+    """Remove the line numbers from a message.
+
+    A notebook's cells are put together for the check, so that lines of the whole mean nothing.
+    """
     return re.sub(r" \(line \d+\)", "", re.sub(r"\(line \d+: ", "(", message))

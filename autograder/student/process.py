@@ -1,7 +1,8 @@
-"""The child process that runs a student's code: started, asked, timed, and killed when it must be.
+"""Run a student's code in a child process.
 
-It needs pipes and nothing else of the system, so it is the same on Linux, macOS and Windows. This
-module imports no torch of its own: a caller starts a `Worker` first and imports torch meanwhile.
+The child is started, asked, timed, and killed when it must be. It needs pipes and nothing else of
+the system, so it is the same on Linux, macOS and Windows. This module imports no torch of its own:
+a caller starts a `Worker` first and imports torch meanwhile.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CHUNK = 1 << 16
 
 
 class Worker:
-    """One child process; it answers jobs until it is closed or has to be killed.
+    """Child process that answers jobs until it is closed or killed.
 
     Args:
         device: where the student's tensors will be put. A GPU's driver maps more memory than any
@@ -66,7 +67,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the child still runs and may be asked again."""
+        """Check whether the child still runs and may be asked again."""
         return not self._killed and self._process.poll() is None
 
     def wait_ready(self) -> None:
@@ -87,7 +88,10 @@ class Worker:
         self._ready = True
 
     def send(self, job: Job) -> None:
-        """Send a job as soon as the child is ready; `collect` takes its answer."""
+        """Send a job as soon as the child is ready.
+
+        Then `collect` takes its answer.
+        """
         from autograder.protocol.wire import encode
 
         self.wait_ready()
@@ -135,7 +139,7 @@ class Worker:
             self._process.kill()
 
     def close(self) -> None:
-        """End the child and give its pipes back."""
+        """End the child and close its pipes."""
         self.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
@@ -170,14 +174,14 @@ class Worker:
             return error
 
     def _last_words(self) -> str:
-        """The last line a child wrote before its streams were closed to it."""
+        """Return the last line that a child wrote to standard error."""
         self.kill()
         assert self._process.stderr is not None
         lines = self._process.stderr.read(20_000).decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it gave no reason")
 
     def _how_it_ended(self) -> tuple[str, str]:
-        """Tell how a child ended that ended itself, as a status and in a few words."""
+        """Return a status and a few words on how a child ended by itself."""
         from autograder.protocol.answers import describe_exit
 
         try:
@@ -204,7 +208,10 @@ def _environment(device: str) -> dict[str, str]:
 
 
 def _own_group() -> dict[str, Any]:
-    """Ctrl-C is for the parent alone, which then ends the child."""
+    """Return the options that keep Ctrl-C from the child.
+
+    It reaches the parent alone, which then ends the child.
+    """
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

@@ -11,11 +11,11 @@ from lessons.toolkit.errors import UserError
 
 
 class NotPassed(Exception):
-    """Raised with an exercise's verdict, as the text that pytest shows."""
+    """Error that carries a verdict's text for pytest to show."""
 
 
 class ExerciseItem(pytest.Item):
-    """One exercise, shown by the sentence of its verdict."""
+    """Item of one exercise, shown by the sentence of its verdict."""
 
     def note(self, verdict: Mapping[str, Any]) -> None:
         """Put a verdict into the junit report."""

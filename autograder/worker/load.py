@@ -1,4 +1,4 @@
-"""Loading a student's code from its text, and telling its errors in the student's own lines."""
+"""Load a student's code from its text and describe its errors by its own lines."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _compiled(source: str, filename: str) -> CodeType:
 
 
 class _EarlierLessons(MetaPathFinder, Loader):
-    """Finds `lessons.lNN_topic.exercises` in the texts that came with the job."""
+    """Finder of `lessons.lNN_topic.exercises` in the texts that came with the job."""
 
     def __init__(self) -> None:
         self.sources: dict[str, str] = {}
@@ -57,7 +57,10 @@ class _EarlierLessons(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
-        """The spec of an earlier lesson's exercises; None for any other module."""
+        """Return the spec of an earlier lesson's exercises.
+
+        Return None for any other module.
+        """
         match = EARLIER.fullmatch(fullname)
         if match is None or match[1] not in self.sources:
             return None
@@ -74,7 +77,10 @@ _EARLIER = _EarlierLessons()
 
 
 def offer_earlier(sources: Mapping[str, str]) -> None:
-    """Let these lessons, and no others from an earlier job, be imported as the student's own."""
+    """Make these lessons, and no others, importable as the student's own.
+
+    Those of an earlier job no longer are.
+    """
     # By name: a search of sys.modules would touch, and so copy, a page for each of its strings.
     for stem in {*_EARLIER.sources, *sources}:
         sys.modules.pop(f"lessons.{stem}.exercises", None)
@@ -90,7 +96,13 @@ def offer_earlier(sources: Mapping[str, str]) -> None:
 
 
 def describe_error(error: BaseException, filename: str) -> dict[str, Any]:
-    """An exception as plain data: its type, its message, and the student's lines on the way to it.
+    """Describe an exception as plain data.
+
+    It has the type, the message, and the student's lines on the way to it.
+
+    Args:
+        error: the exception.
+        filename: the student's file, whose lines are kept.
 
     Returns:
         ``{"type", "message", "lines": [[line number, text], ...]}``, innermost line last.

@@ -1,6 +1,6 @@
-"""Call a student's function on one case and write down what happened, as plain data.
+"""Call a student's function on one case and record what happened.
 
-What is written here is evidence, never a verdict: the judge, in another process, reads it.
+The record is plain data: evidence, never a verdict. The judge, in another process, reads it.
 """
 
 from __future__ import annotations
@@ -27,20 +27,23 @@ START = 794_321_605
 
 
 class CappedText(io.TextIOBase):
-    """Standard output of student code: the first two thousand characters, and how many came."""
+    """Standard output of student code, cut after two thousand characters.
+
+    Its `count` says how many came.
+    """
 
     def __init__(self) -> None:
         self.text = ""
         self.count = 0
 
     def write(self, text: str) -> int:
-        """Keep what fits."""
+        """Keep the part of a text that still fits."""
         self.count += len(text)
         self.text += text[: max(0, KEPT_OUTPUT - len(self.text))]
         return len(text)
 
     def writable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
 
@@ -52,7 +55,9 @@ def observe(
     device: str = "cpu",
     briefly: bool = False,
 ) -> dict[str, Any]:
-    """Call once, look around, call again.
+    """Call a function and record what it returns and what it leaves behind.
+
+    A second call with the same inputs follows, for comparison.
 
     Args:
         student: the module that holds the student's code.
@@ -87,9 +92,10 @@ def observe(
 
 
 def seed_global_generators() -> None:
-    """Let code that wrongly draws from a global generator draw alike in every process.
+    """Seed the global generators alike in every process.
 
-    So the same file gets the same verdict twice, and a mistake that drops at random is recognised.
+    Code that wrongly draws from one then gets the same verdict twice, and a mistake that draws at
+    random is recognised.
     """
     torch.default_generator.manual_seed(START)
     random.seed(START)
@@ -123,7 +129,10 @@ def _materialise(value: Any, device: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The value if it can cross the wire, else a note of what it is; containers part by part."""
+    """Return a value if it can cross the wire, else a note of what it is.
+
+    Containers are treated part by part.
+    """
     if isinstance(value, np.ndarray):
         return Foreign("numpy.ndarray", f"shape {tuple(value.shape)}, dtype {value.dtype}")
     if isinstance(value, np.generic):
@@ -143,7 +152,7 @@ def _foreign(value: Any) -> Foreign:
 
 
 class _Scene:
-    """The surroundings of a call: what they were, so that what changed can be told afterwards."""
+    """State of models, tensors and globals before a call, to compare with afterwards."""
 
     def __init__(self, ready: dict[str, Any]) -> None:
         self.models = [value for value in ready.values() if isinstance(value, nn.Module)]
@@ -155,7 +164,7 @@ class _Scene:
         self.globals = _global_state()
 
     def effects(self) -> list[str]:
-        """Names of what the call left behind, worst first."""
+        """Return names of what the call left behind, worst first."""
         found = []
         for model, before in zip(self.models, self.states, strict=True):
             after = _state(model)
@@ -169,7 +178,10 @@ class _Scene:
         return list(dict.fromkeys(found))
 
     def plain_outputs(self) -> list[Any]:
-        """Logits of each model on one fixed image, as it now stands: a leaked hook shows here."""
+        """Return logits of each model on one fixed image, as the model now stands.
+
+        A hook that was left behind shows here.
+        """
         outputs = []
         for model in self.models:
             like = next(model.parameters())

@@ -1,6 +1,7 @@
-"""Answer jobs: load the student's file, call it on each case, write what happened as it happens.
+"""Answer jobs by running a student's file.
 
-Jobs are made in `autograder.protocol.job`, answers read in `autograder.protocol.answers`.
+The file is loaded and called on each case, and what happened is written as it happens. Jobs are
+made in `autograder.protocol.job`, answers read in `autograder.protocol.answers`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def answer(
     write: Callable[[bytes], Any],
     change: Callable[[ModuleType], None] | None = None,
 ) -> None:
-    """Run one job, writing a frame for the loading, one for each case as it ends, and the last.
+    """Run one job and write its frames.
+
+    There is one for the loading, one for each case as it ends, and a last one.
 
     Args:
         job: what to load and call.
@@ -99,7 +102,13 @@ def _frame(record: Record) -> bytes:
 
 
 def run_job(read_fd: int, write_fd: int) -> None:
-    """Answer the one job that waits on a pipe: what a sandboxed child runs."""
+    """Answer the one job that waits on a pipe.
+
+    A sandboxed child runs this.
+
+    Args:
+        read_fd, write_fd: descriptors of the pipes.
+    """
     with os.fdopen(read_fd, "rb") as source:
         job = read_job(source.read)
     if not job:
@@ -109,7 +118,10 @@ def run_job(read_fd: int, write_fd: int) -> None:
 
 
 def main() -> None:
-    """Answer jobs from standard input until it closes: what a student's own check runs."""
+    """Answer jobs from standard input until it closes.
+
+    A student's own check runs this.
+    """
     source, sink = _private_streams()
     _limit_memory()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
@@ -124,7 +136,10 @@ def main() -> None:
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the pipes for ourselves; student code that reads or prints meets the null device."""
+    """Return the worker's own standard input and output.
+
+    Student code that reads or prints meets the null device.
+    """
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
@@ -135,14 +150,20 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End when the parent is gone: a closed terminal must not leave an endless loop behind."""
+    """End this process when its parent is gone.
+
+    A closed terminal must not leave an endless loop behind.
+    """
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def _limit_memory() -> None:
-    """Cap data memory where the system can, so that a huge allocation fails and not the machine."""
+    """Cap data memory where the system can.
+
+    A huge allocation then fails, and not the machine.
+    """
     limit = int(os.environ.get("CONVLENS_MEMORY_LIMIT", 0))
     if not limit:
         return

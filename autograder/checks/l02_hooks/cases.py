@@ -94,7 +94,10 @@ def grid_cases(rng: Generator) -> dict[str, Case]:
         return Case({"activation": activation, "columns": columns}, picture=True)
 
     def loud_and_quiet(channels: int, height: int, width: int) -> Tensor:
-        """Channels of different loudness around different levels: each needs its own scale."""
+        """Draw channels of different loudness around different levels.
+
+        Each needs a scale of its own.
+        """
         loudness = torch.logspace(-3, 1, channels)[torch.randperm(channels, generator=rng)]
         level = torch.randn(channels, 1, 1, generator=rng) * loudness[:, None, None]
         return level + loudness[:, None, None] * normal(rng, channels, height, width)

@@ -23,14 +23,17 @@ def _all_digits() -> Tensor:
 
 
 def _digits(rng: Generator, count: int) -> Tensor:
-    """Some of scikit-learn's handwritten digits, (count, 64)."""
+    """Draw some of scikit-learn's handwritten digits, (count, 64)."""
     digits = _all_digits()
     return digits[torch.randperm(len(digits), generator=rng)[:count]]
 
 
 def pca_cases(rng: Generator) -> dict[str, Case]:
     def cloud(count: int, dimensions: int, k: int, dtype: torch.dtype = torch.float32) -> Case:
-        """Points far from the origin whose directions have clearly different spreads."""
+        """Draw points whose directions have clearly different spreads.
+
+        They lie far from the origin.
+        """
         rank = min(count, dimensions)
         left, _, right = torch.linalg.svd(normal(rng, count, dimensions, dtype=DOUBLE), False)
         spread = 10 * 0.7 ** torch.arange(rank, dtype=DOUBLE)
@@ -85,7 +88,10 @@ def conditional_cases(rng: Generator) -> dict[str, Case]:
 
 
 def _rows(rng: Generator, count: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Rows that sum to 1, with zeros on the diagonal: made up, far from symmetric."""
+    """Make up rows that sum to 1, with zeros on the diagonal.
+
+    They are far from symmetric.
+    """
     rows = (2 * normal(rng, count, count, dtype=DOUBLE)).exp().fill_diagonal_(0)
     return (rows / rows.sum(1, keepdim=True)).to(dtype)
 
@@ -141,7 +147,11 @@ def tsne_cases(rng: Generator) -> dict[str, Case]:
         return usual | changed
 
     def differ(**changes: tuple[Any, Any]) -> Case:
-        """Two settings that differ in one argument."""
+        """Make a case of two settings that differ in one argument.
+
+        Args:
+            changes: the argument and its two values.
+        """
         ((name, (one, other)),) = changes.items()
         usual = settings()
         maps = {"one": usual | {name: one}, "other": usual | {name: other}}
@@ -189,7 +199,10 @@ def canvas_cases(rng: Generator) -> dict[str, Case]:
     def scattered(
         images: Tensor, canvas: tuple[int, int], thumbnail: tuple[int, int], unit: float = 1
     ) -> Case:
-        """Points that fall a third of a pixel beside where their thumbnail belongs, at most."""
+        """Draw points near the places where their thumbnails belong.
+
+        None is farther off than a third of a pixel.
+        """
         count = len(images)
         free = torch.tensor([canvas[1] - thumbnail[1], canvas[0] - thumbnail[0]])
         inner = (torch.rand(count, 2, generator=rng) * (free - 3)).floor() + 1
@@ -201,7 +214,7 @@ def canvas_cases(rng: Generator) -> dict[str, Case]:
         return Case(inputs, picture=True)
 
     def heap() -> Case:
-        """Two pictures in each of two places: which lies on top?"""
+        """Put two pictures in each of two places, to see which of them lies on top."""
         points = torch.tensor([[0.0, 0.0], [4.0, 2.0], [0.0, 0.0], [4.0, 2.0]])
         sizes: dict[str, Any] = {"canvas": (15, 20), "thumbnail": (6, 5)}
         return Case({"images": pictures(4, 3, 8, 8), "points": points, **sizes}, picture=True)

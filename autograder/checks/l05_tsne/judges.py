@@ -1,4 +1,4 @@
-"""Judges of lesson 5: of t-SNE maps and of what has more than one right answer."""
+"""Judges of results that have more than one right answer in lesson 5."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from solutions import l05_tsne as reference
 
 
 def judge_pca(expected: Any, actual: Any, _inputs: Mapping[str, Any]) -> Complaint | None:
-    """Judge coordinates along principal axes."""
+    """Judge coordinates along principal axes.
+
+    Args:
+        expected: coordinates from the reference, (N, k).
+        actual: coordinates from the student's code, of the same shape.
+
+    Returns:
+        The complaint, or None where they are right.
+    """
     if close(expected, actual, 1e-3, 1e-4):
         return None
     flipped = (expected * actual).sum(0).sign()
@@ -26,13 +34,22 @@ def judge_pca(expected: Any, actual: Any, _inputs: Mapping[str, Any]) -> Complai
 
 
 def _entropy(p: Tensor) -> Tensor:
-    """Entropy of each row in nats."""
+    """Return the entropy of each row in nats."""
     p = p.double()
     return -torch.xlogy(p, p).sum(1)
 
 
 def judge_conditional(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Complaint | None:
-    """Judge rows of neighbours by their sums, their entropy, and then their values."""
+    """Judge rows of neighbours by their sums, entropy and values.
+
+    Args:
+        expected: conditional probabilities from the reference, (N, N).
+        actual: those from the student's code, of the same shape.
+        inputs: the case's arguments, of which `perplexity` is read.
+
+    Returns:
+        The complaint, or None where they are right.
+    """
     wanted, got = _entropy(expected), _entropy(actual)
     perplexity = inputs["perplexity"]
     if actual.diagonal().abs().max() > 1e-6:
@@ -61,7 +78,16 @@ def judge_conditional(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> 
 
 
 def judge_tsne(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Complaint | None:
-    """Judge a map by what must hold of any good one."""
+    """Judge a map by properties that every good map has.
+
+    Args:
+        expected: the reference's map (N, 2), or two of them where the call makes two.
+        actual: the same from the student's code.
+        inputs: the case's arguments; with `other` two maps must differ, with `same` they must not.
+
+    Returns:
+        The complaint, or None where the map is good.
+    """
     if "other" in inputs:
         return _must_differ(actual, inputs["one"], inputs["other"])
     if "same" in inputs:
@@ -88,7 +114,10 @@ def _must_differ(
 
 
 def _starts_at_pca(y: Tensor, x: Tensor) -> Complaint | None:
-    """After one step of no length the map is its start: PCA in any unit and either direction."""
+    """Judge a map after one step of no length, which is its start.
+
+    The start must be PCA, in any unit and either direction.
+    """
     wanted = reference.pca(x.double(), 2)
     unit = [points / points.norm(dim=0).clamp(min=1e-12) for points in (wanted, y.double())]
     if (unit[0] * unit[1]).sum(0).abs().min() > 0.95:
@@ -97,7 +126,7 @@ def _starts_at_pca(y: Tensor, x: Tensor) -> Complaint | None:
 
 
 def _good_map(expected: Tensor, y: Tensor, inputs: Mapping[str, Any]) -> Complaint | None:
-    """Judge a map by its divergence, and by what holds it in place.
+    """Judge a map by its divergence and by the forces on its points.
 
     At the end of a descent the forces on each point cancel. So a map betrays the loss that it was
     made for: where the forces of a wrong P cancel and those of the right one do not, that was it.

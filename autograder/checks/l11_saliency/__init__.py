@@ -24,7 +24,15 @@ Box = tuple[int, int, int, int]
 
 
 def judge_box(expected: Box, actual: Box, _inputs: Mapping[str, Any]) -> Complaint | None:
-    """Compare two boxes and name the sides that are off."""
+    """Compare two boxes and name the sides that are off.
+
+    Args:
+        expected: the reference's box, as top, left, bottom, right.
+        actual: the box from the student's code.
+
+    Returns:
+        The complaint, or None where they agree.
+    """
     sides = zip(("top", "left", "bottom", "right"), expected, actual, strict=True)
     wrong = [side for side, wanted, got in sides if wanted != got]
     if not wrong:

@@ -45,7 +45,10 @@ def smooth_cases(rng: Generator) -> dict[str, Case]:
         return Case(inputs, picture=True)
 
     def contrasts(count: int, height: int, width: int) -> Tensor:
-        """Images of different ranges, so that one range for the whole batch shows."""
+        """Draw images of different ranges.
+
+        One range for the whole batch then shows.
+        """
         contrast = torch.linspace(0.5, 3.0, count)[:, None, None, None]
         return normal(rng, count, 3, height, width) * contrast
 
@@ -68,7 +71,14 @@ def smooth_cases(rng: Generator) -> dict[str, Case]:
 
 def box_cases(rng: Generator) -> dict[str, Case]:
     def blobs(height: int, width: int, *boxes: tuple[int, int, int, int, float]) -> Case:
-        """Noise below 0.1 with blobs above it; the quantile parts exactly the two."""
+        """Draw noise below 0.1 with blobs above it.
+
+        The quantile separates exactly the two.
+
+        Args:
+            height, width: size of the map.
+            boxes: top, left, bottom, right and value of each blob; a value of 0 cuts a hole.
+        """
         saliency = 0.1 * torch.rand(height, width, generator=rng)
         inside = torch.zeros(height, width, dtype=torch.bool)
         for top, left, bottom, right, value in boxes:

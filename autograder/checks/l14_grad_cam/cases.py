@@ -12,7 +12,10 @@ from autograder.course.exercise import Case
 
 
 def _lit_patches(rng: Generator, count: int, height: int, width: int) -> Tensor:
-    """Black images, each with one patch of 4x4 pixels in a colour: the map is an impulse."""
+    """Draw black images with one patch of 4x4 coloured pixels in each.
+
+    Their map is an impulse.
+    """
     images = torch.zeros(count, 3, height, width)
     for image in images:
         row = 4 * int(torch.randint(height // 4, (), generator=rng))
@@ -30,7 +33,10 @@ def _inputs(
 
 
 def layer_cases(rng: Generator) -> dict[str, Case]:
-    """A network, a layer, images and classes: what three of the exercises ask for."""
+    """Return cases with a network, a layer, images and classes.
+
+    Three of the exercises share them.
+    """
 
     def case(model: str, layer: str, images: Tensor, target: list[int]) -> Case:
         return Case(_inputs(rng, model, layer, images, target), picture=True)

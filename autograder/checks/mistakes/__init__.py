@@ -1,7 +1,8 @@
-"""Mistakes that any exercise can have, in families, and all mistakes of one exercise.
+"""Collect every mistake that can be made in one exercise.
 
-A mistake has one id and one pair of sentences in the whole course (`words.md`). It is code that
-runs, so that what it returns can be compared with what a student's code returned.
+They are its own and those of families that any exercise can have. A mistake has one id and one pair
+of sentences in the whole course (`words.md`). It is code that runs, so that what it returns can be
+compared with what a student's code returned.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ FAMILIES = (question, layers, state, arguments, results)
 
 
 def own_mistakes(exercise: Exercise) -> tuple[Mistake, ...]:
-    """Return the mistakes that only this exercise has, as its file tells them."""
+    """Return the mistakes that only this exercise has, as its file states them."""
     return tuple(
         Mistake(wrong.id, wrong.says, wrong.next_step, text=wrong)
         for wrong in exercise.words.mistakes
@@ -26,7 +27,7 @@ def own_mistakes(exercise: Exercise) -> tuple[Mistake, ...]:
 def mistakes_of(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, dict[str, Any]]
 ) -> tuple[Mistake, ...]:
-    """Return every mistake that can be made in an exercise: its own first, then the shared ones.
+    """Return every mistake that can be made in an exercise, its own first.
 
     Args:
         exercise: its record; `without` leaves ids out.

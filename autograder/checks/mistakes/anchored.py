@@ -1,7 +1,8 @@
-"""Families that hang on one piece of a reference: a reduction, a threshold, a box, an enlargement.
+"""Families of mistakes that replace one piece of a reference.
 
-Each takes the piece as it stands in the reference, and the names in it. Their words are shared as
-those of all families are.
+The piece is a reduction, a threshold, a box, an enlargement and the like. Each function takes the
+piece as it stands in the reference, and the names in it. Their words are shared as those of all
+families are.
 """
 
 from __future__ import annotations
@@ -192,7 +193,9 @@ def scalings(low: str, span: str, scaled: str, x: str, dims: str) -> tuple[Mista
 def weighted_sums(
     result: str, total: str, weights: str, activation: str, gradient: str
 ) -> tuple[Mistake, ...]:
-    """Return wrong ways to add up channels by their weights, and to keep what is positive.
+    """Return wrong ways to sum channels by their weights.
+
+    Wrong ways to keep only the positive part of the sum are among them.
 
     Args:
         result: the last line of the reference, ``"return F.relu(...)"``.

@@ -1,4 +1,7 @@
-"""Each argument plays its part: an exercise that ignores one gives the same whatever it is."""
+"""Mistakes that ignore an argument.
+
+Such an exercise gives the same whatever the argument is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ SCALARS = (bool, int, float, str, tuple)
 
 
 def scalar_arguments(cases: Mapping[str, Case]) -> dict[str, Any]:
-    """Return the arguments that are numbers or words, with their value in the first case."""
+    """Return each argument that is a number or a word, from the first case."""
     first = next(iter(cases.values()))
     return {
         name: value
@@ -23,7 +26,7 @@ def scalar_arguments(cases: Mapping[str, Case]) -> dict[str, Any]:
 
 
 def _frozen(name: str, value: Any) -> Wrap:
-    """Return a wrapper under which an argument has one value, whatever the call says."""
+    """Return a wrapper that gives an argument one value in every call."""
 
     def wrap(right: Function) -> Function:
         @functools.wraps(right)
@@ -38,7 +41,11 @@ def _frozen(name: str, value: Any) -> Wrap:
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Return one mistake for each argument that is a number or a word."""
+    """Yield one mistake for each argument that is a number or a word.
+
+    Args:
+        exercise, cases, records: as in `mistakes_of`.
+    """
     if exercise.is_function:
         for name, value in scalar_arguments(cases).items():
             yield shared("argument_ignored", "arguments", name, wrap=_frozen(name, value))

@@ -1,4 +1,4 @@
-"""Families of exercises that ask for a gradient, at the images or at a layer.
+"""Families of mistakes at a gradient, of the images or of a layer.
 
 Of most mistakes only a piece of text differs. At a layer people write the whole function in other
 ways than the reference, so those mistakes are made in functions of their own.
@@ -84,7 +84,7 @@ def _changed(body: str, old: str, new: str) -> str:
 
 
 def layer_gradient(name: str, ending: str) -> tuple[Mistake, ...]:
-    """Return wrong versions of an exercise that needs a layer's output and the gradient there.
+    """Return wrong versions of an exercise that needs the gradient at a layer.
 
     Args:
         name: of the exercise, which takes `(model, layer, images, target)`.

@@ -1,4 +1,4 @@
-"""Mistakes at a layer: which one is found by its name, and what is caught there."""
+"""Mistakes in finding a layer by its name and in keeping its output."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def _outermost(right: Function) -> Function:
 
 
 def _looked_up(look_up: Names) -> Wrap:
-    """Return a wrapper that first looks each layer up in a way that may fail."""
+    """Return a wrapper that first looks each layer up in a way that may fail.
+
+    Args:
+        look_up: `look_up(model, name)` may raise; what it returns is not used.
+    """
 
     def wrap(right: Function) -> Function:
         @functools.wraps(right)
@@ -77,10 +81,11 @@ def _at_each_layer(arrange: Callable[[nn.Module, nn.Module, Any], list[Any]]) ->
 
 
 def _its_input(model: nn.Module, module: nn.Module, images: Any) -> list[Any]:
-    """Let every hook of the right function see the layer's input, and the network its output.
+    """Let every hook of the right function see the layer's input.
 
-    PyTorch calls hooks in the order in which they were registered. The one that restores the
-    output is registered when the layer begins to run: later than any that the function has put.
+    The network still gets the layer's output. PyTorch calls hooks in the order in which they were
+    registered. The one that restores the output is registered when the layer begins to run: later
+    than any that the function has put.
     """
     handles: list[Any] = []
 
@@ -98,7 +103,7 @@ def _its_input(model: nn.Module, module: nn.Module, images: Any) -> list[Any]:
 
 
 def _first_run(model: nn.Module, module: nn.Module, images: Any) -> list[Any]:
-    """Take the hooks of the right function off the layer when it begins its second run."""
+    """Remove the right function's hooks from a layer before its second run."""
     before = set(module._forward_hooks)
     runs: list[None] = []
 
@@ -111,7 +116,7 @@ def _first_run(model: nn.Module, module: nn.Module, images: Any) -> list[Any]:
 
 
 def _overwritten(model: nn.Module, module: nn.Module, images: Any) -> list[Any]:
-    """Show the hooks of the right function what an in-place operation leaves of the output."""
+    """Show the right function's hooks an output overwritten in place."""
     kept: list[torch.Tensor] = []
     if not isinstance(images, torch.Tensor):
         return []
@@ -144,7 +149,11 @@ OF_A_CLASS = {"getattr_without_dots", "layer_from_dict"}
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Return the mistakes of an exercise that takes the name of a layer, or several."""
+    """Yield the mistakes of an exercise that takes names of layers.
+
+    Args:
+        exercise, cases, records: as in `mistakes_of`.
+    """
     first = next(iter(cases.values())).inputs
     if "layer" in first or "layers" in first:
         for id, wrap in LAYERS.items():

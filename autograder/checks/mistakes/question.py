@@ -1,8 +1,8 @@
-"""A wrong question to the network is the right answer to another question.
+"""Mistakes that ask the network another question.
 
 A hook on the whole network puts other numbers in the place of its logits while the right function
-runs. So the same few lines spoil a gradient, an occlusion map, an ascent and a curve alike, and no
-text of a reference is touched.
+runs. So the same few lines make the mistake in a gradient, an occlusion map, an ascent and a curve
+alike, and no text of a reference is touched.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Question = Callable[[Tensor, Tensor | None, int], Tensor]
 
 
 def _everywhere(column: Tensor, logits: Tensor) -> Tensor:
-    """Put the same number, one an image, under every class."""
+    """Repeat each image's number under every class."""
     return column[:, None].expand_as(logits)
 
 
@@ -58,7 +58,11 @@ NEED_TARGET |= {"sum_of_all_logits", "cross_entropy", "mean_cross_entropy", "mea
 
 
 def asked(question: Question) -> Callable[[Function], Function]:
-    """Return a wrapper that puts another question while the right function runs."""
+    """Return a wrapper that replaces the network's logits while a function runs.
+
+    Args:
+        question: `question(logits, target, count)` gives the other logits.
+    """
 
     def wrap(right: Function) -> Function:
         @functools.wraps(right)
@@ -80,7 +84,11 @@ def asked(question: Question) -> Callable[[Function], Function]:
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Return the wrong questions to an exercise that asks a network."""
+    """Yield the mistakes of an exercise that asks a network.
+
+    Args:
+        exercise, cases, records: as in `mistakes_of`.
+    """
     first = next(iter(cases.values())).inputs
     if not exercise.is_function or not any(isinstance(v, ModelSpec) for v in first.values()):
         return

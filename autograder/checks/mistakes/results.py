@@ -1,7 +1,8 @@
-"""Simple relations between a wrong result and the right one, whatever the code looks like.
+"""Simple relations between a wrong result and the right one.
 
-A change is applied to every float tensor of a result. Where it is one of many (any factor, any
-shift), `fits` says whether two results stand in that relation at all.
+They are found whatever the code looks like. A change is applied to every float tensor of a result.
+Where it is one of many (any factor, any shift), `fits` says whether two results stand in that
+relation at all.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FEWEST_NUMBERS = 3
 
 
 def _each(change: Change) -> Callable[[Any], Any]:
-    """Return a change of every float tensor, and of every float, in a result."""
+    """Return a function that changes every float and float tensor of a result."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -37,7 +38,10 @@ def _each(change: Change) -> Callable[[Any], Any]:
 
 
 def _extreme(value: Tensor, largest: bool) -> Tensor:
-    """Return the largest or smallest entry of each image, for one tensor of images."""
+    """Return the largest or smallest entry of each image.
+
+    A tensor of at most two dimensions counts as one image.
+    """
     dims = tuple(range(1, value.dim())) if value.dim() > 2 else tuple(range(value.dim()))
     return value.amax(dims, keepdim=True) if largest else value.amin(dims, keepdim=True)
 
@@ -116,7 +120,10 @@ def _floats(value: Any) -> list[Tensor]:
 
 
 def _pairs(expected: Any, actual: Any) -> list[tuple[Tensor, Tensor]] | None:
-    """Return the float tensors of two results side by side; None where they do not match."""
+    """Return the float tensors of two results in pairs.
+
+    Return None where they do not match.
+    """
     ours, theirs = _floats(expected), _floats(actual)
     if not ours or [t.shape for t in ours] != [t.shape for t in theirs]:
         return None
@@ -134,7 +141,7 @@ def _alike(one: Tensor, other: Tensor) -> bool:
 
 
 def _factor(expected: Any, actual: Any) -> bool:
-    """Whether all of a result is the right one times one number."""
+    """Check whether a result is the right one times one number."""
     pairs = _pairs(expected, actual)
     if pairs is None:
         return False
@@ -147,7 +154,7 @@ def _factor(expected: Any, actual: Any) -> bool:
 
 
 def _factor_an_image(expected: Any, actual: Any) -> bool:
-    """Whether each image's result is the right one times a number of its own."""
+    """Check whether each image's result is the right one times a number of its own."""
     pairs = _pairs(expected, actual)
     if pairs is None or any(right.dim() < 2 or len(right) < 2 for right, _ in pairs):
         return False
@@ -160,7 +167,7 @@ def _factor_an_image(expected: Any, actual: Any) -> bool:
 
 
 def _shift(expected: Any, actual: Any) -> bool:
-    """Whether all of a result is the right one plus one number."""
+    """Check whether a result is the right one plus one number."""
     pairs = _pairs(expected, actual)
     if pairs is None:
         return False
@@ -181,7 +188,11 @@ def _has_images(value: Tensor) -> bool:
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Return the relations that make sense for results like these."""
+    """Yield the relations that make sense for results like these.
+
+    Args:
+        exercise, cases, records: as in `mistakes_of`.
+    """
     values = [record["value"] for record in records.values() if record.get("status") == "returned"]
     if not exercise.is_function or not values:
         return

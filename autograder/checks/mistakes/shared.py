@@ -1,4 +1,4 @@
-"""What the families share: words by id, and a look at the arguments of a call."""
+"""Make mistakes with shared words and read the arguments of a call."""
 
 from __future__ import annotations
 

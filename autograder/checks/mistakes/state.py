@@ -1,4 +1,4 @@
-"""What a call must not leave behind, and how it must not run the network.
+"""Mistakes that leave something behind or run the network wrongly.
 
 Most of these carry the id that the ladder gives to the same side effect.
 """
@@ -127,7 +127,11 @@ OF_AN_INPUT: dict[str, Wrap] = {
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Return what may be left behind by an exercise with these inputs."""
+    """Yield the side effects that an exercise with these inputs can have.
+
+    Args:
+        exercise, cases, records: as in `mistakes_of`.
+    """
     if not exercise.is_function:
         return
     first = next(iter(cases.values())).inputs

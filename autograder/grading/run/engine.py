@@ -203,7 +203,7 @@ class Grader:
         answer: Answer,
         usage: dict[str, float],
     ) -> dict[str, Any]:
-        """Judge a check again with right versions of what it calls, and return what counts.
+        """Judge a check again with right helpers and return the verdict that counts.
 
         What is lent is text of the reference. So nothing that the second run says is quoted, and
         no picture is made of it.

@@ -1,8 +1,8 @@
-"""Keep the grader's verdicts on disk, one line each, never lost and never doubled.
+"""Keep the grader's verdicts on disk, one line each.
 
-A line is complete or it is not there: it ends in a newline and carries its own checksum, so a run
-that was killed in the middle of a line is picked up at the line before. The journal is also the
-cache: a verdict is kept under the hash of everything it depends on.
+None is lost or kept twice. A line is complete or it is not there: it ends in a newline and carries
+its own checksum, so a run that was killed in the middle of a line is picked up at the line before.
+The journal is also the cache: a verdict is kept under the hash of everything it depends on.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Journal:
         self._file.close()
 
     def append(self, key: str, entry: dict[str, Any]) -> None:
-        """Write one entry, which is on disk when this returns.
+        """Write one entry to disk before returning.
 
         Raises:
             UserError: when the disk is full or gone. What was written before stays.

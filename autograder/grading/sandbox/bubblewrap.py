@@ -1,6 +1,7 @@
-"""Build the bubblewrap command that holds a zygote: a root of the whitelist alone.
+"""Build the bubblewrap command that holds a zygote.
 
-bubblewrap is a program without a library; Debian, Ubuntu and Fedora package it as `bubblewrap`.
+Its root has nothing but the whitelist. bubblewrap is a program without a library; Debian, Ubuntu
+and Fedora package it as `bubblewrap`.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ _NEW_HOUSE = (
 
 
 def program() -> str | None:
-    """Return where bubblewrap is, or None."""
+    """Return the path of bubblewrap, or None."""
     return shutil.which("bwrap")
 
 
 def command(
     listed: Whitelist, environment: Mapping[str, str], arguments: Sequence[str]
 ) -> list[str]:
-    """Return the command that runs Python with nothing but the whitelist in sight.
+    """Return the command that runs Python with nothing but the whitelist.
 
     Raises:
         FileNotFoundError: bubblewrap is not installed.

@@ -42,16 +42,21 @@ class Limits:
 
 
 def address_space(statm: int) -> int:
-    """Return the bytes this process has mapped, by its open `/proc/self/statm`.
+    """Return the bytes this process has mapped.
 
-    A descriptor, because a zygote under Landlock cannot open the file any more.
+    Args:
+        statm: descriptor of its open `/proc/self/statm`, because a zygote under Landlock cannot
+            open the file any more.
     """
     pages = int(os.pread(statm, 64, 0).split()[0])
     return pages * resource.getpagesize()
 
 
 def in_use(status: bytes) -> tuple[int, int]:
-    """Return the threads and the own bytes of a process, by `/proc/PID/status`.
+    """Return the number of threads and the own bytes of a process.
+
+    Args:
+        status: the content of its `/proc/PID/status`.
 
     What it maps and never touches does not count, nor do pages of its libraries' files.
 
@@ -67,7 +72,7 @@ def in_use(status: bytes) -> tuple[int, int]:
 
 
 def apply(limits: Limits, mapped: int) -> None:
-    """Bind this process and its threads to the limits that the kernel keeps by itself.
+    """Bind this process and its threads to the limits that the kernel keeps.
 
     Args:
         limits: of this child.

@@ -16,7 +16,9 @@ _NO_PROGRAMS = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 
 
 def fork(own_pidfd: int) -> int:
-    """Fork a child that is process 1 of a new pid namespace, and return as `os.fork`.
+    """Fork a child that is process 1 of a new pid namespace.
+
+    It returns as `os.fork` does.
 
     Process 1, because the kernel then kills all the rest with it. One fork, because each costs some
     milliseconds once torch is loaded: the parent moves its *future* children to a new namespace,
@@ -33,7 +35,11 @@ def fork(own_pidfd: int) -> int:
 
 
 def enter(tmp_bytes: int) -> None:
-    """Enter new namespaces of all other kinds, in a private `/tmp` of this many bytes."""
+    """Enter new namespaces of all other kinds.
+
+    Args:
+        tmp_bytes: size of the private `/tmp`.
+    """
     user, group = os.getuid(), os.getgid()
     syscalls.unshare(
         syscalls.CLONE_NEWUSER

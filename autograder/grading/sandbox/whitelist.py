@@ -1,7 +1,7 @@
-"""List what a worker may read: a Python, some distributions, some modules of ours.
+"""List what a worker may read.
 
-No solution, check, judge or test is on the list, and no scikit-learn, scipy or captum, whose
-functions are answers to some exercises.
+That is a Python, some distributions, and some modules of ours. No solution, check, judge or test is
+on the list, and no scikit-learn, scipy or captum, whose functions are answers to some exercises.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _NOT_STDLIB = ("site-packages", "dist-packages", "ensurepip", "idlelib", "tkinte
 
 @dataclass(frozen=True)
 class Entry:
-    """One importable name below a `root` that is on `sys.path`."""
+    """Importable name below a `root` that is on `sys.path`."""
 
     root: Path
     name: str
 
     @property
     def path(self) -> Path:
-        """Return where it lies."""
+        """Return its path."""
         return self.root / self.name
 
 
@@ -75,7 +75,7 @@ class Whitelist:
 
     @property
     def sys_path(self) -> list[str]:
-        """Return the worker's import path when files lie where they lie here."""
+        """Return the worker's import path for files at their real places."""
         roots = [self.stdlib, self.stdlib / "lib-dynload", *(entry.root for entry in self.entries)]
         return list(dict.fromkeys(str(root) for root in roots))
 
@@ -103,10 +103,13 @@ class Whitelist:
         return list(dict.fromkeys(str(p) for p in (self.python, *stdlib, *ours, *self.files)))
 
     def stage(self, directory: Path) -> list[str]:
-        """Fill a directory with links to everything importable. Return its import path.
+        """Fill a directory with links to everything importable.
 
         Landlock rights reach all the way down: a worker that may list the directory that holds
         `autograder/worker` may list `solutions` too. So it lists this one instead.
+
+        Returns:
+            Its import path.
         """
         shelf = directory / "lib"
         stdlib = [Entry(self.stdlib, name) for name in self.stdlib_names]
