@@ -62,7 +62,7 @@ def lesson_inventory(record: Lesson, source: LessonSource) -> Iterator[str]:
 
 
 def to_do(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield a sentence for each line of these files that `convlens new` left to an author."""
+    """Yield a sentence for each line that `convlens new` left to an author."""
     for path in paths:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             for what in TO_DO.findall(line):

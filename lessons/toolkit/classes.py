@@ -32,12 +32,12 @@ class NamedClasses(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """The module; its logits are in the order of the classes."""
+        """Return the module, whose logits are in the order of the classes."""
         ...
 
     @property
     def classes(self) -> Sequence[str]:
-        """The name of each class."""
+        """Return the name of each class."""
         ...
 
 
