@@ -150,7 +150,7 @@ class _Search:
     def _comparable(self, case: str) -> bool:
         """Whether the answer is of the right kind, so that two mistakes can be told apart in it."""
         ours, expected = self.records[case], self.expectation.records[case]
-        if ours["status"] != "returned" or expected["status"] != "returned" or _constant(ours):
+        if ours["status"] != "returned" or expected["status"] != "returned" or constant(ours):
             return False
         problem = structure(expected["value"], ours.get("value"))
         return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
@@ -254,7 +254,7 @@ def _telling(record: Record) -> bool:
     return len(_numbers(record).unique()) > 2
 
 
-def _constant(record: Record) -> bool:
+def constant(record: Record) -> bool:
     """Whether a result is one number again and again, as all that is cut off at zero is."""
     numbers = _numbers(record)
     return len(numbers) > 1 and len(numbers.unique()) == 1
