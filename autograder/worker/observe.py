@@ -108,7 +108,7 @@ def _attempt(
 
 def _materialise(value: Any, device: str) -> Any:
     if isinstance(value, ModelSpec):
-        return networks.build(value).to(device)
+        return _with_gradients(networks.build(value).to(device))
     if isinstance(value, Tensor):
         return value.detach().to(device, copy=True).requires_grad_(value.requires_grad)
     if isinstance(value, list | tuple):
@@ -116,6 +116,14 @@ def _materialise(value: Any, device: str) -> Any:
     if isinstance(value, dict):
         return {key: _materialise(item, device) for key, item in value.items()}
     return value
+
+
+def _with_gradients(model: nn.Module) -> nn.Module:
+    """Give each parameter a gradient, as a caller's may have: who wipes them is seen only so."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.ones_like(parameter)
+    return model
 
 
 def _plain(value: Any) -> Any:
@@ -147,6 +155,7 @@ class _Scene:
         self.copies = [tensor.detach().clone() for tensor in self.tensors]
         self.wants_grad = [tensor.requires_grad for tensor in self.tensors]
         self.states = [_state(model) for model in self.models]
+        self.gradients = [_gradients(model) for model in self.models]
         self.globals = _global_state()
 
     def effects(self) -> list[str]:
@@ -155,6 +164,8 @@ class _Scene:
         for model, before in zip(self.models, self.states, strict=True):
             after = _state(model)
             found += [name for name in before if not _same(before[name], after[name])]
+        for model, gradients in zip(self.models, self.gradients, strict=True):
+            found += _gradient_effects(gradients, _gradients(model))
         for tensor, copy, wanted in zip(self.tensors, self.copies, self.wants_grad, strict=True):
             found += _tensor_effects(tensor, copy, wanted)
         after_globals = _global_state()
@@ -198,9 +209,21 @@ def _state(model: nn.Module) -> dict[str, Any]:
         "mode_flipped": [module.training for module in model.modules()],
         "modules_replaced": [type(module).__name__ for module in model.modules()],
         "weights_changed": [t.detach().clone() for t in model.state_dict().values()],
-        "grads_left": [parameter.grad is not None for parameter in model.parameters()],
         "requires_grad_changed": [p.requires_grad for p in model.parameters()],
     }
+
+
+def _gradients(model: nn.Module) -> list[Tensor | None]:
+    given = [parameter.grad for parameter in model.parameters()]
+    return [gradient if gradient is None else gradient.detach().clone() for gradient in given]
+
+
+def _gradient_effects(before: list[Tensor | None], after: list[Tensor | None]) -> list[str]:
+    pairs = list(zip(before, after, strict=False))  # parameters that came or went show elsewhere
+    if any(had is not None and (has is None or not has.any()) for had, has in pairs):
+        return ["grads_wiped"]
+    kept = all(has is None or (had is not None and torch.equal(had, has)) for had, has in pairs)
+    return [] if kept else ["grads_left"]
 
 
 def _same(before: Any, after: Any) -> bool:
