@@ -23,7 +23,7 @@ from autograder.course.catalogue import landed_stems
 from autograder.course.exercise import Exercise, Lesson, Mistake
 from autograder.course.mistakes import WordsError
 from autograder.course.reference import LessonSource, SourceError, read_lesson
-from autograder.judge.diagnosis import fits, same_record
+from autograder.judge.diagnosis import constant, fits, same_record
 from autograder.judge.expected import (
     Expectation,
     Record,
@@ -255,6 +255,8 @@ class _Exercise:
         if one.family == other.family or (one.text is not None and other.text is not None):
             return False
         variant = _ordered(one, other)
+        if all(constant(self._outcome(variant, case)) for case in self.expectation.cases):
+            return False  # nor of zero everywhere
         return not self._same(variant, (one,)) and not self._same(variant, (other,))
 
     def _explains_all(self, verdict: Verdict, variant: Variant) -> bool:

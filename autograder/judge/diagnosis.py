@@ -177,7 +177,7 @@ class _Search:
         Only then can two mistakes be recognised in it.
         """
         ours, expected = self.records[case], self.expectation.records[case]
-        if ours["status"] != "returned" or expected["status"] != "returned" or _constant(ours):
+        if ours["status"] != "returned" or expected["status"] != "returned" or constant(ours):
             return False
         problem = structure(expected["value"], ours.get("value"))
         return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
@@ -297,7 +297,7 @@ def _telling(record: Record) -> bool:
     return len(_numbers(record).unique()) > 2
 
 
-def _constant(record: Record) -> bool:
+def constant(record: Record) -> bool:
     """Check whether a result is one number again and again.
 
     All that is cut off at zero is.
