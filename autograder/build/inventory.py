@@ -50,7 +50,7 @@ def lesson_inventory(record: Lesson, source: LessonSource) -> Iterator[str]:
         source: its reference.
     """
     stem = record.stem
-    yield from _names(record, source)
+    yield from name_problems(record, source)
     yield from _imports(stem, source)
     for exercise in record.exercises:
         yield from _words(exercise)
@@ -83,7 +83,8 @@ def _texts(stem: str) -> list[Path]:
     ]
 
 
-def _names(record: Lesson, source: LessonSource) -> Iterator[str]:
+def name_problems(record: Lesson, source: LessonSource) -> Iterator[str]:
+    """Yield what stands in the checks and not in the reference, or the reverse."""
     stem = record.stem
     names = tuple(exercise.name for exercise in record.exercises)
     for name in source.exercises:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import checks
+from autograder.build.inventory import name_problems
 from autograder.build.notebook import (
     Notebook,
     is_untouched_notebook,
@@ -88,11 +89,7 @@ def lesson_problems(stem: str) -> list[str]:
         source = read_lesson(stem)
     except (SourceError, SyntaxError) as error:
         return [f"solutions/{stem}.py: {error}"]
-    record = checks.lesson(stem)
-    names = tuple(exercise.name for exercise in record.exercises)
-    found = [f"{n} has a solution and no check" for n in source.exercises if n not in names]
-    found += [f"{n} has a check and no solution" for n in names if n not in source.exercises]
-    if found:
+    if found := list(name_problems(checks.lesson(stem), source)):
         return found
     return story_problems(read_story(stem), source.exercises, figure_names(stem), landed_stems())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -19,8 +20,10 @@ from autograder.course.exercise import Mistake
 from autograder.judge.expected import Expectation, Record, Variant
 from autograder.judge.ladder import Finding, climb, leaves, structure
 
-# Families whose mistakes wrap the right function, so that they combine with any other.
-AROUND = ("question", "layers", "arguments", "state")
+# Families whose mistakes are tried around every other: a wrong question, and train mode.
+AROUND = ("question", "state")
+# How many such pairs are tried: each is a run of its own, and a person waits.
+MOST_PAIRS = 250
 # How many unexplained cases are looked into: each costs as much as the first.
 MOST_SEARCHES = 3
 # What came back is no result at all: the ladder's own sentence says everything.
@@ -194,14 +197,10 @@ class _Search:
             for change in changes:
                 if run.family != change.family:
                     yield run, change
-        around = [mistake for mistake in runs if mistake.family in AROUND]
-        for outer in around:
-            for inner in runs:
-                if inner.text is not None or (
-                    inner.family in AROUND
-                    and AROUND.index(inner.family) < AROUND.index(outer.family)
-                ):
-                    yield inner, outer
+        outer = [mistake for mistake in runs if mistake.family in AROUND]
+        inner = [mistake for mistake in runs if mistake.family not in AROUND]
+        made = ((mistake, other) for other in outer for mistake in inner)
+        yield from islice(made, MOST_PAIRS)
 
     def _tells(self, mistake: Mistake, case: str) -> bool:
         record = self.expectation.outcome((mistake,), case)

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
 from itertools import combinations
 from types import ModuleType
 from typing import Any
@@ -32,6 +32,7 @@ from autograder.worker.serve import answer
 Variant = tuple[Mistake, ...]
 
 
+@lru_cache(maxsize=512)
 def variant_source(source: LessonSource, exercise: str, variant: Variant) -> str:
     """Return a lesson file's text with the textual one of these mistakes made."""
     texts = [mistake.text for mistake in variant if mistake.text is not None]
@@ -120,6 +121,7 @@ def run_trusted(job: Job, change: Callable[[ModuleType], None] | None = None) ->
     return list(read.records)
 
 
+@lru_cache(maxsize=512)
 def earlier_references(source: str) -> dict[str, str]:
     """Return the solved files that a file imports, by lesson.
 
@@ -234,7 +236,8 @@ class Expectation:
             The loading record, then one for each case.
         """
         cases = {name: self.cases[name] for name in names}
-        source = variant_source(read_lesson(self.stem), self.exercise.name, variant)
+        texts = tuple(mistake for mistake in variant if mistake.text is not None)
+        source = variant_source(read_lesson(self.stem), self.exercise.name, texts)
         job = make_job(self.stem, self.exercise, cases, source, "reference")
         job["briefly"] = briefly
         return run_trusted(job, partial(make_mistakes, self.exercise.name, variant))

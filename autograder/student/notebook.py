@@ -251,12 +251,3 @@ def _display(bundle: dict[str, Any]) -> None:
         print(bundle["text/plain"])
     else:
         display(bundle, raw=True)
-
-
-def _start_early() -> None:
-    """Start the first child when a notebook imports this module."""
-    if "ipykernel" in sys.modules and Path(sys.argv[0]).name.startswith("ipykernel"):
-        _checker()
-
-
-_start_early()
