@@ -314,6 +314,7 @@ CHANGED: dict[str, Any] = {
     "maximum_zero": V / TOP,
     "scaled_over_batch": V / 4,
     "stretched": (V - LOW) / (TOP - LOW),
+    "stretched_over_batch": (V + 3) / 7,
     "unit_norm": V / V.flatten(1).norm(dim=1)[:, None, None],
     "complement": 1 - V,
     "softmax_of_result": V.exp() / V.exp().sum(-1, keepdim=True),

@@ -52,6 +52,13 @@ def test_no_foreign_detail_hides_a_name(tiny: Tiny, check: str) -> None:
     assert "Only the largest entry" in verdict.message
 
 
+def test_an_error_of_ones_own_is_known_by_its_type(tiny: Tiny) -> None:
+    right = "(scale * x).sum(1)"
+    other = tiny.verdict(weigh(right, RAISE.replace("ValueError('x')", "TypeError('I say no')")))
+    assert named(other) == ["type_error"]
+    assert named(tiny.verdict(weigh(right, RAISE.replace("ValueError", "KeyError")))) == []
+
+
 def test_what_contradicts_a_passing_case_is_not_named(tiny: Tiny) -> None:
     # The largest entry on one case alone: made everywhere, that mistake fails the others too.
     one = weigh(f"{LARGEST} if len(x) == 3 else (scale * x).sum(1)")
