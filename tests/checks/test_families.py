@@ -373,6 +373,7 @@ NAN[0, 0, 0] = torch.nan
         ("off_by_a_factor", 7 * V + 0.01, False),
         ("off_by_a_factor", torch.stack([7 * V[0], 8 * V[1]]), False),
         ("off_by_a_factor", 0 * V, False),
+        ("off_by_a_factor", 1e-10 * V, False),
         ("off_by_a_factor", 7 * NAN, False),
         ("off_by_a_factor", 7 * V[0], False),
         ("off_by_a_factor_an_image", torch.stack([7 * V[0], 8 * V[1]]), True),
