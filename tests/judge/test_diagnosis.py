@@ -66,6 +66,22 @@ def test_what_contradicts_a_passing_case_is_not_named(tiny: Tiny) -> None:
     assert named(tiny.verdict(one.replace("== 3", "> 0"))) == ["largest_entry"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("dim=1) * (3 if len(x) == 3 else 5", id="by itself"),
+        pytest.param("dim=1) * (-3 if len(x) == 3 else 5", id="with the sign turned round"),
+    ],
+)
+def test_what_explains_more_cases_is_named(tiny: Tiny, code: str) -> None:
+    words = f"### `dim=1`\n\n**uneven** `{code}`\nIt is uneven.\nLook.\n\n## Also right"
+    tiny.reword("weigh", "## Also right", words)
+    # Everything three times too large: on some cases that is the other mistake as well.
+    assert named(tiny.verdict(weigh("3 * (scale * x).sum(1)"))) == ["off_by_a_factor"]
+    uneven = tiny.verdict(weigh(f"(scale * x).sum({code})"))
+    assert named(uneven) == ["uneven"]
+
+
 def peak(first: str, rest: str) -> str:
     return f"def peak(x):\n    return float({first} if x.numel() == 6 else {rest})\n"
 
