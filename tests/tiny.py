@@ -78,6 +78,12 @@ All of them count.
 Magnitudes were added up.
 An entry keeps its sign.
 
+### `raise ValueError(f"x is (N, D), not {{tuple(x.shape)}}")`
+
+**type_error** `raise TypeError("no table")`
+TypeError was raised for a wrong shape.
+The type is right, the value is not.
+
 ## Also right
 
 ### `(scale * x).sum(dim=1)`
@@ -185,4 +191,5 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Tiny:
     monkeypatch.setattr(records, "words", words)
     # What stands beside the checks of a lesson is looked at in tests of its own.
     monkeypatch.setattr(inventory, "_lesson_files", lambda *_: iter(()))
+    monkeypatch.setattr(inventory, "_texts", lambda _: [])
     return lesson

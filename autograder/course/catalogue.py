@@ -160,8 +160,9 @@ def find_target(given: str) -> tuple[str, str | None]:
     ('l11_saliency', 'smooth_grad')
     """
     path = given.replace("\\", "/").removesuffix("/exercises.py").removesuffix("/lesson.ipynb")
-    lesson, dot, exercise = path.partition(".")
-    stem = find_lesson(lesson)
+    folder, slash, name = path.rpartition("/")  # folders may have dots of their own
+    lesson, dot, exercise = name.partition(".")
+    stem = find_lesson(f"{folder}{slash}{lesson}")
     if not dot:
         return stem, None
     known = read_lesson(stem).exercises

@@ -218,7 +218,7 @@ def _entries(
             raise WordsError(f"{where}: {entry['id']} needs two lines of words, not {len(said)}")
         while place < len(lines) and not lines[place].strip():
             place += 1
-        kind, code, place = _fenced(lines, place)
+        kind, code, place = _fenced(lines, place, f"{where}: {entry['id']}")
         edits = ((right, entry["code"]),) if entry["code"] else ()
         if bool(edits) and kind:
             raise WordsError(f"{where}: {entry['id']} has code beside its name and below")
@@ -235,7 +235,7 @@ def _entries(
         )
 
 
-def _fenced(lines: list[str], place: int) -> tuple[str, list[str], int]:
+def _fenced(lines: list[str], place: int, where: str) -> tuple[str, list[str], int]:
     """Read the fenced block that begins at a line.
 
     Returns:
@@ -243,6 +243,8 @@ def _fenced(lines: list[str], place: int) -> tuple[str, list[str], int]:
     """
     if place >= len(lines) or not lines[place].startswith("```"):
         return "", [], place
+    if "```" not in lines[place + 1 :]:
+        raise WordsError(f"{where} has code without an end")
     end = lines.index("```", place + 1)
     return lines[place][3:].strip(), lines[place + 1 : end], end + 1
 

@@ -227,7 +227,7 @@ def _gradients(model: nn.Module) -> list[Tensor | None]:
 
 def _gradient_effects(before: list[Tensor | None], after: list[Tensor | None]) -> list[str]:
     """Return whether gradients were added to parameters, or wiped."""
-    pairs = list(zip(before, after, strict=True))
+    pairs = list(zip(before, after, strict=False))  # parameters that came or went show elsewhere
     if any(new is not None and new.any() and not _equal(old, new) for old, new in pairs):
         return ["grads_left"]
     return ["grads_wiped"] if any(not _equal(old, new) for old, new in pairs) else []

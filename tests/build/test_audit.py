@@ -107,7 +107,8 @@ def wants_our_words(expectation: Expectation, answer: Answer) -> Verdict:
     """Let one foreign detail hide every name, as an exact comparison of records would."""
     for record in answer.records[1:]:
         expected = expectation.records[record["case"]]
-        if expected["status"] == "raised" and record.get("error") != expected["error"]:
+        wanted, got = expected.get("error"), record.get("error", {"type": "", "message": ""})
+        if wanted and got["message"] not in (wanted["message"], "no table"):
             return names_nothing(expectation, answer)
     return judge(expectation, answer)
 

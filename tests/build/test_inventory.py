@@ -108,6 +108,7 @@ def test_a_toolkit_module_that_no_worker_can_import_is_said(
     tiny.edit(IMPORT, f"{IMPORT}from lessons.toolkit.trees import grow\n")
     module = tmp_path / "lessons" / "toolkit" / "trees.py"
     module.parent.mkdir(parents=True)
+    (tmp_path / "README.md").touch()
     monkeypatch.setattr(inventory, "ROOT", tmp_path)
     module.write_text("def grow():\n    from sklearn import tree\n")
     assert problems(tiny) == []
@@ -145,6 +146,14 @@ def test_a_missing_row_is_said(elsewhere: Path) -> None:
     (elsewhere / "README.md").write_text("| 12 Guided backpropagation | maps |\n")
     (problem,) = files()
     assert problem.startswith("README.md has no row “| 11 ")
+
+
+def test_a_reference_without_tests_is_said(elsewhere: Path) -> None:
+    tests = elsewhere / "tests" / "lessons" / LANDED
+    tests.mkdir(parents=True)
+    assert files() == [f"tests/lessons/{LANDED}/ has no test of the reference"]
+    (tests / "test_l11_reference.py").touch()
+    assert files() == []
 
 
 def test_figures_that_the_story_does_not_show_are_said(

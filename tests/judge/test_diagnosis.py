@@ -52,11 +52,34 @@ def test_no_foreign_detail_hides_a_name(tiny: Tiny, check: str) -> None:
     assert "Only the largest entry" in verdict.message
 
 
+def test_an_error_of_ones_own_is_known_by_its_type(tiny: Tiny) -> None:
+    right = "(scale * x).sum(1)"
+    other = tiny.verdict(weigh(right, RAISE.replace("ValueError('x')", "TypeError('I say no')")))
+    assert named(other) == ["type_error"]
+    assert named(tiny.verdict(weigh(right, RAISE.replace("ValueError", "KeyError")))) == []
+
+
 def test_what_contradicts_a_passing_case_is_not_named(tiny: Tiny) -> None:
     # The largest entry on one case alone: made everywhere, that mistake fails the others too.
     one = weigh(f"{LARGEST} if len(x) == 3 else (scale * x).sum(1)")
     assert named(tiny.verdict(one)) == []
     assert named(tiny.verdict(one.replace("== 3", "> 0"))) == ["largest_entry"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("dim=1) * (3 if len(x) == 3 else 5", id="by itself"),
+        pytest.param("dim=1) * (-3 if len(x) == 3 else 5", id="with the sign turned round"),
+    ],
+)
+def test_what_explains_more_cases_is_named(tiny: Tiny, code: str) -> None:
+    words = f"### `dim=1`\n\n**uneven** `{code}`\nIt is uneven.\nLook.\n\n## Also right"
+    tiny.reword("weigh", "## Also right", words)
+    # Everything three times too large: on some cases that is the other mistake as well.
+    assert named(tiny.verdict(weigh("3 * (scale * x).sum(1)"))) == ["off_by_a_factor"]
+    uneven = tiny.verdict(weigh(f"(scale * x).sum({code})"))
+    assert named(uneven) == ["uneven"]
 
 
 def peak(first: str, rest: str) -> str:

@@ -5,7 +5,9 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from torch import nn
 
+from autograder.protocol.wire import ModelSpec
 from autograder.worker.observe import observe
 
 
@@ -25,3 +27,12 @@ def test_a_draw_from_the_global_generators_is_the_same_in_every_process():
         values.append(record["value"])
     assert torch.equal(values[0].pop("torch"), values[1].pop("torch"))
     assert values[0] == values[1]
+
+
+def test_a_module_with_other_parameters_is_seen_and_stops_nothing():
+    def replaced(student: ModuleType, model: nn.Module) -> None:
+        model.classifier = nn.Identity()
+
+    record = observe(ModuleType("student"), replaced, {"model": ModelSpec("plain", 1)}, "mine.py")
+    assert record["status"] == "returned"
+    assert "modules_replaced" in record["effects"]
