@@ -106,7 +106,7 @@ def test_watch_follows_the_file_through_all_that_editors_do(
     swap = path.with_suffix(".swp")
     swap.write_text(source.edited("saliency_map", (("gradient.abs()", "gradient"),)), "utf-8")
     swap.replace(path)
-    running.wait_for("without the absolute value")
+    running.wait_for("with its sign")
     path.write_text(loop_forever(source), encoding="utf-8")
     time.sleep(1)  # the loop runs; the next save must not wait for its deadline
     path.unlink()
@@ -137,7 +137,7 @@ def test_pytest_sees_one_item_an_exercise_with_the_verdict(
     )
     assert done.returncode == 1
     assert "1 failed, 3 passed" in done.stdout
-    assert "without the absolute value" in done.stdout and "Traceback" not in done.stdout
+    assert "with its sign" in done.stdout and "Traceback" not in done.stdout
     cases = ElementTree.parse(copy.root / "report.xml").getroot().iter("testcase")
     found = {
         case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")}

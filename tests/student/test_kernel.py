@@ -61,7 +61,7 @@ def test_a_kernel_shows_verdicts_and_nothing_on_standard_error(
     assert "saliency_map passes: 4 of 4 points" in shown.data["text/html"]
     picture, failure = outputs["fails"]
     assert "image/png" in picture.data
-    assert "without the absolute value" in failure.evalue
+    assert "with its sign" in failure.evalue
     assert "autograder" not in "".join(failure.traceback)
     assert "not written yet" in outputs["not written"][-1].evalue
     assert "returned None" in outputs["class"][-1].evalue

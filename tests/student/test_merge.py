@@ -134,7 +134,7 @@ def test_update_says_what_changed_and_keeps_the_version_before(
 ) -> None:
     path = copy.exercises(STEM)
     mine = source.bare().replace("def saliency_box", "def mine():\n    pass\n\n\ndef saliency_box")
-    old = mine.replace("Sensitivity of the target logit", "Old words of the target logit")
+    old = mine.replace("Measure how sensitive the target logit", "Old words of the target logit")
     path.write_text(old, encoding="utf-8")
     assert main(["update", "saliency"]) == 0
     out = capsys.readouterr().out

@@ -181,7 +181,7 @@ def _shift(expected: Any, actual: Any) -> bool:
 
 
 def _has_images(value: Tensor) -> bool:
-    """Whether each of several images has a result of its own with more than a number or two."""
+    """Check whether several images have a result each of more than two numbers."""
     return value.dim() >= 2 and len(value) >= 2 and value[0].numel() >= FEWEST_NUMBERS
 
 
