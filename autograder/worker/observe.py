@@ -78,7 +78,8 @@ def observe(
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             return _attempt(student, call, ready, filename)
     scene = _Scene(ready)
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+    # A warning on standard error is nothing that the student printed.
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(CappedText()):
         started = time.perf_counter()
         record = _attempt(student, call, ready, filename)
         record["seconds"] = time.perf_counter() - started

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import sys
+import warnings
 from types import ModuleType
 
 import numpy as np
@@ -36,3 +38,12 @@ def test_a_module_with_other_parameters_is_seen_and_stops_nothing():
     record = observe(ModuleType("student"), replaced, {"model": ModelSpec("plain", 1)}, "mine.py")
     assert record["status"] == "returned"
     assert "modules_replaced" in record["effects"]
+
+
+def test_a_warning_is_nothing_that_was_printed():
+    def warned(student: ModuleType) -> None:
+        print("mine")
+        warnings.warn("torch's", stacklevel=1)
+        print("not mine either", file=sys.stderr)
+
+    assert observe(ModuleType("student"), warned, {}, "mine.py")["printed"] == "mine\nmine\n"
