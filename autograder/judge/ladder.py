@@ -121,7 +121,10 @@ class _Climb:
         if self.actual.get("printed"):
             message = f"{self.call} printed its result and returned None. Return it instead."
             return Finding("returned", "printed_not_returned", message)
-        message = f"{self.call} returned None. The last line may lack its `return`."
+        message = (
+            f"{self.call} returned None. The last line may lack its `return`, or hand back a "
+            "`.grad` that is None."
+        )
         return Finding("returned", "returned_none", message)
 
     def finite(self) -> Finding | None:

@@ -6,7 +6,7 @@ A verdict holds an outcome, points, one sentence, and the mistake by name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
@@ -181,7 +181,7 @@ class _Judgement:
         name, finding = next(iter((failed or untidy).items()))
         records = {case: well_formed(record) for case, record in self.records.items()}
         explained = diagnose(self.expectation, findings, records) if failed else ()
-        message = " ".join([finding.message, *self._named(name, finding, explained, untidy)])
+        message = " ".join([finding.message, *self._named(name, finding, explained)])
         outcome: Outcome = "error" if finding.rung == "ran" and not finding.code else "failed"
         verdict = self._verdict(
             outcome,
@@ -193,21 +193,14 @@ class _Judgement:
             findings,
         )
         others = [mistake.id for explanation in explained for mistake in explanation.mistakes][1:]
-        if failed and untidy and (effect := self._effect(untidy)) not in (verdict.diagnosis, None):
+        if failed and (effect := self._effect()) not in (verdict.diagnosis, None):
             others.append(effect)
         return replace(verdict, also=tuple(dict.fromkeys(others)))
 
     def _named(
-        self,
-        name: str,
-        finding: Finding,
-        explained: tuple[Explanation, ...],
-        untidy: Mapping[str, Finding],
+        self, name: str, finding: Finding, explained: tuple[Explanation, ...]
     ) -> Iterator[str]:
-        """Yield the sentences that name mistakes.
-
-        The first mistake has both of its sentences, each other one has its first.
-        """
+        """Yield the sentences that name mistakes: the first in full, the others short."""
         for number, explanation in enumerate(explained):
             where = "" if explanation.case == name else f"On “{explanation.case}”: "
             for mistake in explanation.mistakes:
@@ -217,14 +210,20 @@ class _Judgement:
                     yield f"{where}{mistake.says} {mistake.next_step}"
                 else:
                     yield f"{where or 'Also: '}{mistake.says}"
-        if explained and untidy and not finding.tidy:
-            code = self._effect(untidy)
+        if not finding.tidy and (code := self._effect()) is not None:
             named = {mistake.id for explanation in explained for mistake in explanation.mistakes}
-            if code in SIDE_EFFECTS and code not in named:
+            if code not in named:
                 yield f"It also {SIDE_EFFECTS[code][0]}."
 
-    def _effect(self, untidy: Mapping[str, Finding]) -> str | None:
-        return next((finding.code for finding in untidy.values()), None)
+    def _effect(self) -> str | None:
+        """Return the first side effect on any case, also where the value is wrong too."""
+        for name, record in self.records.items():
+            expected = self.expectation.records.get(name, {})
+            for code in well_formed(record)["effects"]:
+                if code in SIDE_EFFECTS and code not in expected.get("effects", []):
+                    raised = code == "hooks_left" and expected.get("status") == "raised"
+                    return "hooks_left_on_error" if raised else str(code)
+        return None
 
     def _climb(self, name: str) -> Finding | None:
         case, expected = self.expectation.cases[name], self.expectation.records[name]

@@ -99,6 +99,8 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         "one lit patch": case(
             "patches", "relu", _lit_patches(rng, 2, 16, 24), [0, 0], torch.ones(2, 3, 16, 24)
         ),
+        "a name with dots": case("nested", "blocks.0.conv", normal(rng, 2, 3, 12, 16), [1, 0]),
+        "an unknown layer": case("plain", "relu3", normal(rng, 1, 3, 12, 12), [0]),
         "sizes that do not divide": case(
             "patches", "relu", _lit_patches(rng, 3, 15, 22), [0, 1, 3]
         ),
