@@ -144,7 +144,7 @@ def test_pytest_sees_one_item_an_exercise_with_the_verdict(
         for case in cases
     }
     assert list(found) == list(source.exercises)
-    assert found["saliency_map"]["diagnosis"] == "no_abs"
+    assert found["saliency_map"]["diagnosis"] == "maximum_taken"
     assert found["smooth_grad"]["outcome"] == "passed"
 
 

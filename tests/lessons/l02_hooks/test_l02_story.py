@@ -25,7 +25,7 @@ def verdict(exercise: str, *edits: tuple[str, str]) -> Verdict:
 
 
 def test_an_ordered_dict_is_a_dict():
-    plain = "{name: captured[name] for name in layers}"
+    plain = "{name: kept[name] for name in layers}"
     ordered = f"__import__('collections').OrderedDict({plain})"
     assert verdict("capture_activations", (plain, ordered)).outcome == "passed"
 
