@@ -15,7 +15,7 @@ from autograder.course.catalogue import find_lesson, landed_stems
 from lessons.toolkit.errors import UserError
 
 if TYPE_CHECKING:
-    from autograder.grading.run.class_run import Request, Run
+    from autograder.grading.class_run import Request, Run
 
 STOPPED = 130
 
@@ -48,9 +48,9 @@ def grade(
     """Grade submissions in a sandbox (instructors)."""
     _refuse_other_systems()
     from autograder.cli.grade_screen import RunScreen, show_run
+    from autograder.grading.class_run import LIMITS, Request, make_folder, read_seed
+    from autograder.grading.class_run import grade as run_all
     from autograder.grading.intake.archives import Caps
-    from autograder.grading.run.class_run import LIMITS, Request, make_folder, read_seed
-    from autograder.grading.run.class_run import grade as run_all
     from autograder.grading.run.settings import read_settings
     from autograder.grading.sandbox.probe import choose
 

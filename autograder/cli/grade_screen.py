@@ -13,7 +13,7 @@ from autograder.grading.sandbox.probe import NONE
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.grading.run.class_run import Request, Run
+    from autograder.grading.class_run import Request, Run
     from autograder.grading.run.engine import Progress
 
 SECONDS_BETWEEN_LINES = 30.0

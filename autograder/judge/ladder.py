@@ -78,7 +78,8 @@ class _Climb:
         self.call = f"{call_text(exercise.name, case)} on “{name}”"
 
     def first_finding(self) -> Finding | None:
-        for rung in (self.ran, self.structure, self.finite, self.range, self.value, self.effects):
+        rungs = (self.ran, self.structure, self.finite, self.range, self.value, self.effects)
+        for rung in (*rungs, self.container):
             if (finding := rung()) is not None:
                 return finding
             if self.expected["status"] == "raised":
@@ -213,6 +214,13 @@ class _Climb:
             return Finding("side effects", "keeps_graph", message, tidy=True)
         return self._second_call() or self._plain_model() or self._device()
 
+    def container(self) -> Finding | None:
+        kind, asked = self.actual.get("container"), type(self.expected.get("value")).__name__
+        if kind not in ("list", "tuple"):
+            return None
+        message = f"{self.call} returned the right values in a {kind}; a {asked} is asked for."
+        return Finding("type", "list_for_tuple", message, tidy=True)
+
     def _second_call(self) -> Finding | None:
         # Mathematics forgives the last bits of a second call; nothing else.
         again = self.actual.get("again")
@@ -237,6 +245,19 @@ class _Climb:
             return None
         message = f"{self.call} returned a tensor on {', '.join(sorted(extra))}, not on {asked}."
         return Finding("side effects", "wrong_device", message, tidy=True)
+
+
+def aligned(expected: Record, actual: Record) -> Record:
+    """Read a list where a tuple is asked for, or the reverse, as what was meant.
+
+    The record then says which it was, for the last rung of the ladder.
+    """
+    wanted, got, again = expected.get("value"), actual.get("value"), actual.get("again")
+    if {type(wanted), type(got)} != {list, tuple}:
+        return actual
+    kind: Any = type(wanted)
+    second = kind(again) if type(again) in (list, tuple) else again
+    return {**actual, "value": kind(got), "again": second, "container": type(got).__name__}
 
 
 def structure(expected: Any, actual: Any) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from autograder.course.reference import read_lesson, solution_stems
 from autograder.judge.diagnosis import Explanation, diagnose
 from autograder.judge.expected import Expectation
-from autograder.judge.ladder import Finding, climb, load_error_text
+from autograder.judge.ladder import Finding, aligned, climb, load_error_text
 from autograder.judge.words import MEMORY, MEMORY_STEP, SIDE_EFFECTS
 from autograder.protocol.answers import Answer, Record
 
@@ -179,7 +179,7 @@ class _Judgement:
         if not failed and not untidy:
             return self._verdict("passed", self.exercise.points, None, "", "", "", findings)
         name, finding = next(iter((failed or untidy).items()))
-        records = {case: well_formed(record) for case, record in self.records.items()}
+        records = {case: self._record(case) for case in self.records if case in findings}
         explained = diagnose(self.expectation, findings, records) if failed else ()
         message = " ".join([finding.message, *self._named(name, finding, explained)])
         outcome: Outcome = "error" if finding.rung == "ran" and not finding.code else "failed"
@@ -231,8 +231,10 @@ class _Judgement:
             call = f"`{self.exercise.name}`"
             message = f"{call} sent no answer for “{name}”. Does it end the program itself?"
             return Finding("ran", "", message)
-        actual = well_formed(self.records[name])
-        return climb(self.exercise, name, case, expected, actual)
+        return climb(self.exercise, name, case, expected, self._record(name))
+
+    def _record(self, name: str) -> Record:
+        return aligned(self.expectation.records[name], well_formed(self.records[name]))
 
     def _points(self, findings: dict[str, Finding | None]) -> float:
         """Return partial credit by cases.

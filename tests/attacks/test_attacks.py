@@ -22,7 +22,7 @@ from synthetic import textual_mistakes
 
 from autograder.checks import lesson
 from autograder.course.reference import ROOT, read_lesson
-from autograder.grading.run.class_run import Request, grade
+from autograder.grading.class_run import Request, grade
 from autograder.judge.expected import Expectation, run_trusted, wrong_source
 from autograder.judge.verdict import judge
 from autograder.protocol.answers import Answer

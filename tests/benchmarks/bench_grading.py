@@ -29,7 +29,7 @@ from synthetic import expectation_of, hand_in, make_class
 from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, read_lesson
-from autograder.grading.run.class_run import Request, grade
+from autograder.grading.class_run import Request, grade
 from autograder.judge.expected import run_trusted
 from autograder.judge.verdict import judge
 from autograder.protocol.answers import Answer

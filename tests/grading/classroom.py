@@ -11,8 +11,8 @@ from unittest.mock import patch
 from synthetic import textual_mistakes
 
 from autograder.course.reference import read_lesson
-from autograder.grading.run import class_run as run
-from autograder.grading.run.class_run import Request, Run
+from autograder.grading import class_run as run
+from autograder.grading.class_run import Request, Run
 from autograder.grading.sandbox.children import ChildResult
 from autograder.judge.expected import restored_globals, wrong_source
 from autograder.protocol.job import read_job

@@ -229,3 +229,14 @@ def test_the_worst_difference_is_found() -> None:
     assert found is not None
     assert (found.place, found.actual, found.expected) == ((1, 2), 5.0, 0.0)
     assert found.share == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize(("returns", "points"), [("tuple(box)", 3.0), ("list(box)", 2.4)])
+def test_a_list_for_a_tuple_costs_a_part_and_says_so(returns: str, points: float) -> None:
+    expectation = Expectation("l11_saliency", lesson("l11_saliency").exercise("saliency_box"))
+    corners = "return top, left, int(rows.max()) + 1, int(columns.max()) + 1"
+    edits = ((corners, corners.replace("return", "box =") + f"\n    return {returns}"),)
+    source = read_lesson("l11_saliency").edited("saliency_box", edits)
+    verdict = judge(expectation, Answer("ok", tuple(run_trusted(expectation.job(source, "x.py")))))
+    assert verdict.points == pytest.approx(points)
+    assert ("in a list; a tuple is asked for" in verdict.message) == (returns == "list(box)")

@@ -71,6 +71,9 @@ def recorder_cases(rng: Generator) -> dict[str, Case]:
             "record_one_pass", "residual", ["relu", "conv2"], normal(rng, 2, 3, 16, 12)
         ),
         "float64": one("record_one_pass", "normalised", ["norm", "dropout"], double),
+        "a backward pass in the block": one(
+            "record_and_go_back", "plain", ["conv1", "relu2"], normal(rng, 2, 3, 12, 14)
+        ),
         "passes before and after the block": several(
             "record_between", "inplace", ["conv1", "relu2"], 1, 3, 2
         ),

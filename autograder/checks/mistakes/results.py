@@ -109,7 +109,7 @@ OF_BATCHES: dict[str, Change] = {
 
 def _floats(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
-        return [value.double()] if value.is_floating_point() else []
+        return [value.detach().double()] if value.is_floating_point() else []
     if type(value) is float:
         return [torch.tensor([value], dtype=torch.float64)]
     if isinstance(value, dict):

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from autograder.checks import lesson
 from autograder.course.catalogue import find_lesson, landed_stems
+from autograder.grading.class_run import LIMITS, open_sandbox, read_seed
 from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.results import ExerciseResult, exercise_result
-from autograder.grading.run.class_run import LIMITS, open_sandbox, read_seed
 from autograder.grading.run.engine import Grader
 from autograder.grading.run.journal import Journal
 from autograder.grading.sandbox.children import Sandbox

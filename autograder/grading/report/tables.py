@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autograder.grading.report.plain_text import plain_line
+from autograder.grading.plain_text import plain_line
 from autograder.grading.report.results import ExerciseResult, StudentResult
 
 SCHEMA = 1

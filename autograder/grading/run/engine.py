@@ -19,11 +19,11 @@ from typing import Any
 from autograder.checks import lesson
 from autograder.course.reference import earlier_sources, read_lesson, solution_stems
 from autograder.grading.intake.submission import Submission
-from autograder.grading.report.plain_text import plain_line
-from autograder.grading.report.public_cases import PublicCases
-from autograder.grading.report.redaction import needs_redaction, sentence
+from autograder.grading.plain_text import plain_line
 from autograder.grading.run.journal import Journal, content_key
 from autograder.grading.run.lacking import explained
+from autograder.grading.run.public_cases import PublicCases
+from autograder.grading.run.redaction import needs_redaction, sentence
 from autograder.grading.run.versions import course_hash
 from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.judge.expected import Expectation

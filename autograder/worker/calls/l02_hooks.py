@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -48,6 +49,16 @@ def record_one_pass(
         "the model's logits": logits.detach(),
         "logits with a graph": logits.requires_grad,
     }
+
+
+def record_and_go_back(
+    student: ModuleType, model: nn.Module, layers: Sequence[str], images: Tensor
+) -> dict[str, Any]:
+    """Record a pass whose gradient is asked for inside the block."""
+    images = images.detach().requires_grad_()
+    with student.ActivationRecorder(model, layers) as recorder:
+        (gradient,) = torch.autograd.grad(model(images).sum(), images)
+    return {"activations": _record(recorder), "the gradient at the images": gradient}
 
 
 def record_between(

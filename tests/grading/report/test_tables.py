@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from autograder.grading.report.plain_text import plain_line, without_data
+from autograder.grading.plain_text import plain_line, without_data
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.grading.report.tables import defused, grades_csv, results, usage_csv
 

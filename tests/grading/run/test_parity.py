@@ -13,8 +13,8 @@ import pytest
 
 from autograder import checks
 from autograder.course.reference import read_lesson
+from autograder.grading.class_run import LIMITS, open_sandbox
 from autograder.grading.intake.submission import Submission
-from autograder.grading.run.class_run import LIMITS, open_sandbox
 from autograder.grading.run.engine import Grader
 from autograder.grading.run.journal import Journal
 from autograder.grading.sandbox.children import Sandbox

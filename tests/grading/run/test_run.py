@@ -30,8 +30,8 @@ from autograder.cli import grade as command
 from autograder.cli import grade_screen as terminal
 from autograder.cli.main import main
 from autograder.course.reference import ROOT, read_lesson
-from autograder.grading.run import class_run as run
-from autograder.grading.run.class_run import LIMITS, Request, read_seed
+from autograder.grading import class_run as run
+from autograder.grading.class_run import LIMITS, Request, read_seed
 from autograder.grading.run.engine import Progress
 from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, probe
 from autograder.judge.verdict import Outcome

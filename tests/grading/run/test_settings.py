@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from autograder.course.reference import ROOT
+from autograder.grading.class_run import LIMITS
 from autograder.grading.intake.archives import Caps
-from autograder.grading.run.class_run import LIMITS
 from autograder.grading.run.settings import read_settings
 from autograder.grading.sandbox.limits import Limits
 from lessons.toolkit.errors import UserError
