@@ -180,6 +180,15 @@ def test_what_calls_a_wrong_function_is_judged_by_its_own_lines(tmp_path: Path):
     assert told.diagnosis == "off_by_a_factor" and told.points == 0
 
 
+def test_a_mistake_of_its_own_is_named_though_what_it_calls_is_wrong_too(tmp_path: Path):
+    source = read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),))
+    product = "return guided.detach() * enlarged"
+    source = source.replace(product, product.replace("*", "+"))
+    told = graded_14(tmp_path, source)["guided_grad_cam"]
+    assert told.diagnosis == "added" and told.points == 0
+    assert "(Judged with a right version of `grad_cam`.)" in told.message
+
+
 def test_an_error_of_its_own_is_what_is_told(tmp_path: Path):
     crash = "def grad_cam(model, layer, images, target):\n    return nothing\n"
     source = read_lesson("l14_grad_cam").replaced("grad_cam", crash).replace(MEAN, SUM)
