@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -48,22 +49,29 @@ def unit_offset(network: nn.Module, layer: nn.Module, size: tuple[int, int]) -> 
     """
     height, width = size
     rows, columns = _maps(network, layer, _ones(height, width)).shape[-2:]
-    down = _centres(network, layer, 3 * height, width)
-    right = _centres(network, layer, 3 * width, height, turned=True)
+    down = _centres(network, layer, _stretched(height), width)
+    right = _centres(network, layer, _stretched(width), height, turned=True)
     return _mean_offset(down, rows, height), _mean_offset(right, columns, width)
 
 
-def _mean_offset(centres: Tensor, places: int, pixels: int) -> float:
-    """Return the offset in a picture from centres in one three times as long.
+def _stretched(pixels: int) -> int:
+    """Return a multiple of the pixels, so long that units in the middle hardly see a border."""
+    return pixels * max(3, math.ceil(640 / pixels))
 
-    In the long one the units in the middle see no border. Two of them tell where all others look.
+
+def _mean_offset(centres: Tensor, places: int, pixels: int) -> float:
+    """Return the offset in a picture from the centres in a stretched one.
+
+    The units in its middle tell where all others look.
     """
     if len(centres) < max(3, 2 * places) or not centres.isfinite().all():
         raise ValueError("Each unit of the layer sees the whole picture: ask a layer before.")
     middle = len(centres) // 2
-    step = centres[middle + 1] - centres[middle]
-    first = centres[middle] - middle * step
-    return float(first + step * (places - 1) / 2 - pixels / 2)
+    step = float(centres[middle + 1] - centres[middle - 1]) / 2
+    if abs(step - round(step)) < 0.1:  # strides are whole numbers, but for rounding and borders
+        step = round(step)
+    first = float(centres[middle]) - middle * step
+    return first + step * (places - 1) / 2 - pixels / 2
 
 
 def _centres(
