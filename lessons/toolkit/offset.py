@@ -55,7 +55,7 @@ def unit_offset(network: nn.Module, layer: nn.Module, size: tuple[int, int]) -> 
 
 
 def _stretched(pixels: int) -> int:
-    """Return a multiple of the pixels, so long that units in the middle hardly see a border."""
+    """Return a multiple so long that units in its middle hardly see a border."""
     return pixels * max(3, math.ceil(640 / pixels))
 
 
@@ -77,7 +77,9 @@ def _mean_offset(centres: Tensor, places: int, pixels: int) -> float:
 def _centres(
     network: nn.Module, layer: nn.Module, length: int, across: int, turned: bool = False
 ) -> Tensor:
-    """Return where the units in each row look, in pixels from the top; `turned`, each column.
+    """Return where the units in each row look, in pixels from the top.
+
+    Or, `turned`, those in each column, in pixels from the left.
 
     A pooling that keeps the largest takes the last pixel of its window where the coordinates rise,
     and the first where they fall: the mean of the two is the window's middle. A picture of ones
@@ -96,7 +98,7 @@ def _ones(height: int, width: int) -> Tensor:
 
 
 def _maps(network: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
-    """Return the layer's output for pictures `(N,3,H,W)`, the network's weights made plain."""
+    """Return the layer's output for pictures `(N,3,H,W)`, all weights made plain."""
     parameter = next(network.parameters())
     # So small that no activation saturates, a smooth one is a line, and a gate does not move.
     pictures = 1e-9 * pictures.to(parameter.device, _precision(parameter))
@@ -121,7 +123,7 @@ def _maps(network: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
 
 
 class _Reached(Exception):
-    """The layer has run: the rest of the network need not, and may not take this size."""
+    """Ends a pass where the layer has run: what follows may not take this size."""
 
 
 def _pass_on(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -133,7 +135,10 @@ def _precision(parameter: Tensor) -> torch.dtype:
 
 
 def _plain_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Return one kernel for all channels of a layer, of sum 1, and no bias, by parameter name."""
+    """Return one kernel of sum 1 for all channels of each layer, and no bias.
+
+    By name of the parameter.
+    """
     weights: dict[str, Tensor] = {}
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
