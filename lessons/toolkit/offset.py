@@ -24,7 +24,7 @@ def unit_offset(network: nn.Module, layer: nn.Module, size: tuple[int, int]) -> 
     be on average if the signs on the ways were random. Kernels whose places weigh the same give the
     middle of the receptive field.
 
-    The measurement is one forward pass. Each kernel gives way to the mean square of the layer's
+    The measurement is three forward passes. Each kernel gives way to the mean square of the layer's
     kernels, place by place, and each norm to nothing, so that a unit gives a weighted mean of the
     pixels that it sees. The pixels are their own coordinates.
 

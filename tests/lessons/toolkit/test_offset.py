@@ -1,4 +1,4 @@
-"""Where a unit looks: measured in one pass, against the gradient that reaches the pixels."""
+"""Where a unit looks: measured by forward passes, against the gradient that reaches the pixels."""
 
 from __future__ import annotations
 
