@@ -146,9 +146,7 @@ def _with_second_question(course: Any, subject: Subject, made: Tour) -> Subject:
     return replace(subject, second=min(known, key=known.__getitem__)) if known else subject
 
 
-def _section(
-    course: Any, subject: Subject, stem: str, technique: Technique, made: Tour
-) -> Section:
+def _section(course: Any, subject: Subject, stem: str, technique: Technique, made: Tour) -> Section:
     drawn: Sequence[Panel | str] = ()
     instead = ""
     try:

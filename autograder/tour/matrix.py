@@ -121,9 +121,7 @@ def draw_matrix(subject: Subject, rows: list[Row], credits: list[str]) -> bytes:
     figure = new_figure(label + columns * width, 0.9 + (len(rows) + 1) * (INCHES + 0.1))
     figure.set_dpi(DOTS_PER_INCH)
     figure.patch.set(facecolor=PAPER, alpha=1)
-    grid = figure.add_gridspec(
-        len(rows) + 1, columns + 1, width_ratios=[label, *[width] * columns]
-    )
+    grid = figure.add_gridspec(len(rows) + 1, columns + 1, width_ratios=[label, *[width] * columns])
     side = figure.add_subplot(grid[0, 0])
     _words(side, f"What does\n{subject.classifier.name}\nsee?", weight="bold", size=13)
     _picture(figure.add_subplot(grid[0, 1]), subject.rgb)
@@ -148,9 +146,7 @@ def draw_matrix(subject: Subject, rows: list[Row], credits: list[str]) -> bytes:
             if place > 1 or cell.empty:
                 axes.set_xlabel(words, color=TEXT, fontsize=13)
     made_by = "ConvLens tour"
-    figure.supxlabel(
-        "  ·  ".join([made_by, *credits]), color=PALE, fontsize=10, x=0.01, ha="left"
-    )
+    figure.supxlabel("  ·  ".join([made_by, *credits]), color=PALE, fontsize=10, x=0.01, ha="left")
     return figure_png(figure)
 
 

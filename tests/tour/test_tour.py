@@ -16,8 +16,8 @@ from PIL import Image
 from torch import nn
 
 import autograder.tour as tours
-from autograder.course.catalogue import landed_stems as stems
 from autograder.cli.main import main
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.figures import reference_course
 from autograder.tour import Tour, techniques, tour
 from autograder.tour.page import Section, credits_of, picture, render
@@ -165,7 +165,10 @@ def test_of_the_default_pair_each_class_gets_its_own_place(network: Classifier) 
     pair = make_subject(network, load_photo("cat"), load_photo("coffee"))
     assert pair.rgb.shape == (3, 224, 448) and not pair.halved
     chosen = tours._with_second_question(reference_course(), pair, Tour(Path()))
-    assert {"cat", "espresso"} == {chosen.name().split()[-1], chosen.name(chosen.second).split()[-1]}
+    assert {"cat", "espresso"} == {
+        chosen.name().split()[-1],
+        chosen.name(chosen.second).split()[-1],
+    }
     assert "own place (rank correlation −0." in _drawn("Grad-CAM", chosen)[1]
 
 
@@ -191,9 +194,7 @@ def test_nothing_against_a_class_is_said_and_looks_like_nothing(subject: Subject
 
 
 @pytest.mark.parametrize("cut_all", [True, False])
-def test_the_cut_out_is_judged_by_what_the_network_answers(
-    subject: Subject, cut_all: bool
-) -> None:
+def test_the_cut_out_is_judged_by_what_the_network_answers(subject: Subject, cut_all: bool) -> None:
     from lessons.l11_saliency.tour import _what_the_cut_holds
 
     cut = torch.full(subject.rgb.shape[1:], cut_all)
