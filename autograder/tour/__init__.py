@@ -68,7 +68,7 @@ def tour(
     progress: Track = iter,
     model: str | Classifier = DEFAULT_MODEL,
 ) -> Tour:
-    """Draw every technique on one picture and write the page, and the matrix beside it.
+    """Draw every technique on one picture: a page, and the matrix beside it.
 
     A technique that does not apply to the network becomes a sentence on the page, and so does one
     that fails.

@@ -223,7 +223,7 @@ def _eight_bits(values: ndarray) -> ndarray:
 
 
 def _no_picture(path: Path, data: BinaryIO) -> UserError:
-    """Return the error for a file that no reader takes, by the first bytes of what it is."""
+    """Return the error for a file that no reader takes, by its first bytes."""
     data.seek(4)
     brand = data.read(8)
     if brand in (b"ftypavif", b"ftypavis"):
