@@ -90,7 +90,7 @@ TECHNIQUES = (
         question="What happens inside a forward pass?",
         shows=(
             "Sixteen channels at each of four depths, those that vary most over the picture. "
-            "Early ones follow edges and colours; late ones are coarse and mostly dark."
+            "Early ones tell many places apart, late ones few; they have more channels instead."
         ),
         misleads="Each channel is scaled by itself, so a whisper looks as loud as a shout.",
         paper="[Zeiler and Fergus 2014](https://arxiv.org/abs/1311.2901)",

@@ -57,7 +57,7 @@ TECHNIQUES = (
     Technique(
         title="Guided backpropagation",
         question="What if only positive evidence may travel back?",
-        shows="Fine lines appear where the plain gradient is noise: rims, eyes, edges.",
+        shows="Fine lines where the plain gradient is noise: the rims and edges of the picture.",
         misleads="Ask about another class and the lines hardly change: they retell the picture.",
         paper=(
             "[Springenberg et al. 2014](https://arxiv.org/abs/1412.6806); "
