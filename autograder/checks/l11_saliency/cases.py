@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import constant, fresh_seed, network, normal, vary, whole
+from autograder.checks.inputs import constant, fresh_seed, network, normal, refuse, vary, whole
 from autograder.course.exercise import Case
 
 
@@ -16,7 +16,7 @@ def saliency_cases(rng: Generator) -> dict[str, Case]:
         return Case(inputs, picture=True)
 
     wide = normal(rng, 2, 3, 16, 24)
-    return {
+    cases = {
         "two images": case("plain", wide, [3, 1]),
         "one image": case("plain", normal(rng, 1, 3, 20, 14), [2]),
         "in-place ReLU": case("inplace", normal(rng, 3, 3, 12, 12), [0, 4, 4]),
@@ -28,6 +28,7 @@ def saliency_cases(rng: Generator) -> dict[str, Case]:
             "functional", normal(rng, 2, 3, 12, 16).requires_grad_(), [0, 2]
         ),
     }
+    return refuse(cases)
 
 
 def smooth_cases(rng: Generator) -> dict[str, Case]:
@@ -65,8 +66,9 @@ def smooth_cases(rng: Generator) -> dict[str, Case]:
         "image already requiring grad": case(
             "functional", contrasts(1, 16, 16).requires_grad_(), [1], 2, 0.2
         ),
+        "no copy": case("plain", contrasts(2, 16, 16), [0, 1], 0, 0.2),
     }
-    return vary(cases, samples=5, noise=0.4, seed=fresh_seed(rng))
+    return refuse(vary(cases, samples=5, noise=0.4, seed=fresh_seed(rng)))
 
 
 def box_cases(rng: Generator) -> dict[str, Case]:
