@@ -79,8 +79,8 @@ def pca(x: Tensor, k: int) -> Tensor:
 
     Paper: Pearson 1901; Hotelling 1933.
 
-    >>> pca(torch.tensor([[0.0, 5.0], [3.0, 5.0], [6.0, 5.0]]), k=1).tolist()
-    [[-3.0], [0.0], [3.0]]
+    >>> pca(torch.tensor([[0.0, 5.0], [3.0, 5.0], [6.0, 5.0]]), k=1).abs().tolist()
+    [[3.0], [0.0], [3.0]]
     """
     ### BEGIN SOLUTION
     if not 1 <= k <= min(x.shape):

@@ -296,6 +296,7 @@ def well_formed(record: Record) -> Record:
         "error": _checked_error(record.get("error")),
         "effects": [name for name in names if isinstance(name, str)],
         "printed": record.get("printed") if isinstance(record.get("printed"), str) else "",
+        "numpy": _words(record.get("numpy"), 20),
         "note": _words(record.get("note"), 200),
     }
 

@@ -118,7 +118,6 @@ def grid_cases(rng: Generator) -> dict[str, Case]:
         "one channel": case(loud_and_quiet(1, 6, 4), 1),
         "float64": case(loud_and_quiet(5, 3, 4).double(), 3),
         "an activation with a graph": case(loud_and_quiet(4, 5, 3).requires_grad_(), 3),
-        "no column": case(loud_and_quiet(4, 3, 5), 0),
     }
     return vary(cases, columns=3)
 
