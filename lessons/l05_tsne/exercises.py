@@ -1,4 +1,4 @@
-# Stubs of l05_tsne, version 27434ed61f02. Complete them here; `convlens check l05_tsne` says what is right.
+# Stubs of l05_tsne, version 3104b9063bb5. Complete them here; `convlens check l05_tsne` says what is right.
 """High dimensions on paper: PCA, t-SNE and the picture wall.
 
 A point of high dimension cannot be drawn. PCA draws its shadow; t-SNE (van der Maaten and Hinton
@@ -30,14 +30,13 @@ def squared_distances(x: Tensor) -> Tensor:
         x: (N, D) floating point, one point a row.
 
     Returns:
-        (N, N), never negative, zeros on the diagonal.
+        (N, N), never negative, zeros on the diagonal; float32 for points in half precision.
 
     >>> squared_distances(torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
-    wide = full_precision(x)
-    distances = torch.cdist(wide, wide, compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.square_().to(x.dtype)
+    x = full_precision(x)
+    return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square_()
 
 
 def kl_divergence(p: Tensor, y: Tensor) -> float:
@@ -241,7 +240,8 @@ def embedding_canvas(
         (3, H, W) in [0, 1], white where there is no picture.
 
     Raises:
-        ValueError: the thumbnail is larger than the canvas.
+        ValueError: the thumbnail is larger than the canvas, or there are not as many points as
+            images.
 
     >>> black, points = torch.zeros(2, 1, 8, 8), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
     >>> embedding_canvas(black, points, canvas=(4, 4), thumbnail=(2, 2))[0].int().tolist()
