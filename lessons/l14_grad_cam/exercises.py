@@ -1,4 +1,4 @@
-# Stubs of l14_grad_cam, version e3428ff7d019. Complete them here; `convlens check l14_grad_cam` says what is right.
+# Stubs of l14_grad_cam, version f5899ff35359. Complete them here; `convlens check l14_grad_cam` says what is right.
 """Lesson 14: Grad-CAM, a class activation map for any network.
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
@@ -9,8 +9,8 @@ parameters' `.grad`, the caller's tensors and torch's global state as you found 
 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
 ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
-raises it for a layer that is not in `kept`. `@with_autograd` turns
-autograd on, even where the caller has turned it off.
+raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
+caller has turned it off.
 """
 
 from __future__ import annotations
