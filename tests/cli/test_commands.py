@@ -143,7 +143,7 @@ def test_giving_up_shows_the_solution(
     copy: WorkingCopy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["solution", "saliency.smooth_grad", "--give-up"]) == 0
-    assert capsys.readouterr().out.startswith("def smooth_grad(")
+    assert capsys.readouterr().out.startswith("@with_autograd\ndef smooth_grad(")
 
 
 def test_hints_come_one_by_one_and_the_last_stays(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import network, normal, vary
+from autograder.checks.inputs import network, normal, refuse, vary
 from autograder.course.exercise import Case
 
 
@@ -60,7 +60,7 @@ def layer_cases(rng: Generator) -> dict[str, Case]:
             "inplace", "relu2", normal(rng, 2, 4, 12, 12), [0, 1]
         ),
     }
-    return vary(cases, layer="conv1")
+    return refuse(vary(cases, layer="conv1"))
 
 
 def weight_cases(rng: Generator) -> dict[str, Case]:
@@ -89,6 +89,9 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         inputs = _inputs(rng, model, layer, images, target)
         return Case({**inputs, "guided": drawn if guided is None else guided}, picture=True)
 
+    def without(model: str, layer: str, images: Tensor, target: list[int]) -> Case:
+        return Case(_inputs(rng, model, layer, images, target), picture=True)
+
     double = normal(rng, 2, 3, 18, 14, dtype=torch.float64)
     wanting_grad = normal(rng, 2, 3, 12, 20).requires_grad_()
     cases = {
@@ -110,5 +113,10 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         "guided gradients requiring grad": case(
             "functional", "conv2", normal(rng, 2, 3, 12, 20), [0, 2], wanting_grad
         ),
+        # Every class, for a map may be all zero.
+        "without `guided`": without(
+            "functional", "conv1", normal(rng, 5, 3, 12, 14), [3, 1, 0, 4, 2]
+        ),
+        "a network without ReLUs": without("linear", "mix", normal(rng, 2, 3, 12, 12), [1, 3]),
     }
-    return vary(cases, layer="conv1")
+    return refuse(vary(cases, layer="conv1"))

@@ -316,3 +316,60 @@ def test_wall_leaves_images_alone_keeps_dtype_and_refuses_a_large_thumbnail():
     assert wall.max() <= 1
     with pytest.raises(ValueError, match="does not fit"):
         embedding_canvas(images, random(3, 2), (8, 20), (9, 5))
+
+
+# At the edges
+
+
+@pytest.mark.parametrize("spread", [1e-8, 1e-3, 1, 30, 1e3, 3e3, 1e4, 1e6])
+@pytest.mark.parametrize("n", [4, 70, 300])
+def test_the_gradient_is_right_in_float32_however_wide_the_map(n, spread):
+    p, y = joint(random(n, 6), 2), (random(n, 2, seed=1) * spread).float()
+    exact, found = tsne_gradient(p, y.double()), tsne_gradient(p.float(), y)
+    assert float((found - exact).norm() / exact.norm()) < 1e-4
+    # The hardest: two points that nearly meet far out, where their coordinates have few digits.
+    y[1], y[2] = y[0] + 0.3, y[3]
+    exact, found = tsne_gradient(p, y.double()), tsne_gradient(p.float(), y)
+    assert found.isfinite().all()
+    if spread <= 1e3:
+        assert float((found - exact).norm() / exact.norm()) < 1e-3
+
+
+def test_near_points_of_a_wide_cloud_keep_their_distances():
+    x = 1e4 * random(60, 10, dtype=torch.float32)
+    x[1] = x[0] + 0.25
+    expected = squareform(pdist(x.double().numpy(), "sqeuclidean"))
+    np.testing.assert_allclose(squared_distances(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [500.0, 1000.0, 1e4])
+@pytest.mark.parametrize("shape", [(4, 3), (60, 10)])
+def test_a_map_stays_finite_at_a_large_learning_rate(shape, rate):
+    x = random(*shape, dtype=torch.float32)
+    perplexity = min(10, shape[0] - 2)
+    y = tsne(x, perplexity, 300, learning_rate=rate)
+    assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_calculated_in_float32(dtype, digits):
+    x = digits[:60].to(dtype)
+    for function in (lambda x: pca(x, 3), lambda x: tsne(x, 5, 20)):
+        found, expected = function(x), function(x.float())
+        assert found.dtype == dtype and torch.equal(found, expected.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_keeps_its_dtype_and_stays_finite_in_a_wide_map(dtype):
+    p, y = joint(random(9, 3), 3).to(dtype), (1e3 * random(9, 2)).to(dtype)
+    gradient, (q, _) = tsne_gradient(p, y), student_t_affinities(y)
+    assert gradient.dtype == q.dtype == dtype
+    assert gradient.isfinite().all() and abs(float(q.sum()) - 1) < 0.01
+    images = torch.rand(9, 3, 8, 8).to(dtype)
+    assert embedding_canvas(images, y, (20, 20), (4, 4)).dtype == dtype
+
+
+@pytest.mark.parametrize(("images", "points"), [(0, 0), (3, 2), (2, 3)])
+def test_each_picture_has_a_point(images, points):
+    with pytest.raises(ValueError, match="each has its own"):
+        embedding_canvas(torch.rand(images, 3, 8, 8), random(points, 2), (20, 20), (4, 4))
