@@ -1,14 +1,13 @@
 """Draw a lesson's figures and run its cells with the reference solution.
 
-`python -m autograder.build.site.render STEM FOLDER` reads `{"figures": [...], "cells": [...]}` from
-standard input and leaves pictures and `result.json` in the folder. A process of its own sees the
-sources as they are now, and nothing of a lesson stays behind in the builder.
+`python -m autograder.build.render STEM FOLDER` reads `{"figures": [...], "cells": {STORY: [...]}}`
+from standard input and leaves pictures and `result.json` in the folder. It prints a line for each
+part as it is done.
 """
 
 from __future__ import annotations
 
 import ast
-import gzip
 import importlib
 import io
 import json
@@ -20,9 +19,13 @@ from typing import Any
 
 from autograder.course.figures import draw, reference_course
 
-LARGEST_SVG = 48_000
+LARGEST_SVG = 64_000  # bytes
 WEBP_QUALITY = 76
 PIXELS_PER_INCH = 96  # of CSS; pictures have twice as many
+
+
+class CellError(RuntimeError):
+    """A runnable cell that failed; the message names the cell and the line."""
 
 
 def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
 
     Returns:
         ``{"file", "width", "height"}``, in CSS pixels. An SVG where that is small, else the
-        smallest as it is sent: SVG through gzip, or twice that many pixels as PNG or WebP.
+        smaller of PNG and WebP, with twice as many pixels.
     """
     from PIL import Image
 
@@ -51,8 +54,6 @@ def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
     Image.open(io.BytesIO(png)).save(webp, "webp", quality=WEBP_QUALITY, method=6)
     pixels = (("png", png), ("webp", webp.getvalue()))
     suffix, data = min(pixels, key=lambda pair: len(pair[1]))
-    if len(gzip.compress(svg)) <= len(data):
-        return {"file": drawing.name, "width": width, "height": height}
     drawing.unlink()
     (folder / f"{name}.{suffix}").write_bytes(data)
     return {"file": f"{name}.{suffix}", "width": width, "height": height}
@@ -65,7 +66,7 @@ def run_cells(stem: str, cells: list[str]) -> list[str]:
         What each printed, and the value of its last expression, as a notebook would show it.
 
     Raises:
-        RuntimeError: a cell failed; the message names the cell and the line.
+        CellError: a cell failed.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +85,7 @@ def run_cells(stem: str, cells: list[str]) -> list[str]:
                     if value is not None and not isinstance(value, Figure):
                         print(repr(value))
         except Exception as error:
-            raise RuntimeError(f"runnable cell {number} fails: {_where(error, number)}") from error
+            raise CellError(f"runnable cell {number} fails: {_where(error, number)}") from error
         outputs.append(printed.getvalue().rstrip())
     return outputs
 
@@ -108,16 +109,22 @@ def main() -> int:
     """
     stem, folder = sys.argv[1], Path(sys.argv[2])
     request = json.load(sys.stdin)
-    result: dict[str, Any] = {"figures": {}}
-    name = ""
+    result: dict[str, Any] = {"figures": {}, "cells": {}}
+    progress = sys.stdout
+    sys.stdout = sys.stderr  # what a figure prints is no progress
+    what = ""
     try:
-        for name in request.get("figures", []):
+        for name in request["figures"]:
+            what = f"figure {name}"
             result["figures"][name] = render_figure(stem, name, folder)
-        name = ""
-        result["cells"] = run_cells(stem, request.get("cells", []))
+            print(what, file=progress, flush=True)
+        for story, cells in request["cells"].items():
+            what = story
+            result["cells"][story] = run_cells(stem, cells)
+            print(f"cells of {story}", file=progress, flush=True)
     except Exception as error:
-        what = f"figure {name}: {type(error).__name__}: {error}" if name else str(error)
-        print(f"lessons/{stem}: {what}", file=sys.stderr)
+        reason = str(error) if isinstance(error, CellError) else f"{type(error).__name__}: {error}"
+        print(f"lessons/{stem}: {what}: {' '.join(reason.split())}", file=sys.stderr)
         return 1
     (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
     return 0
