@@ -161,8 +161,8 @@ def render(
 def fingerprint(stem: str) -> str:
     """Return a digest that changes with any code or data that a lesson is drawn from.
 
-    That is the toolkit, the lesson's `figures.py` and other data, every reference that these need,
-    and the code that draws.
+    That is the toolkit, the lesson's `figures.py` and other data, and every reference that these
+    need.
     """
     folder = ROOT / "lessons" / stem
     own = sorted(path for path in folder.glob("*") if path.is_file() and _draws(path))
@@ -174,7 +174,6 @@ def fingerprint(stem: str) -> str:
     paths = [path for path in sorted(toolkit.rglob("*")) if path.is_file()]
     paths = [path for path in paths if "__pycache__" not in path.parts] + own
     paths += [ROOT / "solutions" / f"{needed}.py" for needed in sorted(_with_earlier(stems))]
-    paths.append(Path(__file__).with_name("render.py"))
     digest = hashlib.sha256()
     for path in paths:
         name = path.relative_to(ROOT).as_posix()
