@@ -25,7 +25,14 @@ from autograder.course.figures import show
 from autograder.course.mistakes import words
 from autograder.course.reference import read_lesson, without_markers
 from autograder.course.student_file import definitions, join_cells
-from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
+from autograder.student.check import (
+    Check,
+    Checked,
+    Checker,
+    LessonFile,
+    in_background,
+    reasons,
+)
 from autograder.student.pictures import picture
 from autograder.student.progress import Progress, remember
 from autograder.student.working_copy import WorkingCopy
@@ -222,10 +229,8 @@ def _defines(text: str, name: str) -> bool:
 
 
 def _words(checked: Checked) -> str:
-    verdict = checked.verdict
-    name = verdict.exercise.partition(".")[2]
-    lines = [verdict.message, verdict.detail, f"Stuck? hint({name}) asks a question first."]
-    return "\n".join(filter(None, lines))
+    name = checked.verdict.exercise.partition(".")[2]
+    return f"{reasons(checked)}\nStuck? hint({name}) asks a question first."
 
 
 def _show_passed(checked: Checked) -> None:
