@@ -13,16 +13,17 @@ import ast
 import atexit
 import html
 import inspect
+import io
 import linecache
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograder.course.catalogue import landed_stems
-from autograder.course.figures import show
+from autograder.course.figures import Course, draw, waits_for
 from autograder.course.mistakes import words
+from autograder.course.pictures import Picture, pictures
 from autograder.course.reference import read_lesson, without_markers
 from autograder.course.student_file import definitions, join_cells
 from autograder.student.check import (
@@ -33,10 +34,14 @@ from autograder.student.check import (
     in_background,
     reasons,
 )
+from autograder.student.in_kernel import lend_in_kernel
 from autograder.student.pictures import picture
 from autograder.student.progress import Progress, remember
-from autograder.student.working_copy import WorkingCopy
+from autograder.student.working_copy import WorkingCopy, is_stub
 from lessons.toolkit.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["CheckFailed", "check", "hint", "show", "solution"]
 
@@ -113,6 +118,41 @@ def solution(exercise: Callable[..., Any] | type, give_up: bool = False) -> None
     print(without_markers(read_lesson(stem).chunk(name)).rstrip("\n"))
 
 
+def show(figure: str) -> Figure | None:
+    """Draw a figure of a lesson with the functions of this notebook.
+
+    Where one of them is not written yet, the reference's picture stands in.
+
+    Args:
+        figure: lesson and name, such as ``"l11_saliency.name"``.
+
+    Returns:
+        The figure; None where the reference's picture is shown.
+    """
+    stem, _, name = figure.partition(".")
+    mine = {key: value for key, value in _namespace().items() if key[:1] != "_"}
+    try:
+        return draw(stem, name, Course("lessons.{stem}.exercises", {stem: mine}))
+    except (NotImplementedError, AttributeError) as error:
+        if not (waiting := waits_for(error)):
+            raise
+        print(f"Drawn by the reference. Write {waiting} and run this cell again to see yours.")
+        if (there := pictures(stem).get(name)) is not None:
+            _display(_reference_picture(there), there)
+        return None
+
+
+def _reference_picture(there: Picture) -> dict[str, Any]:
+    words = f"the reference's picture: {there.path}"
+    if there.path.suffix == ".svg":
+        return {"text/plain": words, "image/svg+xml": there.path.read_text(encoding="utf-8")}
+    from PIL import Image
+
+    buffer = io.BytesIO()  # not every editor for notebooks knows WebP
+    Image.open(there.path).save(buffer, "png")
+    return {"text/plain": words, "image/png": buffer.getvalue()}
+
+
 def _known_stem(exercise: Any) -> str:
     try:
         return _stem_of(exercise)
@@ -129,9 +169,13 @@ def _save(progress: Progress) -> None:
 
 def _checked(exercise: Any) -> Checked:
     stem = _stem_of(exercise)
-    source = _source(stem, exercise)
     copy = WorkingCopy.find()
-    file = LessonFile(stem, source, f"{stem}.ipynb", copy.earlier(source))
+    path = copy.exercises(stem)
+    if getattr(exercise, "__module__", "") == f"lessons.{stem}.exercises" and path.exists():
+        source, filename = copy.source(stem, path), copy.shown(path)
+    else:
+        source, filename = _source(stem, exercise), f"{stem}.ipynb"
+    file = LessonFile(stem, source, filename, copy.earlier(source))
     run = Check(_checker(), file, (exercise.__name__,))
     try:
         (checked,) = in_background(run.__iter__)
@@ -177,10 +221,6 @@ def _source(stem: str, exercise: Any) -> str:
 
     The given code stands around them.
     """
-    own = re.fullmatch(r"lessons\.(l\d\d_\w+)\.exercises", getattr(exercise, "__module__", ""))
-    if own is not None and own[1] == stem:
-        copy = WorkingCopy.find()
-        return copy.source(stem, copy.exercises(stem))
     there = {**_namespace(), exercise.__name__: exercise}
     cells = {}
     for name in read_lesson(stem).exercises:
@@ -244,8 +284,9 @@ def _show_picture(checked: Checked) -> None:
         _display({"text/plain": "yours, expected and their difference", "image/png": data})
 
 
-def _display(bundle: dict[str, Any]) -> None:
+def _display(bundle: dict[str, Any], size: Picture | None = None) -> None:
     """Show something below the cell, or print its words outside a notebook."""
+    sized = {"width": size.width, "height": size.height} if size else {}
     try:
         from IPython import get_ipython
         from IPython.display import display
@@ -255,4 +296,11 @@ def _display(bundle: dict[str, Any]) -> None:
     if get_ipython() is None:
         print(bundle["text/plain"])
     else:
-        display(bundle, raw=True)
+        display(bundle, raw=True, metadata={"image/png": sized} if sized else None)
+
+
+def _is_stub(name: str, thing: Any) -> bool:
+    return is_stub(_cell_of(name, thing), _stem_of(thing), name)
+
+
+lend_in_kernel(_is_stub)
