@@ -171,7 +171,7 @@ def _checked(exercise: Any) -> Checked:
     stem = _stem_of(exercise)
     copy = WorkingCopy.find()
     path = copy.exercises(stem)
-    if getattr(exercise, "__module__", "") == f"lessons.{stem}.exercises" and path.exists():
+    if _is_lent(stem, exercise) and path.exists():
         source, filename = copy.source(stem, path), copy.shown(path)
     else:
         source, filename = _source(stem, exercise), f"{stem}.ipynb"
@@ -219,19 +219,29 @@ def _stem_of(exercise: Any) -> str:
 def _source(stem: str, exercise: Any) -> str:
     """Return the lesson as a file, built of the cells that define its exercises.
 
-    The given code stands around them.
+    The given code stands around them. Where `exercises.py` lends the others, the cells come after
+    its text.
     """
     there = {**_namespace(), exercise.__name__: exercise}
     cells = {}
     for name in read_lesson(stem).exercises:
-        if name in there and (text := _cell_of(name, there[name])):
+        thing = there.get(name)
+        if thing is not None and not _is_lent(stem, thing) and (text := _cell_of(name, thing)):
             cells[name] = definitions(text)
     if exercise.__name__ not in cells:
         raise UserError(
             f"The source of {exercise.__name__} cannot be found.",
             "Run the cell that defines it once more, then this one.",
         )
+    if any(_is_lent(stem, there.get(name)) for name in read_lesson(stem).exercises):
+        copy = WorkingCopy.find()
+        return "\n\n".join([copy.source(stem, copy.exercises(stem)), *cells.values()])
     return join_cells(cells, read_lesson(stem))
+
+
+def _is_lent(stem: str, thing: Any) -> bool:
+    """Return True for a function of the lesson's `exercises.py`."""
+    return getattr(thing, "__module__", "") == f"lessons.{stem}.exercises"
 
 
 def _namespace() -> dict[str, Any]:
