@@ -68,7 +68,10 @@ def show_verdict(console: Console, checked: Checked, repeated: bool = False) -> 
 
 
 def show_reason(console: Console, checked: Checked) -> None:
-    """Print a verdict's sentence, its numbers, and what the code printed, where there are any."""
+    """Print why an exercise does not pass.
+
+    That is its sentence, and numbers and what the code printed where there are any.
+    """
     from rich.padding import Padding
 
     verdict = checked.verdict

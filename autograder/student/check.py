@@ -226,7 +226,10 @@ class Check:
 
 
 def reasons(checked: Checked) -> str:
-    """Return why an exercise does not pass, in lines: its sentence, numbers, what it printed."""
+    """Return why an exercise does not pass, in lines.
+
+    These are its sentence, and numbers and what it printed where there are any.
+    """
     lines = [checked.verdict.message, checked.verdict.detail]
     if checked.printed:
         lines += [f"It printed on “{checked.verdict.case}”:", *(f"| {x}" for x in checked.printed)]
