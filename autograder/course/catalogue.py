@@ -150,7 +150,7 @@ def find_lesson(given: str) -> str:
 
 
 def _whole(given: str) -> str:
-    """Return the whole path of what is there, such as `.` or `exercises.py`, with slashes."""
+    """Return the whole path of what is there, such as `.`, with forward slashes."""
     there = Path(given)
     whole = str(there.resolve()) if re.search(r"[./\\]", given) and there.exists() else given
     return whole.replace("\\", "/")
