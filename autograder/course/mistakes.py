@@ -156,8 +156,11 @@ def parse(text: str, where: str) -> Words:
     unknown = sections.keys() - {"Hints", "Mistakes", "Also right"}
     if unknown:
         raise WordsError(f"{where}: no section may be called {sorted(unknown)[0]}")
+    points = float(summary["points"])
+    if 4 * points % 1:
+        raise WordsError(f"{where}: points are counted in quarters, and {points:g} is none")
     return Words(
-        float(summary["points"]),
+        points,
         int(summary["minutes"]),
         summary["returns"],
         tuple(_hints(sections.get("Hints", []))),

@@ -64,6 +64,13 @@ class WorkingCopy:
             return exercises
         return notebook if _attempted_cells(notebook, stem) else exercises
 
+    def passed_over(self, stem: str) -> Path | None:
+        """Return a lesson's notebook where it holds work that does not count, or None."""
+        notebook = self.notebook(stem)
+        if self.chosen(stem) == notebook or not notebook.is_file():
+            return None
+        return notebook if _attempted_cells(notebook, stem) else None
+
     def source(self, stem: str, path: Path | None = None) -> str:
         """Read the Python text of a lesson.
 
@@ -94,13 +101,13 @@ class WorkingCopy:
         Returns:
             Text of each lesson, by stem.
         """
+        return earlier_sources(source, self.earlier_text)
 
-        def text_of(stem: str) -> str | None:
-            with contextlib.suppress(UserError):
-                return self.source(stem) if stem in solution_stems() else None
-            return None
-
-        return earlier_sources(source, text_of)
+    def earlier_text(self, stem: str) -> str | None:
+        """Return the Python text of a lesson that another may import, or None."""
+        with contextlib.suppress(UserError):
+            return self.source(stem) if stem in solution_stems() else None
+        return None
 
 
 def is_stub(text: str, stem: str, exercise: str) -> bool:

@@ -54,9 +54,16 @@ def test_every_notebook_is_valid_for_jupyter_and_nbgrader(notebooks: dict[str, s
 def test_the_cells_stand_in_the_order_of_the_story(notebooks: dict[str, str]):
     notebook = json.loads(notebooks["student"])
     assert [cell["id"] for cell in notebook["cells"]] == [
-        "story-0", "given", "figure-1", "story-2", "twice", "twice-check", "cell-4", "story-5",
-        "Counter", "Counter-check", "figure-7", "story-8",
+        "story-0", "given", "figure-1", "story-2", "twice", "twice-check", "cell-4", "expected-4",
+        "story-5", "Counter", "Counter-check", "figure-7", "story-8",
     ]  # fmt: skip
+
+
+def test_expected_output_is_folded_below_its_cell(notebooks: dict[str, str]):
+    cells = {cell["id"]: cell for cell in json.loads(notebooks["student"])["cells"]}
+    assert cells["expected-4"]["cell_type"] == "markdown"
+    text = "".join(cells["expected-4"]["source"])
+    assert text.startswith("<details><summary>Expected output</summary>\n\n````text\nwidth 3\n")
 
 
 def test_solution_and_check_cells_are_nbgraders(notebooks: dict[str, str]):
@@ -91,12 +98,13 @@ def test_the_solved_notebook_runs_from_top_to_bottom(sample: Workshop):
     assert done.stdout.splitlines()[-1] == "['twice', 'Counter'] 5 True"
 
 
-def test_a_picture_before_its_exercise_says_what_it_waits_for(sample: Workshop):
+def test_a_picture_before_its_exercise_is_the_references(sample: Workshop):
     stub = "def twice(x):\n    raise NotImplementedError('l90_sample.twice: not written yet')\n"
     for before in (stub, ""):
         done = sample.python(before + "from autograder import show\nshow('l90_sample.bars')")
         assert done.returncode == 0, done.stderr
-        assert "waits for" in done.stdout and "twice" in done.stdout
+        assert "Drawn by the reference. Write twice and run this cell again" in done.stdout
+        assert str(sample.lesson / "pictures" / "bars.svg") in done.stdout
 
 
 def test_nbgrader_releases_it(sample: Workshop, tmp_path: Path):
