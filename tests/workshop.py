@@ -61,8 +61,6 @@ class Workshop:
 
     def __init__(self, root: Path, drawn: Path | None = None) -> None:
         self.root = root
-        if drawn and drawn.exists():  # pictures that need not be drawn once more
-            shutil.copytree(drawn, root / ".cache")
         self.lesson = root / "lessons" / STEM
         for name in ("autograder", "lessons", "solutions", "site"):
             shutil.copytree(ROOT / name, root / name, ignore=CACHES)
@@ -75,6 +73,8 @@ class Workshop:
         self.lesson.mkdir()
         for name, place in places.items():
             shutil.copy(SAMPLE / name, place)
+        if drawn and drawn.exists():  # pictures that need not be drawn once more
+            shutil.copytree(drawn, self.lesson / "pictures")
         shutil.copytree(SAMPLE / "checks", root / "autograder" / "checks" / STEM, ignore=CACHES)
         catalogue = root / "autograder" / "course" / "catalogue.py"
         self.edit(catalogue, "\nPARTS = {\n", f'\nPARTS = {{\n    "Samples": ("{STEM}",),\n')
@@ -82,7 +82,9 @@ class Workshop:
         self.home = root / "site" / "docs" / "index.md"
         # The course's own home page shows a figure of a lesson that is not here.
         self.home.write_text(
-            re.sub(r"figure:\w+\.\w+", f"figure:{STEM}.bars", self.home.read_text())
+            re.sub(
+                r"lessons/\w+/pictures/\w+", f"lessons/{STEM}/pictures/bars", self.home.read_text()
+            )
         )
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:

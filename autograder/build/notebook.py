@@ -6,7 +6,6 @@ It holds the story, given code, stubs and checks.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from autograder.build.stubs import digest, exercise_label
@@ -23,7 +22,7 @@ from autograder.course.story import (
 Cell = dict[str, Any]
 Notebook = dict[str, Any]
 
-_ADMONITION = re.compile(r'(?P<mark>!!!|\?\?\?\+?) +(?P<kind>\w+)(?: +"(?P<title>.*)")?')
+_FOLD = "<details><summary>Expected output</summary>"
 
 
 def student_notebook(source: LessonSource, story: Story, record: Lesson) -> Notebook:
@@ -94,9 +93,13 @@ def _cells(
 ) -> list[Cell]:
     stem = source.stem
     if isinstance(block, Prose):
-        return [_cell("markdown", f"story-{number}", for_jupyter(block.text))]
+        return [_cell("markdown", f"story-{number}", block.text)]
     if isinstance(block, CellBlock):
-        return [_cell("code", f"cell-{number}", block.code)]
+        cell = _cell("code", f"cell-{number}", block.code)
+        if not block.output:
+            return [cell]
+        folded = f"{_FOLD}\n\n````text\n{block.output}\n````\n\n</details>"
+        return [cell, _cell("markdown", f"expected-{number}", folded)]
     if isinstance(block, FigureBlock):
         comment = f"# {block.caption}\n" if block.caption else ""
         return [_cell("code", f"figure-{number}", f'{comment}show("{stem}.{block.name}")')]
@@ -147,36 +150,3 @@ def _graded(
     if locked:
         metadata |= {"deletable": False, "editable": False}
     return _cell("code", name, text, metadata)
-
-
-def for_jupyter(text: str) -> str:
-    """Turn Material's boxes into Markdown that Jupyter knows: quotes and `<details>`.
-
-    >>> print(for_jupyter('!!! note "Mind"\\n    the gap'))
-    > **Mind**
-    >
-    > the gap
-    """
-    lines: list[str] = []
-    box: list[str] = []
-    opening: re.Match[str] | None = None
-    for line in [*text.split("\n"), "end"]:
-        if opening and (not line.strip() or line.startswith("    ")):
-            box.append(line[4:])
-            continue
-        if opening:
-            lines += _box(opening, box)
-            opening, box = None, []
-        if opening := _ADMONITION.fullmatch(line.rstrip()):
-            continue
-        lines.append(line)
-    return "\n".join(lines[:-1]).strip("\n")
-
-
-def _box(opening: re.Match[str], box: list[str]) -> list[str]:
-    title = opening["title"] if opening["title"] is not None else opening["kind"].capitalize()
-    body = "\n".join(box).strip("\n").split("\n")
-    if opening["mark"] == "!!!":
-        titled = [f"**{title}**", "", *body] if title else body
-        return [f"> {line}".rstrip() for line in titled] + [""]
-    return [f"<details><summary>{title}</summary>", "", *body, "", "</details>", ""]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import checks
+from autograder.build.drawing import Say, draw_lessons, drawing_problems
 from autograder.build.inventory import name_problems
 from autograder.build.notebook import (
     Notebook,
@@ -57,12 +58,19 @@ class Product:
         return self.path.relative_to(ROOT).as_posix()
 
 
-def run(stems: Iterable[str] | None = None, check: bool = False) -> list[str]:
+def run(
+    stems: Iterable[str] | None = None,
+    check: bool = False,
+    draw: bool = False,
+    say: Say = lambda line: None,
+) -> list[str]:
     """Generate the students' files of the landed lessons.
 
     Args:
         stems: which lessons; all that have landed when None.
         check: write nothing, and say what is wrong or differs.
+        draw: draw the lessons first whose pictures or outputs come from other sources.
+        say: is told of each figure as it is drawn.
 
     Returns:
         One line for each difference (`check`), or for each file written or left alone because it
@@ -79,8 +87,12 @@ def run(stems: Iterable[str] | None = None, check: bool = False) -> list[str]:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"{problems[0]}{more}.", "`convlens build --check` lists all of it.")
+    drawn = draw_lessons(chosen, say) if draw and not check else []
     report = _difference if check else _write
-    return [line for product in products(chosen) if (line := report(product))]
+    lines = [line for product in products(chosen) if (line := report(product))]
+    if check:
+        drawn = [line for stem in chosen for line in drawing_problems(stem)]
+    return [*drawn, *lines]
 
 
 def lesson_problems(stem: str) -> list[str]:

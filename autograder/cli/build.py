@@ -6,19 +6,25 @@ from typing import Annotated
 
 import typer
 
-from autograder.cli.screen import output
+from autograder.cli.screen import Passing, output
 from autograder.course.catalogue import find_lesson
 
 
 def build(
     lesson: Annotated[list[str] | None, typer.Argument(help="Lessons; by default all.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail on drift.")] = False,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Draw figures and run cells whose sources changed, too.")
+    ] = False,
 ) -> int:
     """Generate stubs and notebooks from the solutions and stories."""
     stems = [find_lesson(given) for given in lesson] if lesson else None
+    passing = Passing()
+    passing.say("reading the lessons ...")
     from autograder.build.products import run
 
-    lines = run(stems, check)
+    lines = run(stems, check, draw, passing.say)
+    passing.clear()
     for line in lines:
         output().print(line)
     if not lines:

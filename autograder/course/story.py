@@ -1,20 +1,30 @@
-"""Read `lesson.md`, a lesson's story with exercises, figures and runnable cells."""
+"""Read `lesson.md`, a lesson's story with exercises, figures and runnable cells.
+
+The file is Markdown that reads as it is, in an editor and on GitHub: figures are its pictures, an
+exercise is a link to the file where it is written, and what a cell prints stands below it.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from autograder.course.reference import ROOT
 
 _FIGURE = re.compile(
-    r'!\[(?P<alt>.*)\]\(figure:(?P<name>\w+)(?:\s+"(?P<caption>.*)")?\)', re.DOTALL
+    r"!\[(?P<alt>.*)\]"
+    r'\((?P<file>pictures/(?P<name>\w+)\.(?:svg|png|webp))(?:\s+"(?P<caption>.*)")?\)',
+    re.DOTALL,
 )
-_EXERCISE = re.compile(r"\[[^\]]*\]\(exercise:(?P<name>\w+)\)")
+_EXERCISE = re.compile(r"\[[^\]]*\]\(exercises\.py#(?P<name>\w+)\)")
 _FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>.*)")
+_FOLD, _FOLD_END = "<details", "</details>"
+_STRAY = re.compile(r"\]\((pictures/\w+\.\w+|exercises\.py#\w*)")
 _LINK = re.compile(r"\]\(\.\./(l\d\d_\w+)/lesson\.md")
 
 
@@ -27,7 +37,13 @@ class Prose:
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A picture made by a function of the lesson's `figures.py`."""
+    """A picture made by a function of the lesson's `figures.py`.
+
+    Args:
+        name: the function.
+        alt: what one sees, for a reader who does not.
+        caption: the line below.
+    """
 
     name: str
     alt: str
@@ -43,9 +59,10 @@ class ExerciseBlock:
 
 @dataclass(frozen=True)
 class CellBlock:
-    """Code that a reader can run."""
+    """Code that a reader can run, and what it prints with the reference."""
 
     code: str
+    output: str = ""
 
 
 Block = Prose | FigureBlock | ExerciseBlock | CellBlock
@@ -70,9 +87,14 @@ class Story:
         return tuple(block.name for block in self.blocks if isinstance(block, FigureBlock))
 
     @property
+    def cell_blocks(self) -> tuple[CellBlock, ...]:
+        """Runnable cells, in order."""
+        return tuple(block for block in self.blocks if isinstance(block, CellBlock))
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """Code of the runnable cells, in order."""
-        return tuple(block.code for block in self.blocks if isinstance(block, CellBlock))
+        return tuple(block.code for block in self.cell_blocks)
 
     @property
     def prose(self) -> str:
@@ -107,16 +129,20 @@ def read_story(stem: str, language: str = "en") -> Story:
 def parse(text: str) -> Story:
     """Cut the text of a `lesson.md` into blocks.
 
-    >>> parse("# Hooks\\n\\n[look](exercise:look)\\n").exercises
+    >>> parse("# Hooks\\n\\n[Exercise: look](exercises.py#look)\\n").exercises
     ('look',)
     """
-    settings, body = _front_matter(text)
+    settings, start = _front_matter(text)
     blocks: list[Block] = []
     prose: list[str] = []
-    for paragraph in _paragraphs(body):
-        block = _directive(paragraph)
+    for paragraph in _paragraphs(text.splitlines(), start):
+        output = _fenced(paragraph.text, "output")
+        if output is not None and not prose and blocks and isinstance(blocks[-1], CellBlock):
+            blocks[-1] = CellBlock(blocks[-1].code, output)
+            continue
+        block = _directive(paragraph.text)
         if block is None:
-            prose.append(paragraph)
+            prose.append(paragraph.text)
             continue
         if prose:
             blocks.append(Prose("\n\n".join(prose)))
@@ -128,41 +154,94 @@ def parse(text: str) -> Story:
     return Story(settings.get("title", ""), int(minutes) if minutes.isdigit() else 0, tuple(blocks))
 
 
-def _front_matter(text: str) -> tuple[dict[str, str], str]:
+def renewed(text: str, files: dict[str, str], outputs: Iterable[str]) -> str:
+    """Return a story's text with the pictures and outputs of its latest drawing.
+
+    Args:
+        text: of a `lesson.md`.
+        files: names of the pictures' files, by figure.
+        outputs: what its cells print, in order.
+    """
+    lines = text.splitlines()
+    found = list(_paragraphs(lines, _front_matter(text)[1]))
+    prints = iter(outputs)
+    made: list[str] = []
+    done = 0
+    for paragraph, after in zip(found, [*found[1:], None], strict=True):
+        block = _directive(paragraph.text)
+        if isinstance(block, FigureBlock) and block.name in files:
+            made += lines[done : paragraph.start]
+            file = f"](pictures/{files[block.name]}"
+            made += re.sub(r"\]\(pictures/\w+\.\w+", file, paragraph.text).split("\n")
+            done = paragraph.end
+        elif isinstance(block, CellBlock):
+            made += lines[done : paragraph.end]
+            made += _output_fence(next(prints))
+            there = after is not None and _fenced(after.text, "output") is not None
+            done = after.end if there and after else paragraph.end
+    return "\n".join([*made, *lines[done:]]) + "\n"
+
+
+def _output_fence(output: str) -> list[str]:
+    lines = [line.rstrip() for line in output.splitlines()]
+    ticks = max((len(run) for run in re.findall(r"`{3,}", output)), default=2) + 1
+    return ["", "`" * ticks + "output", *lines, "`" * ticks] if lines else []
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], int]:
+    """Return the settings above a story, and the number of their lines."""
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
-        return {}, text
+        return {}, 0
     end = next((n for n, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
     pairs = (line.partition(":") for line in lines[1:end])
-    settings = {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
-    return settings, "\n".join(lines[end + 1 :])
+    return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}, end + 1
 
 
-def _paragraphs(text: str) -> list[str]:
-    """Return the runs of lines between blank lines.
+class _Paragraph(NamedTuple):
+    """A run of lines that belong together, and where it stands among them."""
 
-    A fenced block is one, whatever stands in it.
+    text: str
+    start: int
+    end: int
+
+
+def _paragraphs(lines: list[str], start: int) -> Iterator[_Paragraph]:
+    """Yield the runs of lines between blank lines, from line `start` on.
+
+    A fenced block is one, and so is a folded one, whatever stands in them.
     """
-    found: list[list[str]] = [[]]
-    fence = ""
-    for line in text.splitlines():
+    begun = start
+    fence = ""  # what the open block ends with: its ticks, or a tag
+
+    def run(end: int) -> Iterator[_Paragraph]:
+        if end > begun:
+            yield _Paragraph("\n".join(lines[begun:end]), begun, end)
+
+    for number, line in enumerate(lines[start:], start):
         mark = _FENCE.fullmatch(line)
-        if fence:
-            found[-1].append(line)
-            if mark and mark["ticks"].startswith(fence) and not mark["language"].strip():
-                fence = ""
-                if not mark["indent"]:
-                    found.append([])
-        elif mark:
-            fence = mark["ticks"]
-            if not mark["indent"]:
-                found.append([])
-            found[-1].append(line)
-        elif line.strip():
-            found[-1].append(line.rstrip())
+        if fence == _FOLD_END:
+            ends = line.strip() == _FOLD_END
+        elif fence:
+            ends = bool(mark and mark["ticks"].startswith(fence) and not mark["language"].strip())
+            if ends and mark and mark["indent"]:
+                fence, ends = "", False
+        elif mark or line.startswith(_FOLD):
+            fence = mark["ticks"] if mark else _FOLD_END
+            if mark is None or not mark["indent"]:
+                yield from run(number)
+                begun = number
+            continue
         else:
-            found.append([])
-    return ["\n".join(lines) for lines in found if lines]
+            ends = False
+            if not line.strip():
+                yield from run(number)
+                begun = number + 1
+        if ends:
+            fence = ""
+            yield from run(number + 1)
+            begun = number + 1
+    yield from run(len(lines))
 
 
 def _directive(paragraph: str) -> Block | None:
@@ -171,10 +250,16 @@ def _directive(paragraph: str) -> Block | None:
         return FigureBlock(figure["name"], alt, caption)
     if exercise := _EXERCISE.fullmatch(paragraph.strip()):
         return ExerciseBlock(exercise["name"])
+    code = _fenced(paragraph, "python")
+    return None if code is None else CellBlock(code)
+
+
+def _fenced(paragraph: str, language: str) -> str | None:
+    """Return what a fenced block of that language holds, or None where it is none."""
     first, *rest = paragraph.split("\n")
     mark = _FENCE.fullmatch(first)
-    if mark and not mark["indent"] and mark["language"].strip() == "python":
-        return CellBlock("\n".join(rest[:-1]))
+    if mark and not mark["indent"] and mark["language"].strip() == language:
+        return "\n".join(rest[:-1])
     return None
 
 
@@ -230,8 +315,12 @@ def story_problems(
                 ast.parse(block.code)
             except SyntaxError as error:
                 found.append(f"a runnable cell does not parse: {error}")
-    for stray in re.findall(r"\]\(((?:figure|exercise):\w*)", _without_code(story.prose)):
+    for stray in _STRAY.findall(_without_code(story.prose)):
         found.append(f"{stray} must stand alone in its paragraph")
+    if re.search(r"^(`{3,}|~{3,})output", story.prose, re.MULTILINE):
+        found.append("an output stands directly below its cell")
+    if box := re.search(r"^(!!!|\?\?\?).*", _without_code(story.prose), re.MULTILINE):
+        found.append(f"“{box[0]}” is a box on the site only: write a quote or <details>")
     found += [f"it links to {s}, which has not landed" for s in linked_stems(story) - set(landed)]
     return found
 

@@ -29,20 +29,22 @@ def test_build_writes_what_check_asks_for(workshop: Workshop):
 
 def test_check_writes_nothing(workshop: Workshop):
     workshop.ask("build.run(check=True)")
-    assert sorted(path.name for path in workshop.lesson.iterdir()) == ["figures.py", "lesson.md"]
+    there = sorted(path.name for path in workshop.lesson.iterdir())
+    assert there == ["figures.py", "lesson.md", "pictures"]
 
 
 def test_a_second_build_changes_no_byte(workshop: Workshop):
     assert len(workshop.ask("build.run()")) == 3
-    before = {path: path.read_bytes() for path in workshop.lesson.iterdir()}
-    assert workshop.ask("build.run()") == []
-    assert {path: path.read_bytes() for path in workshop.lesson.iterdir()} == before
+    before = {path: path.read_bytes() for path in workshop.lesson.rglob("*.*")}
+    assert workshop.ask("build.run(draw=True)") == []
+    assert {path: path.read_bytes() for path in workshop.lesson.rglob("*.*")} == before
 
 
 def test_untouched_files_follow_their_source(workshop: Workshop):
     workshop.ask("build.run()")
     workshop.edit(workshop.solution, "Every value twice as large.", "Each value, doubled.")
-    stale = workshop.ask("build.run(check=True)")
+    drawn, *stale = workshop.ask("build.run(check=True)")
+    assert drawn.startswith(f"lessons/{STEM}: its pictures were drawn from other sources")
     assert len(stale) == 2 and all("is not what its sources give" in line for line in stale)
     assert len(workshop.ask("build.run()")) == 2
     assert "Each value, doubled." in (workshop.lesson / "exercises.py").read_text()
@@ -84,7 +86,7 @@ def test_a_notebook_that_was_run_is_not_work_yet(workshop: Workshop):
 
 
 def test_a_lesson_out_of_order_is_refused_and_nothing_is_written(workshop: Workshop):
-    workshop.edit(workshop.lesson / "lesson.md", "figure:noise", "figure:nose")
+    workshop.edit(workshop.lesson / "lesson.md", "noise.webp", "nose.webp")
     (line,) = workshop.ask("build.run(check=True)")
     assert line == f"lessons/{STEM}/lesson.md: figures.py has no function called nose"
     done = workshop.python("import autograder.build.products as build; build.run()")

@@ -54,9 +54,16 @@ def test_every_notebook_is_valid_for_jupyter_and_nbgrader(notebooks: dict[str, s
 def test_the_cells_stand_in_the_order_of_the_story(notebooks: dict[str, str]):
     notebook = json.loads(notebooks["student"])
     assert [cell["id"] for cell in notebook["cells"]] == [
-        "story-0", "given", "figure-1", "story-2", "twice", "twice-check", "cell-4", "story-5",
-        "Counter", "Counter-check", "figure-7", "story-8",
+        "story-0", "given", "figure-1", "story-2", "twice", "twice-check", "cell-4", "expected-4",
+        "story-5", "Counter", "Counter-check", "figure-7", "story-8",
     ]  # fmt: skip
+
+
+def test_expected_output_is_folded_below_its_cell(notebooks: dict[str, str]):
+    cells = {cell["id"]: cell for cell in json.loads(notebooks["student"])["cells"]}
+    assert cells["expected-4"]["cell_type"] == "markdown"
+    text = "".join(cells["expected-4"]["source"])
+    assert text.startswith("<details><summary>Expected output</summary>\n\n````text\nwidth 3\n")
 
 
 def test_solution_and_check_cells_are_nbgraders(notebooks: dict[str, str]):

@@ -4,17 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build.notebook import for_jupyter
 from autograder.course.story import (
     CellBlock,
     ExerciseBlock,
     FigureBlock,
     Prose,
     parse,
+    renewed,
     story_problems,
 )
 
 TEXT = (Path(__file__).parents[1] / "build" / "sample" / "lesson.md").read_text()
+TWICE = "[Exercise: twice](exercises.py#twice)"
+COUNTER = "[Exercise: Counter](exercises.py#Counter)"
 EXERCISES = ("twice", "Counter")
 FIGURES = ["bars", "noise"]
 
@@ -32,6 +34,7 @@ def test_the_sample_is_cut_into_its_blocks():
         Prose,
     ]  # fmt: skip
     assert story.cells == ('print("width", WIDTH)\ntwice(torch.ones(2))',)
+    assert story.cell_blocks[0].output == "width 3\ntensor([2., 2.])"
     figure = story.blocks[1]
     assert isinstance(figure, FigureBlock)
     assert figure.alt == "Two bars: the left one is twice as tall as the right one"
@@ -43,8 +46,9 @@ def test_nothing_of_the_prose_is_lost():
     for line in (
         "$$",
         "| `x` | (N,) |",
-        "    So has the answer.",
-        "not run: [twice](exercise:twice)",
+        "> So has the answer.",
+        "1 / 0  # folded: not run",
+        "not run: [Exercise: twice](exercises.py#twice)",
     ):
         assert line in prose.splitlines()
 
@@ -56,11 +60,14 @@ def test_the_sample_has_no_problem():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("[twice](exercise:twice)\n\n```python", "```python", "twice is placed 0 times"),
-        ("[Counter](exercise:Counter)", "[a](exercise:thrice)", "no exercise called thrice"),
-        ("figure:noise", "figure:nose", "no function called nose"),
+        (f"{TWICE}\n\n```python", "```python", "twice is placed 0 times"),
+        (COUNTER, "[a](exercises.py#thrice)", "no exercise called thrice"),
+        ("noise.webp", "nose.webp", "no function called nose"),
         ("A square of coloured noise, and one of its channels beside it", "", "needs alt text"),
-        ("## Counting\n", "## Counting\nSee\n[Counter](exercise:Counter) here.\n", "stand alone"),
+        ("## Counting\n", f"## Counting\nSee\n{COUNTER} here.\n", "stand alone"),
+        ("## Counting\n", "## Counting\nSee ![it](pictures/bars.svg) here.\n", "stand alone"),
+        ("## Counting\n", "## Counting\n\n```output\n3\n```\n", "directly below its cell"),
+        ("## Counting\n", '## Counting\n\n!!! note "Box"\n    text\n', "a box on the site only"),
         ("twice(torch.ones(2))", "twice(torch.ones(2)", "does not parse"),
         ("minutes: 25", "", "needs title and minutes"),
         ("# Sample\n", "Sample\n", "heading of level 1"),
@@ -73,15 +80,21 @@ def test_a_mistake_is_named(old: str, new: str, says: str):
 
 
 def test_exercises_in_another_order_are_a_problem():
-    story = parse(TEXT.replace("exercise:twice", "x").replace("exercise:Counter", "exercise:twice"))
-    swapped = TEXT.replace("exercise:twice", "X").replace("exercise:Counter", "exercise:twice")
-    swapped = swapped.replace("[twice](X)\n\n```python", "[Counter](exercise:Counter)\n\n```python")
-    assert story.exercises == ("twice",)
+    swapped = TEXT.replace(TWICE, "X", 1).replace(COUNTER, TWICE).replace("X", COUNTER)
+    assert parse(swapped).exercises == ("Counter", "twice")
     assert any("another order" in problem for problem in problems(swapped))
 
 
-def test_boxes_become_what_jupyter_shows():
-    text = for_jupyter(parse(TEXT).prose)
-    assert "> **Shapes**\n>\n> `x` has any shape.\n>\n> So has the answer." in text
-    assert "<details><summary>Why squares?</summary>\n\nBecause of this:\n\n```python" in text
-    assert "!!!" not in text and "???" not in text
+def test_the_text_before_an_exercises_link_is_free():
+    assert parse("[연습: twice](exercises.py#twice)").exercises == ("twice",)
+
+
+def test_a_renewed_story_differs_only_in_pictures_and_outputs():
+    assert renewed(TEXT, {"bars": "bars.svg"}, ["width 3\ntensor([2., 2.])"]) == TEXT
+    other = renewed(TEXT, {"bars": "bars.png"}, ["width 4  \n```\n"])
+    assert "](pictures/bars.png\n" in other and "](pictures/noise.webp)" in other
+    assert "\n\n````output\nwidth 4\n```\n````\n\n```text\n" in other
+    assert parse(other).cell_blocks[0].output == "width 4\n```"
+    silent = renewed(other, {}, [""])
+    assert "output" not in silent and parse(silent).cell_blocks[0].output == ""
+    assert renewed(silent, {"bars": "bars.svg"}, ["width 3\ntensor([2., 2.])"]) == TEXT

@@ -12,9 +12,9 @@ from autograder import checks
 from autograder.build.products import lesson_problems
 from autograder.build.site.look import look_over
 from autograder.build.site.pages import WORDS, figure, lesson_index, lesson_page, lesson_table
-from autograder.build.site.renderings import rendering, renderings
-from autograder.course.catalogue import landed_stems
+from autograder.course.catalogue import landed_stems, topic
 from autograder.course.exercise import Lesson
+from autograder.course.pictures import Picture, pictures
 from autograder.course.reference import ROOT, read_lesson
 from autograder.course.story import FigureBlock, Story, read_story, story_path
 from lessons.toolkit.errors import UserError
@@ -26,7 +26,8 @@ SITE = ROOT / "site"
 _TABLE = "<!-- lessons -->"
 _SCHEMA = "assets/results.schema.json"
 _FIGURE = re.compile(
-    r'^!\[(?P<alt>[^\]]*)\]\(figure:(?P<stem>l\d\d_\w+)\.(?P<name>\w+) "(?P<caption>[^"]*)"\)$',
+    r"^!\[(?P<alt>[^\]]*)\]\(\.\./\.\./lessons/(?P<stem>l\d\d_\w+)/pictures/(?P<name>\w+)\.\w+ "
+    r'"(?P<caption>[^"]*)"\)$',
     re.MULTILINE,
 )
 # What stock Material 9.8.1 gets wrong for a screen reader, and how it should read.
@@ -136,40 +137,57 @@ def pages(found: Found, language: str = "en") -> dict[str, str | Path]:
         Pages as text, pictures as paths.
 
     Raises:
-        UserError: a figure or a cell fails.
+        UserError: a figure has not been drawn.
     """
-    made = renderings([stem for stem, _, _ in found], language)
     files: dict[str, str | Path] = {
         "lessons/index.md": lesson_index(found, language),
         _SCHEMA: ROOT / "autograder" / "grading" / "report" / Path(_SCHEMA).name,
     }
     for stem, story, record in found:
-        page = lesson_page(read_lesson(stem), story, record, made[stem], language)
+        drawn = _drawn(stem, story)
+        page = lesson_page(read_lesson(stem), story, record, drawn, language)
         files[f"lessons/{stem}.md"] = page
-        for picture in made[stem].pictures.values():
+        for picture in drawn.values():
             files[f"lessons/{stem}/{picture.path.name}"] = picture.path
     return files
+
+
+def _drawn(stem: str, story: Story) -> dict[str, Picture]:
+    """Return the pictures of a lesson's figures.
+
+    Raises:
+        UserError: one has not been drawn.
+    """
+    there = pictures(stem)
+    for name in story.figures:
+        if name not in there:
+            raise UserError(
+                f"lessons/{stem}: the figure {name} has not been drawn.",
+                f"`convlens build {topic(stem)} --draw` draws it.",
+            )
+    return {name: there[name] for name in story.figures}
 
 
 def filled(markdown: str, found: Found, language: str = "en") -> str:
     """Fill a hand-written page of the site's root with the lessons that it asks for.
 
-    ``<!-- lessons -->`` is their table; ``![alt](figure:l14_grad_cam.two_questions "caption")`` is
-    a figure that stands in that lesson's story as well.
+    ``<!-- lessons -->`` is their table; a picture of a lesson's folder is a figure that stands in
+    that lesson's story as well.
 
     Raises:
-        UserError: no such figure in a landed lesson, or it cannot be drawn.
+        UserError: no such figure in a landed lesson, or it has not been drawn.
     """
 
     def drawn(match: re.Match[str]) -> str:
         stem, name = match["stem"], match["name"]
-        if not any(stem == other and name in story.figures for other, story, _ in found):
+        shown = (story for other, story, _ in found if stem == other and name in story.figures)
+        if (story := next(shown, None)) is None:
             raise UserError(
                 f"A page asks for the figure {stem}.{name}, which no landed lesson shows.",
                 "Name a figure of a lesson's story.",
             )
         block = FigureBlock(name, match["alt"], match["caption"])
-        return figure(block, f"lessons/{stem}", rendering(stem, language))
+        return figure(block, f"lessons/{stem}", _drawn(stem, story)[name])
 
     table = lesson_table(found, language, "lessons/")
     return _FIGURE.sub(drawn, markdown.replace(_TABLE, table))

@@ -9,11 +9,15 @@ import html
 import re
 import textwrap
 
-from autograder.build.site.renderings import Rendering
 from autograder.course.exercise import Exercise, Lesson
+from autograder.course.pictures import Picture
 from autograder.course.reference import LessonSource, for_students, without_markers
 from autograder.course.story import CellBlock, ExerciseBlock, FigureBlock, Prose, Story
 
+_FOLD = re.compile(
+    r"^<details>\s*<summary>(?P<title>.*?)</summary>\n(?P<body>.*?)^</details>$",
+    re.MULTILINE | re.DOTALL,
+)
 _LINK = re.compile(r"(\]\()\.\./(l\d\d_\w+)/lesson(?:\.\w\w)?\.md")
 
 # What the builder itself says on a page, by language.
@@ -48,7 +52,11 @@ WORDS = {
 
 
 def lesson_page(
-    source: LessonSource, story: Story, record: Lesson, made: Rendering, language: str = "en"
+    source: LessonSource,
+    story: Story,
+    record: Lesson,
+    pictures: dict[str, Picture],
+    language: str = "en",
 ) -> str:
     """Return the page of one lesson.
 
@@ -56,21 +64,21 @@ def lesson_page(
         source: its reference solution.
         story: its text.
         record: its exercises.
-        made: its figures and outputs; the pictures stand in a folder named as the lesson.
+        pictures: of its figures; they stand in a folder named as the lesson.
         language: of the words around the story.
     """
     words = WORDS[language]
     parts = [f"---\ntitle: {story.title}\n---"]
-    outputs = iter(made.outputs)
-    pictures = 0
+    shown = 0
     for block in story.blocks:
         if isinstance(block, Prose):
-            parts.append(_links(block.text))
+            parts.append(_folds(_links(block.text)))
         elif isinstance(block, CellBlock):
-            parts.append(_cell(block.code, next(outputs), words))
+            parts.append(_cell(block, words))
         elif isinstance(block, FigureBlock):
-            parts.append(figure(block, source.stem, made, lazy=pictures > 0))
-            pictures += 1
+            picture = pictures[block.name]
+            parts.append(figure(block, source.stem, picture, lazy=shown > 0))
+            shown += 1
         elif isinstance(block, ExerciseBlock):
             parts.append(_exercise(source, record.exercise(block.name), words))
     parts.insert(1, "")
@@ -115,6 +123,22 @@ def _links(text: str) -> str:
     return _LINK.sub(r"\1\2.md", text)
 
 
+def _folds(text: str) -> str:
+    """Turn folded answers into Material's, which understand maths and code.
+
+    >>> print(_folds("<details><summary>Why?</summary>\\n\\nHence.\\n\\n</details>"))
+    ??? question "Why?"
+    <BLANKLINE>
+        Hence.
+    """
+
+    def box(fold: re.Match[str]) -> str:
+        title = fold["title"].strip().replace('"', "&quot;")
+        return f'??? question "{title}"\n\n{_indent(fold["body"].strip())}'
+
+    return _FOLD.sub(box, text)
+
+
 def _at_a_glance(stem: str, story: Story, record: Lesson, words: dict[str, str]) -> str:
     points = _number(sum(exercise.points for exercise in record.exercises))
     count = f"{len(record.exercises)} {words['exercises']}"
@@ -125,16 +149,15 @@ def _at_a_glance(stem: str, story: Story, record: Lesson, words: dict[str, str])
     )
 
 
-def figure(block: FigureBlock, folder: str, made: Rendering, lazy: bool = False) -> str:
+def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False) -> str:
     """Return the Markdown of a picture with its size, its text and its caption.
 
     Args:
         block: which, and its words.
         folder: where the lesson's pictures lie, as seen from the page.
-        made: the lesson's pictures.
+        picture: its file and size.
         lazy: let the browser load it when it comes into sight.
     """
-    picture = made.pictures[block.name]
     alt = block.alt.replace("[", "\\[").replace("]", "\\]")
     size = f"width={picture.width} height={picture.height}"
     loading = " loading=lazy" if lazy else ""
@@ -143,10 +166,10 @@ def figure(block: FigureBlock, folder: str, made: Rendering, lazy: bool = False)
     return f'<figure markdown="span">\n{image}{caption}\n</figure>'
 
 
-def _cell(code: str, output: str, words: dict[str, str]) -> str:
-    parts = [f"````python\n{code}\n````"]
-    if output:
-        parts.append(f'````{{ .text .output title="{words["output"]}" }}\n{output}\n````')
+def _cell(cell: CellBlock, words: dict[str, str]) -> str:
+    parts = [f"````python\n{cell.code}\n````"]
+    if cell.output:
+        parts.append(f'````{{ .text .output title="{words["output"]}" }}\n{cell.output}\n````')
     return "\n\n".join(parts)
 
 

@@ -67,29 +67,14 @@ def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built
     assert (built / "lessons" / STEM / "noise.webp").read_bytes()[8:12] == b"WEBP"
 
 
-def test_only_what_changed_is_drawn_again(workshop: Workshop):
-    def drawn() -> list[int]:
-        workshop.ask("len(site.pages(site.lessons()))")
-        kept = workshop.root / ".cache" / "site" / STEM
-        return [(kept / f"{kind}.json").stat().st_mtime_ns for kind in ("figures", "cells")]
-
-    figures, cells = drawn()
-    workshop.edit(workshop.lesson / "lesson.md", "Which of them", "Which one of them")
-    assert drawn() == [figures, cells]
-    workshop.edit(workshop.lesson / "lesson.md", "torch.ones(2)", "torch.ones(1)")
-    assert drawn()[0] == figures and drawn()[1] > cells
-    workshop.edit(workshop.root / "solutions" / "l89_given.py", "x * 0.5", "x / 2")
-    assert min(drawn()) > cells
-
-
 def test_home_shows_a_figure_of_a_lesson(built: Path):
     home = (built / "index.html").read_text()
     assert re.search(rf'<figure>\s*<img [^>]*src="lessons/{STEM}/bars.svg" width="\d+"', home)
-    assert "<figcaption>" in home and "figure:" not in home
+    assert "<figcaption>" in home and "pictures/" not in home
 
 
 def test_home_cannot_ask_for_a_figure_that_no_lesson_shows(workshop: Workshop):
-    workshop.edit(workshop.home, f"figure:{STEM}.bars", f"figure:{STEM}.stars")
+    workshop.edit(workshop.home, "pictures/bars.", "pictures/stars.")
     (line,) = workshop.ask("site.check_site()")
     assert f"the figure {STEM}.stars, which no landed lesson shows" in line
 
@@ -97,9 +82,7 @@ def test_home_cannot_ask_for_a_figure_that_no_lesson_shows(workshop: Workshop):
 @pytest.mark.parametrize(
     ("file", "old", "new", "says"),
     [
-        ("lesson.md", "twice(torch.ones(2))", "WIDTH / 0", "cell 1 fails: line 2: ZeroDivision"),
-        ("figures.py", "course.l90_sample.twice(picture[0])", "nothing", "figure noise: NameError"),
-        ("lesson.md", "figure:noise", "figure:nose", "no function called nose"),
+        ("lesson.md", "noise.webp", "nose.webp", "no function called nose"),
         ("lesson.md", "## Readings", "[gone](gone.md)", "gone.md"),
         ("lesson.md", "## Readings", "[gone](#gone)", "gone"),
     ],
@@ -110,6 +93,17 @@ def test_a_mistake_in_a_lesson_stops_the_build(
     workshop.edit(workshop.lesson / file, old, new)
     (line,) = workshop.ask("site.check_site()")
     assert says in line
+
+
+def test_a_figure_that_is_not_drawn_stops_the_build(workshop: Workshop):
+    next(workshop.lesson.glob("pictures/noise.*")).unlink()
+    (line,) = workshop.ask("site.check_site()")
+    assert f"lessons/{STEM}: the figure noise has not been drawn" in line
+
+
+def test_a_folded_answer_is_folded_on_the_page(page: str):
+    fold = page[page.index("<summary>Why &quot;squares") :].partition("</details>")[0]
+    assert "Because of this:" in fold and "folded: not run" in re.sub(r"<[^>]*>", "", fold)
 
 
 def test_nothing_is_wrong_with_the_sample(built: Path):

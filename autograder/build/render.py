@@ -1,0 +1,153 @@
+"""Draw a lesson's figures and run its cells with the reference solution.
+
+`python -m autograder.build.render STEM FOLDER` reads `{"figures": [...], "cells": {STORY: [...]}}`
+from standard input and leaves pictures and `result.json` in the folder. It prints a line for each
+part as it is done.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import importlib
+import io
+import json
+import re
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from autograder.course.figures import draw, reference_course
+
+LARGEST_SVG = 48_000  # bytes
+WEBP_QUALITY = 76
+PIXELS_PER_INCH = 96  # of CSS; pictures have twice as many
+
+
+class CellError(RuntimeError):
+    """A runnable cell that failed; the message names the cell and the line."""
+
+
+def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
+    """Draw one figure into a folder.
+
+    Returns:
+        ``{"file", "width", "height"}``, in CSS pixels. An SVG where that is small, else the
+        smallest as Git, a wheel and a host keep it: SVG through gzip, or twice that many pixels as
+        PNG or WebP.
+    """
+    from PIL import Image
+
+    from lessons.toolkit.plots import figure_png, save_figure
+
+    figure = draw(stem, name, reference_course())
+    width, height = (round(inches * PIXELS_PER_INCH) for inches in figure.get_size_inches())
+    drawing = folder / f"{name}.svg"
+    save_figure(figure, drawing)
+    svg = _lighter(drawing.read_bytes())
+    drawing.write_bytes(svg)
+    if len(svg) <= LARGEST_SVG:
+        return {"file": drawing.name, "width": width, "height": height}
+    figure.set_dpi(2 * PIXELS_PER_INCH)
+    png = figure_png(figure)
+    webp = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(webp, "webp", quality=WEBP_QUALITY, method=6)
+    pixels = (("png", png), ("webp", webp.getvalue()))
+    suffix, data = min(pixels, key=lambda pair: len(pair[1]))
+    if len(gzip.compress(svg)) <= len(data):
+        return {"file": drawing.name, "width": width, "height": height}
+    drawing.unlink()
+    (folder / f"{name}.{suffix}").write_bytes(data)
+    return {"file": f"{name}.{suffix}", "width": width, "height": height}
+
+
+def _lighter(svg: bytes) -> bytes:
+    """Return an SVG that looks the same in fewer bytes, and names no version of matplotlib."""
+    # Thousands of marks need not be placed to a millionth of a point.
+    svg = re.sub(rb'( [xy]="-?\d+\.\d)\d+', rb"\1", svg)
+    svg = re.sub(rb"<metadata>.*?</metadata>", b"", svg, flags=re.DOTALL)
+    return re.sub(rb"\n\s+", b"\n", svg)
+
+
+def run_cells(cells: list[str], names: dict[str, Any]) -> list[str]:
+    """Run cells one after another.
+
+    Args:
+        cells: their code.
+        names: what they find, such as the names of the solution; cells add to it.
+
+    Returns:
+        What each printed, and the value of its last expression, as a notebook would show it.
+
+    Raises:
+        CellError: a cell failed.
+    """
+    outputs = []
+    for number, code in enumerate(cells, 1):
+        try:
+            outputs.append(run_cell(code, names, f"<cell {number}>"))
+        except Exception as error:
+            raise CellError(f"runnable cell {number} fails: {_where(error, number)}") from error
+    return outputs
+
+
+def run_cell(code: str, names: dict[str, Any], filename: str) -> str:
+    """Run one cell, and return what it printed and the value of its last expression."""
+    from matplotlib.figure import Figure
+
+    body = ast.parse(code).body
+    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(ast.Module(body, []), filename, "exec"), names)
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), filename, "eval"), names)
+            if value is not None and not isinstance(value, Figure):
+                print(repr(value))
+    return printed.getvalue().rstrip()
+
+
+def _where(error: Exception, cell: int) -> str:
+    trace, line = error.__traceback__, 0
+    while trace:
+        if trace.tb_frame.f_code.co_filename == f"<cell {cell}>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f"line {line}: {type(error).__name__}: {error}"
+
+
+def main() -> int:
+    """Run one request.
+
+    A failure of a lesson's own code is one line on standard error.
+
+    Returns:
+        The exit code.
+    """
+    stem, folder = sys.argv[1], Path(sys.argv[2])
+    request = json.load(sys.stdin)
+    result: dict[str, Any] = {"figures": {}, "cells": {}}
+    progress = sys.stdout
+    sys.stdout = sys.stderr  # what a figure prints is no progress
+    what = ""
+    try:
+        for name in request["figures"]:
+            what = f"figure {name}"
+            result["figures"][name] = render_figure(stem, name, folder)
+            print(what, file=progress, flush=True)
+        for story, cells in request["cells"].items():
+            what = story
+            names = dict(vars(importlib.import_module(f"solutions.{stem}")))
+            result["cells"][story] = run_cells(cells, names)
+            print(f"cells of {story}", file=progress, flush=True)
+    except Exception as error:
+        reason = str(error) if isinstance(error, CellError) else f"{type(error).__name__}: {error}"
+        print(f"lessons/{stem}: {what}: {' '.join(reason.split())}", file=sys.stderr)
+        return 1
+    (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
