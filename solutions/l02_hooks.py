@@ -301,5 +301,7 @@ def channels_to_flip(model: nn.Module, layer: str, images: Tensor) -> Tensor:
             silent.scatter_(1, order[:, count - 1 : count], True)
             flipped = model(images).argmax(1) != answer
             flips[flipped & (flips > channels)] = count
+            if (flips <= channels).all():
+                break
     return flips
     ### END SOLUTION
