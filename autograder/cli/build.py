@@ -19,12 +19,14 @@ def build(
 ) -> int:
     """Generate stubs and notebooks from the solutions and stories."""
     stems = [find_lesson(given) for given in lesson] if lesson else None
-    passing = Passing()
-    passing.say("reading the lessons ...")
+    passing = Passing(lines=draw)
+    passing.say("Reading the lessons ...")
     from autograder.build.products import run
 
-    lines = run(stems, check, draw, passing.say)
-    passing.clear()
+    try:
+        lines = run(stems, check, draw, passing.say)
+    finally:
+        passing.clear()
     for line in lines:
         output().print(line)
     if not lines:

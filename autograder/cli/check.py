@@ -28,14 +28,17 @@ def check(
     watch: Annotated[bool, typer.Option(help="Check again whenever the file is saved.")] = False,
     file: Annotated[Path | None, typer.Option(help="Another .py or .ipynb to check.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Run one case here: print, breakpoint() and pdb work.")
+    ] = False,
     device: Annotated[str, typer.Option(help="Where your code runs: cpu, cuda, mps.")] = "cpu",
 ) -> int:
     """Check your exercises and say precisely what is wrong."""
     copy = WorkingCopy.find()
     stem, exercise = _target(lesson, file, copy)
     if watch:
-        if as_json or file is not None:
-            raise UserError("--watch goes with neither --json nor --file.", "Leave one out.")
+        if as_json or file is not None or debug:
+            raise UserError("--watch goes with no other option but --device.", "Leave one out.")
         from autograder.cli.watching import WatchScreen
         from autograder.student.watch import Watch
 
@@ -45,10 +48,17 @@ def check(
         raise UserError(f"There is no file {file}.", "Check the path.")
     path = file or copy.chosen(stem)
     source = copy.source(stem, path)
+    if debug:
+        if as_json or device != "cpu":
+            raise UserError("--debug goes with neither --json nor --device.", "Leave one out.")
+        names = (exercise,) if exercise else read_lesson(stem).exercises
+        # A debugger finds the lines of a file by its whole path.
+        return _debug(LessonFile(stem, source, str(path.resolve()), copy.earlier(source)), names)
     # The child starts before this process imports torch, so that both import at once.
     checker = Checker(_device(device))
     lesson_file = LessonFile(stem, source, copy.shown(path), copy.earlier(source))
-    return _check(copy, checker, lesson_file, exercise, as_json)
+    own = path.resolve() in (copy.exercises(stem).resolve(), copy.notebook(stem).resolve())
+    return _check(copy, checker, lesson_file, exercise, as_json, own)
 
 
 def current_lesson(copy: WorkingCopy) -> str:
@@ -89,7 +99,12 @@ def _device(name: str) -> str:
 
 
 def _check(
-    copy: WorkingCopy, checker: Checker, file: LessonFile, exercise: str | None, as_json: bool
+    copy: WorkingCopy,
+    checker: Checker,
+    file: LessonFile,
+    exercise: str | None,
+    as_json: bool,
+    own: bool,
 ) -> int:
     names = (exercise,) if exercise else read_lesson(file.stem).exercises
     run = Check(checker, file, names)
@@ -105,33 +120,59 @@ def _check(
             passing.clear()
             if not as_json:
                 same = bool(results) and results[-1].verdict.message == checked.verdict.message
-                show_verdict(console, checked.verdict, repeated=same)
+                show_verdict(console, checked, repeated=same)
             results.append(checked)
             passing.say(f"{len(results)} of {len(names)} checked ...")
     finally:
         passing.clear()
         run.cancel()
         checker.close()
-    if problem := remember(copy.state, [checked.verdict for checked in results]):
+    verdicts = [checked.verdict for checked in results]
+    # Another file is not the lesson's own: what it passes is no progress of that one.
+    if own and (problem := remember(copy.state, verdicts)):
         errors().print(problem)
     if as_json:
         _print_json(file.stem, checker.device, results)
     else:
-        _finish(copy, results)
+        _finish(copy, results, own)
     return 0 if all(checked.verdict.outcome == "passed" for checked in results) else 1
+
+
+def _debug(file: LessonFile, names: tuple[str, ...]) -> int:
+    from autograder.student.debug import first_failing, run_case
+
+    console, passing = output(), Passing()
+    passing.say("Looking for the plainest case that fails ...")
+    checked = first_failing(file, names)
+    passing.clear()
+    verdict = checked.verdict
+    name = verdict.exercise.partition(".")[2]
+    if verdict.outcome == "not_attempted":
+        console.print(verdict.message)
+        return 1
+    on = f"“{verdict.case}”" if verdict.case else "its plainest case"
+    console.print(f"{name} on {on}, here in the foreground.", style="bold")
+    console.print(
+        "At a breakpoint: n next line, s into a call, p NAME shows, c goes on, q leaves.\n",
+        style="dim",
+    )
+    console.print(f"\n{run_case(file, name, verdict.case)}")
+    passes = verdict.outcome == "passed"
+    console.print("The check passes." if passes else f"The check says: {verdict.message}")
+    return 0 if passes else 1
 
 
 def _print_json(stem: str, device: str, results: list[Checked]) -> None:
     table = {
         "lesson": stem,
         "device": device,
-        "exercises": [checked.verdict.as_json() for checked in results],
+        "exercises": [checked.as_json() for checked in results],
     }
     sys.stdout.write(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
-def _finish(copy: WorkingCopy, results: list[Checked]) -> None:
+def _finish(copy: WorkingCopy, results: list[Checked], own: bool) -> None:
     console = output()
     verdicts = [checked.verdict for checked in results]
     passed = sum(verdict.outcome == "passed" for verdict in verdicts)
@@ -139,6 +180,10 @@ def _finish(copy: WorkingCopy, results: list[Checked]) -> None:
     most = sum(verdict.max_points for verdict in verdicts)
     console.print(f"\n{passed} of {len(verdicts)} pass, {points:g} of {most:g} points.")
     first = next((c for c in results if c.verdict.outcome != "passed"), None)
+    if not own:
+        console.print("Your progress is kept for the lesson's own files and stays as it was.")
+    if first is None and not own:
+        return
     if first is None:
         console.print(f"Next: {_next_lesson(copy)}", style="bold")
         return

@@ -22,6 +22,7 @@ from autograder.cli import (
     new,
     notebook,
     reset,
+    show,
     site,
     solution,
     submit,
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(tour.tour)
 app.command()(lessons.lessons)
 app.command()(check.check)
+app.command()(show.show)
 app.command()(hint.hint)
 app.command()(solution.solution)
 app.command()(reset.reset)

@@ -10,7 +10,7 @@ from autograder.course.catalogue import topic
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.judge.verdict import Verdict
+    from autograder.student.check import Checked
 
 MARKS = {
     "passed": ("✓", "green"),
@@ -48,14 +48,15 @@ def _console(stream: object) -> Console:
     return console
 
 
-def show_verdict(console: Console, verdict: Verdict, repeated: bool = False) -> None:
+def show_verdict(console: Console, checked: Checked, repeated: bool = False) -> None:
     """Print one exercise's mark and points, and under them what is wrong.
 
     Args:
         console: where.
-        verdict: of the exercise.
+        checked: the exercise's verdict.
         repeated: the exercise before it said the same, such as a syntax error; do not say it again.
     """
+    verdict = checked.verdict
     mark, style = MARKS[verdict.outcome]
     name = verdict.exercise.partition(".")[2]
     points = f"{verdict.points:g}/{verdict.max_points:g}"
@@ -63,13 +64,14 @@ def show_verdict(console: Console, verdict: Verdict, repeated: bool = False) -> 
     note = "  not written yet" if own_stub else ""
     console.print(f"{mark} {name:32} {points:>7}{note}", style=style)
     if verdict.outcome != "passed" and not repeated and not own_stub:
-        show_reason(console, verdict)
+        show_reason(console, checked)
 
 
-def show_reason(console: Console, verdict: Verdict) -> None:
-    """Print a verdict's sentence, and its numbers where there are any."""
+def show_reason(console: Console, checked: Checked) -> None:
+    """Print a verdict's sentence, its numbers, and what the code printed, where there are any."""
     from rich.padding import Padding
 
+    verdict = checked.verdict
     lines = [verdict.message, verdict.detail]
     if verdict.case_count and 0 < verdict.passed_cases < verdict.case_count:
         lines.append(f"{verdict.passed_cases} of {verdict.case_count} cases hold.")
@@ -79,6 +81,10 @@ def show_reason(console: Console, verdict: Verdict) -> None:
             console.print(f"  {line}", style=style)
         else:
             console.print(Padding(line, (0, 0, 0, 2), style=style))
+    if checked.printed:
+        console.print(f"  It printed on “{verdict.case}”:", style="dim")
+        for line in checked.printed:
+            console.print(f"  | {line}", soft_wrap=True)
 
 
 def bar(done: int, total: int, width: int = 30) -> str:
@@ -98,15 +104,23 @@ def short(exercise_id: str) -> str:
 
 
 class Passing:
-    """A line on a terminal that says what goes on and is removed afterwards."""
+    """A line on a terminal that says what goes on and is removed afterwards.
 
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
+    Args:
+        lines: elsewhere than on a terminal, write each as a line of its own; for work of minutes.
+    """
+
+    def __init__(self, lines: bool = False) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._lines = lines and not self._terminal
 
     def say(self, text: str) -> None:
         """Show another line in place of the last."""
-        if self._shown:
+        if self._terminal:
             sys.stderr.write(f"\r{text:60}\r{text}")
+            sys.stderr.flush()
+        elif self._lines and text:
+            sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 
     def clear(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from autograder.cli.screen import output
+from autograder.cli.screen import Passing, output
 
 
 def site(
@@ -15,13 +15,22 @@ def site(
     ] = False,
 ) -> int:
     """Build the site and serve it on this machine."""
+    passing = Passing(lines=True)
+    passing.say("Reading the lessons ...")
     from autograder.build.site.make import build_site, check_site, serve_site
 
-    if check:
-        problems = check_site()
-        for problem in problems:
-            output().print(problem)
-        return 1 if problems else 0
-    build_site()
-    serve_site()
-    return 0
+    try:
+        if check:
+            problems = check_site(passing.say)
+        else:
+            build_site(say=passing.say)
+    finally:
+        passing.clear()
+    if not check:
+        serve_site()
+        return 0
+    for problem in problems:
+        output().print(problem)
+    if not problems:
+        output().print("The site builds, and nothing is wrong with it.")
+    return 1 if problems else 0

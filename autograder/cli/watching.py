@@ -32,7 +32,7 @@ class WatchScreen:
         self._header(stem)
         outcome = verdict.outcome.replace("_", " ")
         self._console.print(f"\n{short(verdict.exercise)}: {outcome}", style="bold")
-        show_reason(self._console, verdict)
+        show_reason(self._console, checked)
         self._console.print(f"\nHint: convlens hint {short(verdict.exercise)}")
         path = self._copy.shown(self._copy.chosen(stem))
         self._console.print(

@@ -7,13 +7,15 @@ so the same figure can be drawn by the reference, for the site, and by a student
 from __future__ import annotations
 
 import importlib
-import sys
+import re
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_EXERCISES = re.compile(r"lessons\.l\d\d_\w+\.exercises")
 
 
 class Course:
@@ -57,22 +59,16 @@ def draw(stem: str, name: str, course: Course) -> Figure:
     return figure
 
 
-def show(figure: str) -> Figure | None:
-    """Draw a figure with the functions written so far in a lesson's notebook.
+def waits_for(error: Exception) -> str:
+    """Return the exercise that a figure or a cell lacks, or "" for an error of another kind.
 
-    Args:
-        figure: lesson and name, such as ``"l11_saliency.name"``.
-
-    Returns:
-        The figure. None where it needs an exercise that is not written yet; a line says which.
+    It lacks one that is still a stub, or that the file or notebook does not have.
     """
-    stem, _, name = figure.partition(".")
-    mine = {key: value for key, value in vars(sys.modules["__main__"]).items() if key[:1] != "_"}
-    try:
-        return draw(stem, name, Course("lessons.{stem}.exercises", {stem: mine}))
-    except (NotImplementedError, AttributeError) as error:
-        waiting = error.name if isinstance(error, AttributeError) else str(error).partition(":")[0]
-        if isinstance(error, AttributeError) and not isinstance(error.obj, SimpleNamespace):
-            raise
-        print(f"This picture waits for {waiting}: write that exercise, then run this cell again.")
-        return None
+    if isinstance(error, NotImplementedError):
+        stub = re.match(r"(?:l\d\d_\w+\.)?(\w+): not written yet", str(error))
+        return stub[1] if stub else ""
+    if isinstance(error, AttributeError):
+        owner = getattr(error.obj, "__name__", "")
+        ours = isinstance(error.obj, SimpleNamespace) or _EXERCISES.fullmatch(str(owner))
+        return str(error.name) if ours else ""
+    return ""

@@ -321,6 +321,11 @@ def story_problems(
         found.append("an output stands directly below its cell")
     if box := re.search(r"^(!!!|\?\?\?).*", _without_code(story.prose), re.MULTILINE):
         found.append(f"“{box[0]}” is a box on the site only: write a quote or <details>")
+    for formula in re.findall(r"^\$\$$(.*?)^\$\$$", story.prose, re.MULTILINE | re.DOTALL):
+        if mark := re.search(r"^ *([-+*>#]) .*", formula, re.MULTILINE):
+            found.append(
+                f"GitHub takes “{mark[0].strip()}” for a list: end the line before with it"
+            )
     found += [f"it links to {s}, which has not landed" for s in linked_stems(story) - set(landed)]
     return found
 

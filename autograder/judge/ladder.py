@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from autograder.checks.compare import close, worst
+from autograder.course.catalogue import topic
 from autograder.course.exercise import Case, Complaint, Exercise
 from autograder.judge.words import (
     MEMORY,
@@ -93,11 +94,20 @@ class _Climb:
             return Finding(
                 "ran", "", f"{self.call} returned something that cannot be read: {note}."
             )
+        if status == "raised" and self.actual["error"]["type"] == "BdbQuit":
+            return Finding("ran", "", self._stopped())
         if wanted == "raised":
             return self._should_raise(status)
         if status == "raised":
             return Finding("ran", "", f"{self.call} {error_text(self.actual['error'])}")
         return None
+
+    def _stopped(self) -> str:
+        target = f"{topic(self.exercise.stem)}.{self.exercise.name}"
+        return (
+            f"{self.call} stopped at a breakpoint{_place(self.actual['error'])}, and a check has "
+            f"no keyboard. Take it out, or run `convlens check {target} --debug`, which has one."
+        )
 
     def _should_raise(self, status: Any) -> Finding | None:
         kind = self.expected["error"]["type"]
@@ -325,13 +335,18 @@ def error_text(error: dict[str, Any]) -> str:
     said = f"raised {error['type']}" + (f": {message[:240]}" if message else "")
     if error["type"] in ("SystemExit", "KeyboardInterrupt"):
         said = f"ended the program with {error['type']}"
-    where = ""
-    if error["lines"]:
-        number, text = error["lines"][-1]
-        where = f" (line {number}: `{text}`)" if text else f" (line {number})"
+    where = _place(error)
     if error["type"] == "MemoryError":
         return f"{MEMORY}{where}. {MEMORY_STEP}"
     return f"{said.rstrip('.')}{where}."
+
+
+def _place(error: dict[str, Any]) -> str:
+    """Return the student's innermost line in brackets, or "" where none is known."""
+    if not error["lines"]:
+        return ""
+    number, text = error["lines"][-1]
+    return f" (line {number}: `{text}`)" if text else f" (line {number})"
 
 
 def load_error_text(error: dict[str, Any]) -> str:

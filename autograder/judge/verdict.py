@@ -20,6 +20,7 @@ from autograder.protocol.answers import Answer, Record
 
 Outcome = Literal["passed", "failed", "not_attempted", "error", "timeout"]
 TIDY_SHARE = 0.8
+QUARTER = 0.25
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ class _Judgement:
         """
         worth = [1.0 if f is None else TIDY_SHARE if f.tidy else 0.0 for f in findings.values()]
         share = sum(worth) / len(worth) if worth[0] else 0.0
-        return round(self.exercise.points * share, 2)
+        return in_quarters(self.exercise.points, share)
 
     def _none(self, outcome: Outcome, message: str) -> Verdict:
         return self._verdict(outcome, 0.0, None, message, "", "", {})
@@ -271,6 +272,19 @@ class _Judgement:
             case_count=len(self.expectation.cases),
             seconds=self.answer.seconds,
         )
+
+
+def in_quarters(points: float, share: float) -> float:
+    """Return a share of an exercise's points, rounded to a quarter.
+
+    Less than the whole share is never full marks, and more than nothing is never 0.
+
+    >>> in_quarters(2, 0.97), in_quarters(2, 0.01), in_quarters(2, 0.6), in_quarters(2, 1)
+    (1.75, 0.25, 1.25, 2)
+    """
+    if share in (0, 1):
+        return points * share
+    return min(max(round(4 * points * share) / 4, QUARTER), points - QUARTER)
 
 
 @cache

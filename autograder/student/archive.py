@@ -5,37 +5,33 @@ The same work gives the same bytes.
 
 from __future__ import annotations
 
+import gzip
 import io
+import tarfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from autograder.files import write_whole
+from autograder.course.student_file import read_bytes
 from autograder.student.working_copy import WorkingCopy, attempted
 from lessons.toolkit.errors import UserError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
+KINDS = ".zip, .tar.gz or .tgz"
 
 
-def pack(
-    copy: WorkingCopy, stems: Iterable[str], out: Path, only_attempted: bool
-) -> dict[str, Path]:
-    """Write a zip that holds one file of each lesson.
+def handed_in(copy: WorkingCopy, stems: Iterable[str], only_attempted: bool) -> dict[str, Path]:
+    """Return the files to hand in, by stem.
 
-    It is ``l11_saliency/exercises.py`` or ``l11_saliency/lesson.ipynb``, whichever `convlens check`
-    checks. If no lesson is left, no archive is written.
+    It is the one of each lesson that `convlens check` checks.
 
     Args:
         copy: where the work lies.
         stems: which lessons.
-        out: the archive; written whole or not at all.
         only_attempted: leave out lessons that are still stubs, or whose file is missing.
 
-    Returns:
-        The files packed, by stem.
-
     Raises:
-        UserError: a lesson's file is missing or broken, or the archive cannot be written.
+        UserError: a lesson's file is missing or broken.
     """
     files: dict[str, Path] = {}
     for stem in stems:
@@ -44,15 +40,57 @@ def pack(
             continue
         if attempted(copy.source(stem, path), stem) or not only_attempted:
             files[stem] = path
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for stem, path in files.items():
-            entry = zipfile.ZipInfo(f"{stem}/{path.name}", EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, path.read_bytes())
-    if out.is_dir():
-        raise UserError(f"{out} is a folder.", "Name the archive itself: --out submission.zip")
-    if files:
-        write_whole(out, buffer.getvalue())
     return files
+
+
+def read_files(files: Mapping[str, Path]) -> dict[str, bytes]:
+    """Read the files of an archive, each by its name in it: ``l11_saliency/exercises.py``."""
+    return {f"{stem}/{path.name}": read_bytes(path) for stem, path in files.items()}
+
+
+def packed(contents: Mapping[str, bytes], name: str) -> bytes:
+    """Return an archive of these files.
+
+    Args:
+        contents: of each file, by its name in the archive.
+        name: the archive's own; its ending says of which kind it is.
+
+    Raises:
+        UserError: the ending is none of a kind that can be handed in.
+    """
+    buffer = io.BytesIO()
+    if name.lower().endswith(".zip"):
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for inside, data in contents.items():
+                entry = zipfile.ZipInfo(inside, EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, data)
+    elif name.lower().endswith((".tar.gz", ".tgz")):
+        with (
+            gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as zipped,
+            tarfile.open(fileobj=zipped, mode="w") as tar,
+        ):
+            for inside, data in contents.items():
+                member = tarfile.TarInfo(inside)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    else:
+        raise UserError(
+            f"{name} is no name of an archive that can be handed in.", f"Let it end in {KINDS}."
+        )
+    return buffer.getvalue()
+
+
+def free_name(path: Path, data: bytes) -> Path:
+    """Return a path that holds nothing but this archive: the given one, or a numbered one.
+
+    >>> free_name(Path("no-such-file.zip"), b"").name
+    'no-such-file.zip'
+    """
+    ending = "".join(path.suffixes[-2:]) if path.name.endswith(".tar.gz") else path.suffix
+    base, number = path.name.removesuffix(ending), 1
+    while path.exists() and path.read_bytes() != data:
+        number += 1
+        path = path.with_name(f"{base}-{number}{ending}")
+    return path

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from autograder.plain_text import plain_lines
 from autograder.student.process import Worker
 from lessons.toolkit.errors import UserError
 
@@ -45,14 +46,23 @@ class LessonFile:
 
 @dataclass(frozen=True)
 class Checked:
-    """Verdict on an exercise, with two values to draw.
+    """Verdict on an exercise, and what else its first failing case gave.
 
-    They are those of its first failing case, where they make a picture.
+    Args:
+        verdict: the verdict.
+        expected, actual: values to draw, where they make a picture.
+        printed: the first lines that the student's code printed, fit for a screen. They are for
+            the student, and stand in no report of a grader's.
     """
 
     verdict: Verdict
     expected: Any = None
     actual: Any = None
+    printed: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields that `check --json` promises."""
+        return {**self.verdict.as_json(), "printed": list(self.printed)}
 
 
 class Checker:
@@ -215,6 +225,14 @@ class Check:
         return self._worker
 
 
+def reasons(checked: Checked) -> str:
+    """Return why an exercise does not pass, in lines: its sentence, numbers, what it printed."""
+    lines = [checked.verdict.message, checked.verdict.detail]
+    if checked.printed:
+        lines += [f"It printed on “{checked.verdict.case}”:", *(f"| {x}" for x in checked.printed)]
+    return "\n".join(filter(None, lines))
+
+
 def in_background(items: Callable[[], Iterator[T]]) -> Iterator[T]:
     """Iterate in another thread.
 
@@ -251,13 +269,19 @@ def _with_values(verdict: Verdict, expectation: Expectation, answer: Answer) -> 
     from autograder.checks.compare import close
 
     case = expectation.cases.get(verdict.case)
-    if verdict.outcome == "passed" or case is None or not case.picture:
+    if verdict.outcome == "passed" or case is None:
         return Checked(verdict)
     ours = next((r for r in answer.records if r.get("case") == verdict.case), {})
+    text = ours.get("printed")
+    stopped = "stopped at a breakpoint" in verdict.message  # then the debugger has printed
+    printed = plain_lines(text) if isinstance(text, str) and not stopped else []
+    checked = Checked(verdict, printed=tuple(printed))
+    if not case.picture:
+        return checked
     expected, actual = expectation.records[verdict.case].get("value"), ours.get("value")
     if close(expected, actual, expectation.exercise.rtol, expectation.exercise.atol):
-        return Checked(verdict)  # something else is wrong: a picture would show two of the same
-    return Checked(verdict, expected, actual)
+        return checked  # something else is wrong: a picture would show two of the same
+    return replace(checked, expected=expected, actual=actual)
 
 
 def _without_line_numbers(message: str) -> str:

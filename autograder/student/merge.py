@@ -230,17 +230,27 @@ def merge_notebook(path: Path, source: LessonSource) -> Merged:
         if identity not in by_id:
             check = next((c for c in newest["cells"] if grade_id(c) == f"{identity}-check"), None)
             cells += [fresh, check] if check else [fresh]
-            notes.append(f"`{name}` is new, at the end of the notebook.")
+            notes.append(f"`{name}` is a new exercise, at the end of the notebook.")
             continue
         cell = by_id[identity]
         old, new = "".join(cell["source"]), "".join(fresh["source"])
-        if old != new and (name == "given" or is_stub(old, source.stem, name)):
-            cell["source"] = fresh["source"]
-            notes.append(f"`{name}` is new.")
+        if old == new or (name != "given" and not _is_open(old, new, source.stem, name)):
+            continue
+        cell["source"] = fresh["source"]
+        what = "The given code has changed." if name == "given" else f"`{name}` has a new stub."
+        notes.append(f"{what} Run its cell again.")
     if not notes:
         return Merged(data)
     mine["cells"] = cells
     return Merged(notebook_bytes(mine), notes)
+
+
+def _is_open(cell: str, stub: str, stem: str, name: str) -> bool:
+    """Return True if a cell is a stub that holds nothing of the student's."""
+    try:
+        return is_stub(cell, stem, name) and _is_untouched(cell, stub)
+    except (SyntaxError, AssertionError):  # begun, and not yet Python
+        return False
 
 
 def _given_nodes(source: LessonSource) -> Iterator[tuple[ast.stmt, list[str]]]:

@@ -13,23 +13,35 @@ import ast
 import atexit
 import html
 import inspect
+import io
 import linecache
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograder.course.catalogue import landed_stems
-from autograder.course.figures import show
+from autograder.course.figures import Course, draw, waits_for
 from autograder.course.mistakes import words
+from autograder.course.pictures import Picture, pictures
 from autograder.course.reference import read_lesson, without_markers
 from autograder.course.student_file import definitions, join_cells
-from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
+from autograder.student.check import (
+    Check,
+    Checked,
+    Checker,
+    LessonFile,
+    in_background,
+    reasons,
+)
+from autograder.student.in_kernel import lend_in_kernel
 from autograder.student.pictures import picture
 from autograder.student.progress import Progress, remember
-from autograder.student.working_copy import WorkingCopy
+from autograder.student.working_copy import WorkingCopy, is_stub
 from lessons.toolkit.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["CheckFailed", "check", "hint", "show", "solution"]
 
@@ -106,6 +118,41 @@ def solution(exercise: Callable[..., Any] | type, give_up: bool = False) -> None
     print(without_markers(read_lesson(stem).chunk(name)).rstrip("\n"))
 
 
+def show(figure: str) -> Figure | None:
+    """Draw a figure of a lesson with the functions of this notebook.
+
+    Where one of them is not written yet, the reference's picture stands in.
+
+    Args:
+        figure: lesson and name, such as ``"l11_saliency.name"``.
+
+    Returns:
+        The figure; None where the reference's picture is shown.
+    """
+    stem, _, name = figure.partition(".")
+    mine = {key: value for key, value in _namespace().items() if key[:1] != "_"}
+    try:
+        return draw(stem, name, Course("lessons.{stem}.exercises", {stem: mine}))
+    except (NotImplementedError, AttributeError) as error:
+        if not (waiting := waits_for(error)):
+            raise
+        print(f"Drawn by the reference. Write {waiting} and run this cell again to see yours.")
+        if (there := pictures(stem).get(name)) is not None:
+            _display(_reference_picture(there), there)
+        return None
+
+
+def _reference_picture(there: Picture) -> dict[str, Any]:
+    words = f"the reference's picture: {there.path}"
+    if there.path.suffix == ".svg":
+        return {"text/plain": words, "image/svg+xml": there.path.read_text(encoding="utf-8")}
+    from PIL import Image
+
+    buffer = io.BytesIO()  # not every editor for notebooks knows WebP
+    Image.open(there.path).save(buffer, "png")
+    return {"text/plain": words, "image/png": buffer.getvalue()}
+
+
 def _known_stem(exercise: Any) -> str:
     try:
         return _stem_of(exercise)
@@ -122,9 +169,13 @@ def _save(progress: Progress) -> None:
 
 def _checked(exercise: Any) -> Checked:
     stem = _stem_of(exercise)
-    source = _source(stem, exercise)
     copy = WorkingCopy.find()
-    file = LessonFile(stem, source, f"{stem}.ipynb", copy.earlier(source))
+    path = copy.exercises(stem)
+    if _is_lent(stem, exercise) and path.exists():
+        source, filename = copy.source(stem, path), copy.shown(path)
+    else:
+        source, filename = _source(stem, exercise), f"{stem}.ipynb"
+    file = LessonFile(stem, source, filename, copy.earlier(source))
     run = Check(_checker(), file, (exercise.__name__,))
     try:
         (checked,) = in_background(run.__iter__)
@@ -168,23 +219,29 @@ def _stem_of(exercise: Any) -> str:
 def _source(stem: str, exercise: Any) -> str:
     """Return the lesson as a file, built of the cells that define its exercises.
 
-    The given code stands around them.
+    The given code stands around them. Where `exercises.py` lends the others, the cells come after
+    its text.
     """
-    own = re.fullmatch(r"lessons\.(l\d\d_\w+)\.exercises", getattr(exercise, "__module__", ""))
-    if own is not None and own[1] == stem:
-        copy = WorkingCopy.find()
-        return copy.source(stem, copy.exercises(stem))
     there = {**_namespace(), exercise.__name__: exercise}
     cells = {}
     for name in read_lesson(stem).exercises:
-        if name in there and (text := _cell_of(name, there[name])):
+        thing = there.get(name)
+        if thing is not None and not _is_lent(stem, thing) and (text := _cell_of(name, thing)):
             cells[name] = definitions(text)
     if exercise.__name__ not in cells:
         raise UserError(
             f"The source of {exercise.__name__} cannot be found.",
             "Run the cell that defines it once more, then this one.",
         )
+    if any(_is_lent(stem, there.get(name)) for name in read_lesson(stem).exercises):
+        copy = WorkingCopy.find()
+        return "\n\n".join([copy.source(stem, copy.exercises(stem)), *cells.values()])
     return join_cells(cells, read_lesson(stem))
+
+
+def _is_lent(stem: str, thing: Any) -> bool:
+    """Return True for a function of the lesson's `exercises.py`."""
+    return getattr(thing, "__module__", "") == f"lessons.{stem}.exercises"
 
 
 def _namespace() -> dict[str, Any]:
@@ -222,10 +279,8 @@ def _defines(text: str, name: str) -> bool:
 
 
 def _words(checked: Checked) -> str:
-    verdict = checked.verdict
-    name = verdict.exercise.partition(".")[2]
-    lines = [verdict.message, verdict.detail, f"Stuck? hint({name}) asks a question first."]
-    return "\n".join(filter(None, lines))
+    name = checked.verdict.exercise.partition(".")[2]
+    return f"{reasons(checked)}\nStuck? hint({name}) asks a question first."
 
 
 def _show_passed(checked: Checked) -> None:
@@ -239,8 +294,9 @@ def _show_picture(checked: Checked) -> None:
         _display({"text/plain": "yours, expected and their difference", "image/png": data})
 
 
-def _display(bundle: dict[str, Any]) -> None:
+def _display(bundle: dict[str, Any], size: Picture | None = None) -> None:
     """Show something below the cell, or print its words outside a notebook."""
+    sized = {"width": size.width, "height": size.height} if size else {}
     try:
         from IPython import get_ipython
         from IPython.display import display
@@ -250,4 +306,11 @@ def _display(bundle: dict[str, Any]) -> None:
     if get_ipython() is None:
         print(bundle["text/plain"])
     else:
-        display(bundle, raw=True)
+        display(bundle, raw=True, metadata={"image/png": sized} if sized else None)
+
+
+def _is_stub(name: str, thing: Any) -> bool:
+    return is_stub(_cell_of(name, thing), _stem_of(thing), name)
+
+
+lend_in_kernel(_is_stub)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from autograder.course.reference import read_lesson
-from autograder.student.check import Check, Checker, LessonFile
+from autograder.student.check import Check, Checker, LessonFile, reasons
 from autograder.student.pytest_item import ExerciseItem, NotPassed
 from autograder.student.working_copy import WorkingCopy
 
@@ -45,10 +45,10 @@ class OwnExercise(ExerciseItem):
     def runtest(self) -> None:
         """Check the exercise in a child process."""
         assert isinstance(self.parent, LessonItems)
-        verdict = self.parent.check().one(self.name).verdict
-        self.note(verdict.as_json())
-        if verdict.outcome != "passed":
-            raise NotPassed("\n".join(filter(None, [verdict.message, verdict.detail])))
+        checked = self.parent.check().one(self.name)
+        self.note(checked.verdict.as_json())
+        if checked.verdict.outcome != "passed":
+            raise NotPassed(reasons(checked))
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
         """Return where pytest says the exercise is."""

@@ -94,13 +94,13 @@ class WorkingCopy:
         Returns:
             Text of each lesson, by stem.
         """
+        return earlier_sources(source, self.earlier_text)
 
-        def text_of(stem: str) -> str | None:
-            with contextlib.suppress(UserError):
-                return self.source(stem) if stem in solution_stems() else None
-            return None
-
-        return earlier_sources(source, text_of)
+    def earlier_text(self, stem: str) -> str | None:
+        """Return the Python text of a lesson that another may import, or None."""
+        with contextlib.suppress(UserError):
+            return self.source(stem) if stem in solution_stems() else None
+        return None
 
 
 def is_stub(text: str, stem: str, exercise: str) -> bool:

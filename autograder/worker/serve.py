@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO
 
@@ -44,10 +45,8 @@ def answer(
     if student is not None:
         if change is not None:
             change(student)
-        calls = _calls(job["stem"])
         for case in job["cases"]:
-            call = getattr(calls, case["call"], None) or _by_name(job["exercise"])
-            write(_answer_case(student, call, case, job))
+            write(_answer_case(student, call_of(job, case), case, job))
     write(DONE)
 
 
@@ -64,15 +63,21 @@ def _load(job: Job, write: Callable[[bytes], Any]) -> ModuleType | None:
     return student if hasattr(student, job["exercise"]) else None
 
 
+def call_of(job: Job, case: dict[str, Any]) -> Callable[..., Any]:
+    """Return how a case is called: ``call(student, **inputs)``.
+
+    The lesson may have a call of that name; else it is the exercise with these arguments.
+    """
+    by_lesson = getattr(_calls(job["stem"]), case["call"], None)
+    return by_lesson or (lambda student, **inputs: getattr(student, job["exercise"])(**inputs))
+
+
+@cache
 def _calls(stem: str) -> ModuleType | None:
     try:
         return importlib.import_module(f"autograder.worker.calls.{stem}")
     except ModuleNotFoundError:
         return None
-
-
-def _by_name(exercise: str) -> Callable[..., Any]:
-    return lambda student, **inputs: getattr(student, exercise)(**inputs)
 
 
 def _answer_case(

@@ -68,6 +68,7 @@ def test_the_sample_has_no_problem():
         ("## Counting\n", "## Counting\nSee ![it](pictures/bars.svg) here.\n", "stand alone"),
         ("## Counting\n", "## Counting\n\n```output\n3\n```\n", "directly below its cell"),
         ("## Counting\n", '## Counting\n\n!!! note "Box"\n    text\n', "a box on the site only"),
+        ("\\sum_{i=1}", "\n- \\sum_{i=1}", "for a list"),
         ("twice(torch.ones(2))", "twice(torch.ones(2)", "does not parse"),
         ("minutes: 25", "", "needs title and minutes"),
         ("# Sample\n", "Sample\n", "heading of level 1"),

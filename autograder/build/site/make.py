@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,18 @@ _ACCESSIBLE = (
 )
 
 
-def build_site(out: Path | str | None = None, strict: bool = True) -> Path:
+Say = Callable[[str], None]
+
+
+def build_site(
+    out: Path | str | None = None, strict: bool = True, say: Say = lambda line: None
+) -> Path:
     """Build the site of the landed lessons.
 
     Args:
         out: folder of the result; `site/public` when None.
         strict: a warning is an error.
+        say: is told what is done at the moment.
 
     Returns:
         The folder.
@@ -52,6 +59,7 @@ def build_site(out: Path | str | None = None, strict: bool = True) -> Path:
     Raises:
         UserError: MkDocs is missing, a lesson is not in order, or a warning was given.
     """
+    say("Building the site ...")
     config = _config(strict, out)
     from mkdocs.commands.build import build
     from mkdocs.exceptions import Abort, BuildError
@@ -80,8 +88,11 @@ def serve_site() -> None:
     serve(config_file=str(SITE / "mkdocs.yml"), open_in_browser=False)
 
 
-def check_site() -> list[str]:
+def check_site(say: Say = lambda line: None) -> list[str]:
     """Build the site strictly in a temporary folder and check its files.
+
+    Args:
+        say: is told what is done at the moment.
 
     Returns:
         One line for each thing that is wrong: a warning of MkDocs, a request that would leave the
@@ -89,9 +100,10 @@ def check_site() -> list[str]:
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            build_site(folder)
+            build_site(folder, say=say)
         except UserError as error:
             return [error.message]
+        say("Looking the pages over ...")
         return look_over(Path(folder))
 
 

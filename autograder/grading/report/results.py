@@ -8,8 +8,8 @@ from typing import Any
 
 from autograder.checks import lesson
 from autograder.grading.intake.submission import Submission
-from autograder.grading.plain_text import plain_line
 from autograder.grading.run.engine import Grader
+from autograder.plain_text import plain_line
 
 NOT_HANDED_IN = "This lesson is not in the submission."
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from autograder.checks import lesson
 from autograder.course.catalogue import course_lesson
-from autograder.grading.plain_text import without_data
 from autograder.grading.report.page import render
 from autograder.grading.report.results import ExerciseResult, StudentResult
+from autograder.plain_text import without_data
 
 WORDS = {
     "passed": "passed",

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autograder.grading.plain_text import plain_line
 from autograder.grading.report.results import ExerciseResult, StudentResult
+from autograder.plain_text import plain_line
 
 SCHEMA = 1
 FORMULA = ("=", "+", "-", "@")

@@ -19,7 +19,6 @@ from typing import Any
 from autograder.checks import lesson
 from autograder.course.reference import earlier_sources, read_lesson, solution_stems
 from autograder.grading.intake.submission import Submission
-from autograder.grading.plain_text import plain_line
 from autograder.grading.run.journal import Journal, content_key
 from autograder.grading.run.lacking import explained
 from autograder.grading.run.public_cases import PublicCases
@@ -29,6 +28,7 @@ from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.judge.expected import Expectation
 from autograder.judge.lending import lend, may_borrow, settle
 from autograder.judge.verdict import Verdict, judge
+from autograder.plain_text import plain_line
 from autograder.protocol.answers import Answer, AnswerReader, describe_exit
 from autograder.protocol.wire import encode
 

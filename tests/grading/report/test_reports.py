@@ -29,13 +29,13 @@ from torch import Tensor
 
 from autograder.checks import lesson
 from autograder.course.reference import read_lesson
-from autograder.grading.plain_text import plain_line
 from autograder.grading.report import write_pages
 from autograder.grading.report.classroom import difficulties
 from autograder.grading.report.page import number, prose
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.judge.expected import Expectation
 from autograder.judge.seeds import PUBLIC_SEED
+from autograder.plain_text import plain_line
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "site"))
 from browser import Browser, chromium

@@ -8,9 +8,9 @@ import json
 
 import pytest
 
-from autograder.grading.plain_text import plain_line, without_data
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.grading.report.tables import defused, grades_csv, results, usage_csv
+from autograder.plain_text import plain_line, without_data
 
 RECORD = {"seed_hash": "00", "isolation": "none"}
 
