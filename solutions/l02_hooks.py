@@ -5,6 +5,12 @@ handle is a context manager: after its ``with`` block the hook is gone, even if 
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `find_layers(model, layers)` is a dict of modules by name, and raises AttributeError for an
+unknown name. `check_ran(layers, kept)` raises ValueError for a layer that is not in `kept`.
+`target_logits(logits, target)` is each image's logit of its class, (N,), and raises ValueError if
+the target does not fit, such as one of another length. `@with_autograd` turns autograd on, even
+where the caller has turned it off.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from lessons.toolkit.passes import check_ran
+from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 
 
 def capture_activation(model: nn.Module, layer: str, images: Tensor) -> Tensor:
@@ -71,7 +77,7 @@ def capture_activations(
 
     Raises:
         AttributeError: the model has no layer of that name.
-        KeyError: the layer exists but the forward pass does not run it.
+        ValueError: the layer exists but did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(inplace=True))
     >>> capture_activations(model, ["1"], torch.zeros(2, 3, 2, 2))["1"].shape
@@ -85,11 +91,12 @@ def capture_activations(
         kept[name] = output.clone()
 
     with ExitStack() as hooks, torch.no_grad():
-        for name in layers:
+        for name, module in find_layers(model, layers).items():
             # `partial` fixes the name now. A closure over the loop's variable sees only the last.
             hook = partial(record, name)
-            hooks.enter_context(model.get_submodule(name).register_forward_hook(hook))
+            hooks.enter_context(module.register_forward_hook(hook))
         model(images)
+    check_ran(layers, kept)
     return {name: kept[name] for name in layers}
     ### END SOLUTION
 
@@ -121,7 +128,7 @@ class ActivationRecorder:
         """
         ### BEGIN SOLUTION
         self.activations = {}
-        self.modules = {name: model.get_submodule(name) for name in layers}
+        self.modules = find_layers(model, layers)
         self.handles: list[RemovableHandle] = []
         ### END SOLUTION
 
@@ -139,10 +146,16 @@ class ActivationRecorder:
         ### END SOLUTION
 
     def __exit__(self, *exception: object) -> None:
-        """Stop recording and leave no hook behind. An exception goes on to the caller."""
+        """Stop recording and leave no hook behind. An exception goes on to the caller.
+
+        Raises:
+            ValueError: the block came to its end, and a layer did not run in it.
+        """
         ### BEGIN SOLUTION
         while self.handles:
             self.handles.pop().remove()
+        if not any(exception):
+            check_ran(list(self.modules), self.activations)
         ### END SOLUTION
 
 
@@ -156,13 +169,18 @@ def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
     Returns:
         Float (rows*H, columns*W) in [0, 1]: channel 0 at the top left, channel 1 to its right. Each
         channel's own minimum becomes 0 and its maximum 1. A constant channel is all 0, and so are
-        the free places at the end of the last row.
+        the free places at the end of the last row. Detached; dtype and device of the activation.
+
+    Raises:
+        ValueError: `columns` is below 1.
 
     >>> feature_map_grid(torch.tensor([[[2.0, 4.0]], [[7.0, 7.0]], [[-1.0, 0.0]]]), columns=2)
     tensor([[0., 1., 0., 0.],
             [0., 1., 0., 0.]])
     """
     ### BEGIN SOLUTION
+    if columns < 1:
+        raise ValueError(f"A picture has at least 1 column, not {columns}.")
     channels, height, width = activation.shape
     rows = math.ceil(channels / columns)
 
@@ -194,24 +212,30 @@ def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -
     Raises:
         AttributeError: the model has no layer of that name.
         IndexError: the layer has no such channel.
+        ValueError: the layer did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
     >>> ablate_channel(model, "1", 2, torch.ones(1, 3, 2, 2))[0, 2].item()
     0.0
     """
     ### BEGIN SOLUTION
+    ran: set[str] = set()
 
     def silence(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        ran.add(layer)
         # What a forward hook returns takes the place of the layer's output.
         silenced = output.clone()
         silenced[:, channel] = 0
         return silenced
 
     with torch.no_grad(), model.get_submodule(layer).register_forward_hook(silence):
-        return model(images)
+        logits = model(images)
+    check_ran([layer], ran)
+    return logits
     ### END SOLUTION
 
 
+@with_autograd
 def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
     """Return the gradient of each image's target logit at one layer's output.
 
@@ -227,6 +251,7 @@ def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tens
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
     >>> capture_gradients(model, "1", torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))
@@ -234,20 +259,22 @@ def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tens
             [0., 0., 0., 0., 1.]])
     """
     ### BEGIN SOLUTION
-    kept: list[Tensor] = []
+    kept: dict[str, Tensor] = {}
 
     def restart_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         # The graph begins anew at this leaf, so the backward pass ends here and not at the image.
         leaf = output.detach().clone().requires_grad_()
-        kept.append(leaf)
+        kept[layer] = leaf
         # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
         return leaf.clone()
 
-    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(restart_graph):
-        logits = model(images)
-        # No image has a part in another's logit: the gradient of the sum holds each one's own.
-        chosen = logits.gather(1, target[:, None]).sum()
-        (gradient,) = torch.autograd.grad(chosen, kept[-1])
+    with model.get_submodule(layer).register_forward_hook(restart_graph):
+        # A copy: images made in inference mode could not stand in the graph of the first layers.
+        logits = model(images.clone())
+    check_ran([layer], kept)
+    # No image has a part in another's logit: the gradient of the sum holds each one's own.
+    chosen = target_logits(logits, target).sum()
+    (gradient,) = torch.autograd.grad(chosen, kept[layer])
     return gradient
     ### END SOLUTION
 

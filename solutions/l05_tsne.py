@@ -16,31 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-def distance_factors(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two thin matrices whose product holds all squared distances (given).
-
-    |a - b|^2 = |a|^2 - 2ab + |b|^2, so that one fast matrix product measures all pairs.
-
-    Args:
-        x: (N, D) floating point, one point a row.
-
-    Returns:
-        left (N, D + 2) and right (D + 2, N). left @ right is (N, N), with rounding relative to its
-        largest entry: zeros may come out slightly negative.
-
-    >>> left, right = distance_factors(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
-    >>> (left @ right).tolist()
-    [[0.0, 25.0], [25.0, 0.0]]
-    """
-    x = x - x.mean(0)  # small numbers round less
-    norm = x.square().sum(1, keepdim=True)
-    one = torch.ones_like(norm)
-    return torch.cat([norm, -2 * x, one], 1), torch.cat([one, x, norm], 1).T
+from lessons.toolkit.precision import full_precision
 
 
 def squared_distances(x: Tensor) -> Tensor:
     """Return the squared Euclidean distance of every pair of rows (given).
+
+    Each pair is measured by itself. The shorter way, |a|^2 - 2ab + |b|^2 as one matrix product, is
+    faster and rounds near points of a wide cloud to nothing.
 
     Args:
         x: (N, D) floating point, one point a row.
@@ -51,8 +34,9 @@ def squared_distances(x: Tensor) -> Tensor:
     >>> squared_distances(torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
-    left, right = distance_factors(x)
-    return (left @ right).clamp_(min=0).fill_diagonal_(0)
+    wide = full_precision(x)
+    distances = torch.cdist(wide, wide, compute_mode="donot_use_mm_for_euclid_dist")
+    return distances.square_().to(x.dtype)
 
 
 def kl_divergence(p: Tensor, y: Tensor) -> float:
@@ -81,8 +65,7 @@ def kl_divergence(p: Tensor, y: Tensor) -> float:
 def pca(x: Tensor, k: int) -> Tensor:
     """Project the points on the k directions in which they vary most.
 
-    An axis can point either way: the one is taken that makes its entry of largest magnitude
-    positive.
+    An axis can point either way, and either is right.
 
     Args:
         x: (N, D) floating point, one point a row.
@@ -96,19 +79,20 @@ def pca(x: Tensor, k: int) -> Tensor:
 
     Paper: Pearson 1901; Hotelling 1933.
 
-    >>> pca(torch.tensor([[0.0, 5.0], [3.0, 5.0], [6.0, 5.0]]), k=1).tolist()
-    [[-3.0], [0.0], [3.0]]
+    >>> pca(torch.tensor([[0.0, 5.0], [3.0, 5.0], [6.0, 5.0]]), k=1).abs().tolist()
+    [[3.0], [0.0], [3.0]]
     """
     ### BEGIN SOLUTION
     if not 1 <= k <= min(x.shape):
         raise ValueError(f"k must be within 1 to {min(x.shape)} for this data, not {k}.")
-    centred = x - x.mean(0)
+    centred = full_precision(x - x.mean(0))
     # The right singular vectors are the eigenvectors of the covariance, found more precisely.
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
     axes = axes[:k]
+    # Each axis points where its largest entry is positive, so that every machine draws one picture.
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
     axes = axes * largest.sign()
-    return centred @ axes.T
+    return (centred @ axes.T).to(x.dtype)
     ### END SOLUTION
 
 
@@ -242,14 +226,17 @@ def tsne_gradient(p: Tensor, y: Tensor) -> Tensor:
     # q_ij = affinity_ij / total splits each force in two, a pull p_ij * affinity_ij and a push
     # affinity_ij^2 / total. Neither needs all of Q: blocks of rows that stay in the processor's
     # cache are several times faster than N by N matrices that do not.
-    left, right = distance_factors(y)
+    across, down = y.T.contiguous()
     points = torch.cat([y, torch.ones_like(y[:, :1])], 1)
     pull = torch.zeros_like(points.T)
     push = torch.zeros_like(points.T)
-    total = y.new_tensor(-len(y))  # takes away the diagonal, where each affinity is 1
+    total = y.new_zeros(())
     for i in range(0, len(y), 256):
         rows = slice(i, i + 256)
-        affinity = (left[rows] @ right).add_(1).reciprocal_()
+        distances = (across[rows, None] - across).square_()
+        distances += (down[rows, None] - down).square_()
+        affinity = distances.add_(1).reciprocal_()
+        affinity.diagonal(i).zero_()
         total += affinity.sum()
         pull += points[rows].T @ (p[rows] * affinity)
         push += points[rows].T @ affinity.square_()
@@ -299,6 +286,7 @@ def tsne(
         raise ValueError(f'init must be "pca" or "random", not {init!r}.')
     if learning_rate is None:
         learning_rate = len(x) / 12
+    dtype, x = x.dtype, full_precision(x)
     p = joint_probabilities(conditional_probabilities(squared_distances(x), perplexity))
 
     # Start small: close together, all pairs feel each other, and groups can still pass through.
@@ -323,7 +311,7 @@ def tsne(
         momentum = 0.5 if early else 0.8
         velocity = momentum * velocity - learning_rate * gains * gradient
         y = y + velocity
-    return y - y.mean(0)
+    return (y - y.mean(0)).to(dtype)
     ### END SOLUTION
 
 

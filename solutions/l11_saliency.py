@@ -5,6 +5,10 @@ gives logits (N, K).
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
+ValueError if the target does not fit, such as one of another length. `@with_autograd` turns
+autograd on, even where the caller has turned it off.
 """
 
 from __future__ import annotations
@@ -14,9 +18,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lessons.toolkit.passes import target_logits, with_autograd
+from lessons.toolkit.precision import full_precision
 from lessons.toolkit.regions import connected_components, graph_segment
 
 
+@with_autograd
 def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Measure how sensitive the target logit is to each pixel.
 
@@ -29,6 +36,9 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         float (N, H, W), at least 0, detached: for each pixel the largest absolute derivative of the
         target logit over its three channels.
 
+    Raises:
+        ValueError: the target does not fit the batch.
+
     Paper: Simonyan, Vedaldi and Zisserman 2013, section 3.
 
     >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
@@ -37,16 +47,16 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     [[[2.0]]]
     """
     ### BEGIN SOLUTION
-    images = images.detach().requires_grad_()
-    with torch.enable_grad():
-        logits = model(images)
-        # Images of a batch do not meet in the network: the sum's gradient holds each one's own.
-        chosen = logits.gather(1, target[:, None]).sum()
+    images = images.detach().clone().requires_grad_()
+    logits = model(images)
+    # Images of a batch do not meet in the network: the sum's gradient holds each one's own.
+    chosen = target_logits(logits, target).sum()
     (gradient,) = torch.autograd.grad(chosen, images)
     return gradient.abs().amax(dim=1)
     ### END SOLUTION
 
 
+@with_autograd
 def smooth_grad(
     model: nn.Module,
     images: Tensor,
@@ -61,14 +71,18 @@ def smooth_grad(
         model: classifier in eval mode.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,).
-        samples: how many noisy copies of each image.
+        samples: how many noisy copies of each image, at least 1.
         noise: standard deviation of the noise, as a fraction of each image's range (max - min).
-        seed: seeds a `torch.Generator` of your own, so that two right answers agree. For each noisy
-            copy of the batch in turn, draw `torch.randn` from it: shape and dtype of `images`.
+        seed: seeds a `torch.Generator` of your own on the CPU, so that two right answers agree, on
+            every device. For each noisy copy of the batch in turn, draw `torch.randn` from it:
+            shape and dtype of `images`.
 
     Returns:
         float (N, H, W), at least 0, detached: the gradient of the target logit is averaged over the
         copies with its sign; then, for each pixel, the largest absolute value over the channels.
+
+    Raises:
+        ValueError: the target does not fit the batch, or `samples` is below 1.
 
     Paper: Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise".
 
@@ -78,15 +92,15 @@ def smooth_grad(
     [[[2.0]]]
     """
     ### BEGIN SOLUTION
-    generator = torch.Generator(images.device).manual_seed(seed)
+    if min(samples, len(images)) < 1:
+        raise ValueError(f"{samples} samples of {len(images)} images: one of each is the least.")
+    generator = torch.Generator().manual_seed(seed)
     images = images.detach()
     spread = images.amax((1, 2, 3), keepdim=True) - images.amin((1, 2, 3), keepdim=True)
 
     def noisy_copy() -> Tensor:
-        draw = torch.randn(
-            images.shape, generator=generator, dtype=images.dtype, device=images.device
-        )
-        return images + noise * spread * draw
+        draw = torch.randn(images.shape, generator=generator, dtype=images.dtype)
+        return images + noise * spread * draw.to(images.device)
 
     total = torch.zeros_like(images)
     batch = max(1, 4 // len(images))  # copies at a time: about four images stay in the cache
@@ -95,9 +109,8 @@ def smooth_grad(
         noisy = torch.cat([noisy_copy() for _ in range(count)])
         # The channels of a pixel side by side in memory: convolutions run faster so.
         noisy = noisy.contiguous(memory_format=torch.channels_last).requires_grad_()
-        with torch.enable_grad():
-            logits = model(noisy)
-            chosen = logits.gather(1, target.repeat(count)[:, None]).sum()
+        logits = model(noisy).unflatten(0, (count, len(images))).sum(0)
+        chosen = target_logits(logits, target).sum()
         (gradient,) = torch.autograd.grad(chosen, noisy)
         total += gradient.unflatten(0, (count, len(images))).sum(0)
     # The sign must survive the mean: what disagrees between copies cancels, what agrees stays.
@@ -125,6 +138,7 @@ def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]
     (1, 2, 3, 7)
     """
     ### BEGIN SOLUTION
+    saliency = full_precision(saliency)
     salient = saliency >= torch.quantile(saliency, quantile)
     regions = connected_components(salient)
     largest = torch.bincount(regions[salient]).argmax()
@@ -162,6 +176,7 @@ def saliency_segmentation(
     [True, True, False, False]
     """
     ### BEGIN SOLUTION
+    saliency = full_precision(saliency)
     sure_object = saliency >= torch.quantile(saliency, foreground)
     sure_background = saliency <= torch.quantile(saliency, background)
     markers = torch.zeros(saliency.shape, dtype=torch.long, device=saliency.device)

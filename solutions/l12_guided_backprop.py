@@ -6,15 +6,23 @@ same for all three.
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
+ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
+raises it for a layer that is not in `kept`. `@with_autograd` turns
+autograd on, even where the caller has turned it off.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
+
+from lessons.toolkit.passes import check_ran, target_logits, with_autograd
 
 
 def relu_backward(rule: str, x: Tensor, gradient: Tensor) -> Tensor:
@@ -72,29 +80,45 @@ class GuidedReLU(torch.autograd.Function):
         ### END SOLUTION
 
 
+# Nodes that may be a ReLU, and under which name they keep the least value that they let through.
+# ReLU6 is a hardtanh from 0 to 6. A hardtanh that does not begin at 0 is no ReLU.
+LEAST = {
+    "HardtanhBackward0": "_saved_min_val",
+    "ClampMinBackward0": "_saved_min",
+    "ClampBackward1": "_saved_min",
+    "ThresholdBackward0": "_saved_threshold",
+}
+OTHER_ACTIVATIONS = {"HardswishBackward0", "SiluBackward0", "GeluBackward0", "LeakyReluBackward0"}
+OTHER_ACTIVATIONS |= {"PreluKernelBackward0", "EluBackward0", "MishBackward0", "SoftplusBackward0"}
+# Nodes in which a compiled model, a part that is computed again, and a scripted one disappear.
+CLOSED = ("CompiledFunctionBackward", "CheckpointFunctionBackward", "DifferentiableGraphBackward")
+
+
 def relu_nodes(output: Tensor) -> list[Node]:
-    """Find every ReLU that `output` was computed through.
+    """Find every ReLU that `output` was computed through (given).
 
     Autograd's graph holds one node for each ReLU that ran, however the network spells it: a module,
-    in place, a function, or one module used three times. A node is known by its name; PyTorch does
-    not promise these names, but has kept them for years. A compiled or scripted model hides its
-    nodes.
+    in place, a function, ``clamp(min=0)``, or one module used three times. A node is known by its
+    name; PyTorch does not promise these names, but has kept them for years.
 
     Args:
         output: a tensor that remembers how it was computed.
 
     Returns:
-        The ReLU and ReLU6 nodes, each once.
+        The ReLU and ReLU6 nodes, each once. A warning names other activations in the network, such
+        as Hardswish: no rule is made for them, and the true gradient passes there.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or some may be hidden, as in a compiled model.
 
     >>> x = torch.ones(3, requires_grad=True)
     >>> [node.name() for node in relu_nodes(torch.relu(2 * x).sum())]
     ['ReluBackward0']
     """
+    if output.grad_fn is None:
+        raise ValueError("this output has no graph: it was computed with autograd turned off")
     seen: set[Node] = set()
-    to_visit = [output.grad_fn]
+    to_visit: list[Node | None] = [output.grad_fn]
     while to_visit:
         node = to_visit.pop()
         if node is not None and node not in seen:
@@ -102,14 +126,21 @@ def relu_nodes(output: Tensor) -> list[Node]:
             to_visit += [parent for parent, _ in node.next_functions]
 
     def is_relu(node: Node) -> bool:
-        # ReLU6 is a hardtanh from 0 to 6. A hardtanh that does not begin at 0 is no ReLU.
-        return node.name() == "ReluBackward0" or (
-            node.name() == "HardtanhBackward0" and getattr(node, "_saved_min_val", None) == 0
-        )
+        name = node.name()
+        return name == "ReluBackward0" or (name in LEAST and getattr(node, LEAST[name]) == 0)
 
+    names = {node.name() for node in seen}
+    for name in names:
+        if name.endswith(CLOSED):
+            raise ValueError(
+                f"{name} hides the ReLUs in it: take the model as it was before torch.compile or "
+                "torch.jit, and checkpoints with use_reentrant=False"
+            )
     found = [node for node in seen if is_relu(node)]
     if not found:
         raise ValueError("there is no ReLU in this network's graph: the rules need one")
+    if others := sorted(names & OTHER_ACTIVATIONS):
+        warnings.warn(f"only ReLUs follow the rule, not {', '.join(others)}", stacklevel=4)
     return found
 
 
@@ -154,11 +185,13 @@ def redirect_relus(output: Tensor, rule: str) -> None:
     ### END SOLUTION
 
 
+@with_autograd
 def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Find the pixels that excite the target logit through excited units only.
 
     Args:
-        model: a classifier with ReLUs, logits (N, K).
+        model: a classifier with ReLUs, logits (N, K). At other activations, such as Hardswish, the
+            true gradient passes, and a warning says so.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,), the class of each image.
 
@@ -166,7 +199,7 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         Guided gradient (N, 3, H, W), signed, detached.
 
     Raises:
-        ValueError: the network has no ReLU.
+        ValueError: the network has no ReLU, or the target does not fit the batch.
 
     Paper: Springenberg et al. 2015, "Striving for simplicity: the all convolutional net".
 
@@ -175,23 +208,24 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     torch.Size([2, 3, 2, 2])
     """
     ### BEGIN SOLUTION
-    images = images.detach().requires_grad_()
-    with torch.enable_grad():
-        logits = model(images)
-        chosen = logits.gather(1, target[:, None]).sum()
+    images = images.detach().clone().requires_grad_()
+    logits = model(images)
+    chosen = target_logits(logits, target).sum()
     redirect_relus(chosen, "guided")
     (gradient,) = torch.autograd.grad(chosen, images)
     return gradient
     ### END SOLUTION
 
 
+@with_autograd
 def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Draw what the deconvnet finds for the target logit.
 
     Its way back is blind to which units fired.
 
     Args:
-        model: a classifier with ReLUs, logits (N, K).
+        model: a classifier with ReLUs, logits (N, K). At other activations, such as Hardswish, the
+            true gradient passes, and a warning says so.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,), the class of each image.
 
@@ -199,7 +233,7 @@ def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         Reconstruction (N, 3, H, W), signed, detached.
 
     Raises:
-        ValueError: the network has no ReLU.
+        ValueError: the network has no ReLU, or the target does not fit the batch.
 
     Paper: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks".
 
@@ -208,21 +242,21 @@ def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     torch.Size([2, 3, 2, 2])
     """
     ### BEGIN SOLUTION
-    images = images.detach().requires_grad_()
-    with torch.enable_grad():
-        logits = model(images)
-        chosen = logits.gather(1, target[:, None]).sum()
+    images = images.detach().clone().requires_grad_()
+    logits = model(images)
+    chosen = target_logits(logits, target).sum()
     redirect_relus(chosen, "deconvnet")
     (gradient,) = torch.autograd.grad(chosen, images)
     return gradient
     ### END SOLUTION
 
 
+@with_autograd
 def neuron_pattern(model: nn.Module, layer: str, channel: int, image: Tensor, rule: str) -> Tensor:
     """Find the pixels that excite one channel where it fires most.
 
     Args:
-        model: a network with ReLUs.
+        model: a network with ReLUs. At other activations the true gradient passes.
         layer: dotted module name.
         channel: which channel of the layer's output; its strongest unit in this image is explained.
         image: float (1, 3, H, W), normalised for the model.
@@ -234,24 +268,25 @@ def neuron_pattern(model: nn.Module, layer: str, channel: int, image: Tensor, ru
     Raises:
         AttributeError: the model has no layer of that name.
         IndexError: the layer has no such channel.
-        ValueError: there is no such rule, or the network has no ReLU.
+        ValueError: there is no such rule, the network has no ReLU, or the layer did not run.
 
     >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 5))
     >>> neuron_pattern(model, "0", 2, torch.ones(1, 3, 3, 3), "guided").shape
     torch.Size([1, 3, 3, 3])
     """
     ### BEGIN SOLUTION
-    kept: list[Tensor] = []
+    kept: dict[str, Tensor] = {}
 
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         # A copy, still in the graph: an in-place ReLU may overwrite `output`.
-        kept.append(output.clone())
+        kept[layer] = output.clone()
 
-    image = image.detach().requires_grad_()
-    with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(record):
+    image = image.detach().clone().requires_grad_()
+    with model.get_submodule(layer).register_forward_hook(record):
         logits = model(image)
-        units = kept[-1][0, channel].flatten()
-        strongest = units[units.argmax()]
+    check_ran([layer], kept)
+    units = kept[layer][0, channel].flatten()
+    strongest = units[units.argmax()]
     # The whole network takes the rule, so a first layer with no ReLU before it is no error.
     redirect_relus(logits, rule)
     (gradient,) = torch.autograd.grad(strongest, image)

@@ -5,6 +5,11 @@ Their weighted sum says where the class is.
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
+ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
+raises it for a layer that is not in `kept`. `@with_autograd` turns
+autograd on, even where the caller has turned it off.
 """
 
 from __future__ import annotations
@@ -13,9 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lessons.toolkit.passes import target_logits
+from lessons.toolkit.passes import check_ran, target_logits, with_autograd
 
 
+@with_autograd
 def activation_and_gradient(
     model: nn.Module, layer: str, images: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -34,6 +40,7 @@ def activation_and_gradient(
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     >>> activation, gradient = activation_and_gradient(
@@ -43,11 +50,11 @@ def activation_and_gradient(
     (True, True)
     """
     ### BEGIN SOLUTION
-    kept: list[Tensor] = []
+    kept: dict[str, Tensor] = {}
 
     def start_graph(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         leaf = output.detach().clone().requires_grad_()
-        kept.append(leaf)
+        kept[layer] = leaf
         torch.set_grad_enabled(True)
         # The next layer may write in place: it gets a copy, for a leaf must not be overwritten.
         return leaf.clone()
@@ -56,10 +63,11 @@ def activation_and_gradient(
     # and the backward pass ends there. The `with` block puts the caller's grad mode back.
     with torch.no_grad(), model.get_submodule(layer).register_forward_hook(start_graph):
         logits = model(images)
-        # No image has a part in another's logit: the gradient of the sum holds each one's own.
-        chosen = logits.gather(1, target[:, None]).sum()
-        activation = kept[-1]
-        (gradient,) = torch.autograd.grad(chosen, activation)
+    check_ran([layer], kept)
+    # No image has a part in another's logit: the gradient of the sum holds each one's own.
+    chosen = target_logits(logits, target).sum()
+    activation = kept[layer]
+    (gradient,) = torch.autograd.grad(chosen, activation)
     return activation.detach(), gradient
     ### END SOLUTION
 
@@ -97,6 +105,7 @@ def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Te
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     Paper: Selvaraju et al. 2017, "Grad-CAM", equation 2.
 
@@ -131,7 +140,8 @@ def guided_grad_cam(
 
     Raises:
         AttributeError: the model has no layer of that name.
-        ValueError: `guided` is not given and the network has no ReLU.
+        ValueError: the target does not fit the batch, the layer did not run in this pass, or
+            `guided` is not given and the network has no ReLU.
 
     Paper: Selvaraju et al. 2017, section 3.2.
 
@@ -171,6 +181,7 @@ def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor)
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     Paper: Selvaraju et al. 2017, section 3.3.
 

@@ -54,6 +54,30 @@ def network(rng: Generator, name: str, like: Tensor | None = None) -> ModelSpec:
     return ModelSpec(name, fresh_seed(rng), "float64" if double else "float32")
 
 
+def refuse(cases: dict[str, Case]) -> dict[str, Case]:
+    """Add what everyone with a target or a layer has to refuse with a ValueError.
+
+    Args:
+        cases: the cases, the plainest first, with more than one image and a network in it.
+
+    Returns:
+        The cases, then the first one with a target too short for its batch, and with a layer that
+        does not run.
+    """
+    first = next(iter(cases.values()))
+    given, found = dict(first.inputs), {}
+    if "target" in given:
+        found["a target shorter than the batch"] = {"target": given["target"][:-1]}
+    silent = {"model": replace(given["model"], name="nested")}
+    if "layer" in given:
+        found["a layer that does not run"] = {**silent, "layer": "auxiliary"}
+    if "layers" in given:
+        found["a layer that does not run"] = {**silent, "layers": ["stem", "auxiliary"]}
+    return cases | {
+        name: replace(first, inputs={**given, **changed}) for name, changed in found.items()
+    }
+
+
 def vary(cases: dict[str, Case], **changed: Any) -> dict[str, Case]:
     """Add copies of the first case, each with one argument changed.
 

@@ -80,7 +80,7 @@ class _Climb:
 
     def first_finding(self) -> Finding | None:
         rungs = (self.ran, self.structure, self.finite, self.range, self.value, self.effects)
-        for rung in (*rungs, self.container):
+        for rung in (*rungs, self.container, self.numpy_number):
             if (finding := rung()) is not None:
                 return finding
             if self.expected["status"] == "raised":
@@ -230,6 +230,15 @@ class _Climb:
             return None
         message = f"{self.call} returned the right values in a {kind}; a {asked} is asked for."
         return Finding("type", "list_for_tuple", message, tidy=True)
+
+    def numpy_number(self) -> Finding | None:
+        if not (kind := self.actual.get("numpy")):
+            return None
+        message = (
+            f"{self.call} returned the right values as numpy.{kind}; plain Python numbers are "
+            "asked for. `int(...)`, `float(...)` or `.item()` makes one of each."
+        )
+        return Finding("type", "numpy_not_number", message, tidy=True)
 
     def _second_call(self) -> Finding | None:
         # Mathematics forgives the last bits of a second call; nothing else.

@@ -121,9 +121,11 @@ class _Judgement:
     def _not_attempted(self) -> Verdict | None:
         own = f"{self.expectation.stem}.{self.exercise.name}:"
         calls = []
-        for record in self.records.values():
+        for name, record in self.records.items():
             error = _checked_error(record.get("error"))
             if error["type"] != "NotImplementedError":
+                if self._refused_as_asked(name, error):
+                    continue  # by given code, before the student's begins
                 return None
             match = re.match(r"(l\d\d_\w+\.)(\w+): not written yet", error["message"])
             # nbgrader's own stub says nothing more.
@@ -141,6 +143,10 @@ class _Judgement:
             return self._none("not_attempted", f"{name} is not written yet.")
         message = f"{name} calls `{calls[0]}`, which is not written yet. Start there."
         return self._none("not_attempted", message)
+
+    def _refused_as_asked(self, case: str, error: dict[str, Any]) -> bool:
+        expected = self.expectation.records.get(case, {"status": "returned"})
+        return expected["status"] == "raised" and expected["error"]["type"] == error["type"]
 
     def _unfinished(self) -> Verdict | None:
         """Return the verdict on a worker that ended before it answered every case.
@@ -310,6 +316,7 @@ def well_formed(record: Record) -> Record:
         "error": _checked_error(record.get("error")),
         "effects": [name for name in names if isinstance(name, str)],
         "printed": record.get("printed") if isinstance(record.get("printed"), str) else "",
+        "numpy": _words(record.get("numpy"), 20),
         "note": _words(record.get("note"), 200),
     }
 

@@ -124,7 +124,7 @@ def _attempt(
 ) -> dict[str, Any]:
     try:
         value = call(student, **ready)
-        return {"status": "returned", "value": _plain(value)}
+        return {"status": "returned", "value": _plain(value), "numpy": _numpy_number(value)}
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the student's too
         return {"status": "raised", "error": describe_error(error, filename)}
 
@@ -153,7 +153,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return Foreign("numpy.ndarray", f"shape {tuple(value.shape)}, dtype {value.dtype}")
     if isinstance(value, np.generic):
-        return Foreign(f"numpy.{type(value).__name__}")
+        return _plain(value.item())
     if type(value) in (list, tuple):
         return type(value)(_plain(item) for item in value)
     if type(value) is dict:
@@ -162,6 +162,16 @@ def _plain(value: Any) -> Any:
         # A copy: what the second call does to the caller's memory is another matter.
         return value.clone() if is_plain(value) else _foreign(value)
     return value if is_plain(value) else _foreign(value)
+
+
+def _numpy_number(value: Any) -> str:
+    """Return the type of the first of NumPy's numbers in a value, or "" where there is none."""
+    if isinstance(value, np.generic):
+        return type(value).__name__
+    if type(value) not in (list, tuple, dict):
+        return ""
+    parts = value.values() if isinstance(value, dict) else value
+    return next(filter(None, map(_numpy_number, parts)), "")
 
 
 def _foreign(value: Any) -> Foreign:

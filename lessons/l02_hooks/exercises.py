@@ -1,4 +1,4 @@
-# Stubs of l02_hooks, version 94a0c348bcce. Complete them here; `convlens check l02_hooks` says what is right.
+# Stubs of l02_hooks, version 711ccd6a2b8c. Complete them here; `convlens check l02_hooks` says what is right.
 """Lesson 2: look inside a forward pass with hooks, and change what passes through.
 
 A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
@@ -6,6 +6,12 @@ handle is a context manager: after its ``with`` block the hook is gone, even if 
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `find_layers(model, layers)` is a dict of modules by name, and raises AttributeError for an
+unknown name. `check_ran(layers, kept)` raises ValueError for a layer that is not in `kept`.
+`target_logits(logits, target)` is each image's logit of its class, (N,), and raises ValueError if
+the target does not fit, such as one of another length. `@with_autograd` turns autograd on, even
+where the caller has turned it off.
 """
 
 from __future__ import annotations
@@ -18,6 +24,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+
+from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 
 
 def capture_activations(
@@ -36,7 +44,7 @@ def capture_activations(
 
     Raises:
         AttributeError: the model has no layer of that name.
-        KeyError: the layer exists but the forward pass does not run it.
+        ValueError: the layer exists but did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(inplace=True))
     >>> capture_activations(model, ["1"], torch.zeros(2, 3, 2, 2))["1"].shape
@@ -80,7 +88,11 @@ class ActivationRecorder:
         raise NotImplementedError("l02_hooks.ActivationRecorder: not written yet")
 
     def __exit__(self, *exception: object) -> None:
-        """Stop recording and leave no hook behind. An exception goes on to the caller."""
+        """Stop recording and leave no hook behind. An exception goes on to the caller.
+
+        Raises:
+            ValueError: the block came to its end, and a layer did not run in it.
+        """
         # YOUR CODE HERE
         raise NotImplementedError("l02_hooks.ActivationRecorder: not written yet")
 
@@ -95,7 +107,10 @@ def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
     Returns:
         Float (rows*H, columns*W) in [0, 1]: channel 0 at the top left, channel 1 to its right. Each
         channel's own minimum becomes 0 and its maximum 1. A constant channel is all 0, and so are
-        the free places at the end of the last row.
+        the free places at the end of the last row. Detached; dtype and device of the activation.
+
+    Raises:
+        ValueError: `columns` is below 1.
 
     >>> feature_map_grid(torch.tensor([[[2.0, 4.0]], [[7.0, 7.0]], [[-1.0, 0.0]]]), columns=2)
     tensor([[0., 1., 0., 0.],
@@ -120,6 +135,7 @@ def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -
     Raises:
         AttributeError: the model has no layer of that name.
         IndexError: the layer has no such channel.
+        ValueError: the layer did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
     >>> ablate_channel(model, "1", 2, torch.ones(1, 3, 2, 2))[0, 2].item()
@@ -129,6 +145,7 @@ def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -
     raise NotImplementedError("l02_hooks.ablate_channel: not written yet")
 
 
+@with_autograd
 def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
     """Return the gradient of each image's target logit at one layer's output.
 
@@ -144,6 +161,7 @@ def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tens
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
     >>> capture_gradients(model, "1", torch.ones(2, 3, 2, 2), torch.tensor([0, 4]))

@@ -1,4 +1,4 @@
-# Stubs of l11_saliency, version a04758261f2a. Complete them here; `convlens check l11_saliency` says what is right.
+# Stubs of l11_saliency, version fe099375e8d6. Complete them here; `convlens check l11_saliency` says what is right.
 """Lesson 11, saliency: which pixels would change the answer if they changed a little?
 
 `images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)`
@@ -6,6 +6,10 @@ gives logits (N, K).
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
+ValueError if the target does not fit, such as one of another length. `@with_autograd` turns
+autograd on, even where the caller has turned it off.
 """
 
 from __future__ import annotations
@@ -15,9 +19,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from lessons.toolkit.passes import target_logits, with_autograd
+from lessons.toolkit.precision import full_precision
 from lessons.toolkit.regions import connected_components, graph_segment
 
 
+@with_autograd
 def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Measure how sensitive the target logit is to each pixel.
 
@@ -30,6 +37,9 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         float (N, H, W), at least 0, detached: for each pixel the largest absolute derivative of the
         target logit over its three channels.
 
+    Raises:
+        ValueError: the target does not fit the batch.
+
     Paper: Simonyan, Vedaldi and Zisserman 2013, section 3.
 
     >>> double = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
@@ -41,6 +51,7 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     raise NotImplementedError("l11_saliency.saliency_map: not written yet")
 
 
+@with_autograd
 def smooth_grad(
     model: nn.Module,
     images: Tensor,
@@ -55,14 +66,18 @@ def smooth_grad(
         model: classifier in eval mode.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,).
-        samples: how many noisy copies of each image.
+        samples: how many noisy copies of each image, at least 1.
         noise: standard deviation of the noise, as a fraction of each image's range (max - min).
-        seed: seeds a `torch.Generator` of your own, so that two right answers agree. For each noisy
-            copy of the batch in turn, draw `torch.randn` from it: shape and dtype of `images`.
+        seed: seeds a `torch.Generator` of your own on the CPU, so that two right answers agree, on
+            every device. For each noisy copy of the batch in turn, draw `torch.randn` from it:
+            shape and dtype of `images`.
 
     Returns:
         float (N, H, W), at least 0, detached: the gradient of the target logit is averaged over the
         copies with its sign; then, for each pixel, the largest absolute value over the channels.
+
+    Raises:
+        ValueError: the target does not fit the batch, or `samples` is below 1.
 
     Paper: Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise".
 

@@ -1,4 +1,4 @@
-# Stubs of l14_grad_cam, version 6379a41720f7. Complete them here; `convlens check l14_grad_cam` says what is right.
+# Stubs of l14_grad_cam, version e3428ff7d019. Complete them here; `convlens check l14_grad_cam` says what is right.
 """Lesson 14: Grad-CAM, a class activation map for any network.
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
@@ -6,6 +6,11 @@ Their weighted sum says where the class is.
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+
+Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
+ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
+raises it for a layer that is not in `kept`. `@with_autograd` turns
+autograd on, even where the caller has turned it off.
 """
 
 from __future__ import annotations
@@ -14,7 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lessons.toolkit.passes import check_ran, target_logits, with_autograd
 
+
+@with_autograd
 def activation_and_gradient(
     model: nn.Module, layer: str, images: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor]:
@@ -33,6 +41,7 @@ def activation_and_gradient(
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
     >>> activation, gradient = activation_and_gradient(
@@ -77,6 +86,7 @@ def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Te
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     Paper: Selvaraju et al. 2017, "Grad-CAM", equation 2.
 
@@ -107,7 +117,8 @@ def guided_grad_cam(
 
     Raises:
         AttributeError: the model has no layer of that name.
-        ValueError: `guided` is not given and the network has no ReLU.
+        ValueError: the target does not fit the batch, the layer did not run in this pass, or
+            `guided` is not given and the network has no ReLU.
 
     Paper: Selvaraju et al. 2017, section 3.2.
 
@@ -141,6 +152,7 @@ def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor)
 
     Raises:
         AttributeError: the model has no layer of that name.
+        ValueError: the target does not fit the batch, or the layer did not run in this pass.
 
     Paper: Selvaraju et al. 2017, section 3.3.
 

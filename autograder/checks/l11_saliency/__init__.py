@@ -54,10 +54,10 @@ LESSON = Lesson(
             anchored=(
                 *image_gradient(
                     "model(images)",
-                    "logits.gather(1, target[:, None]).sum()",
+                    "target_logits(logits, target).sum()",
                     "images",
                     "(gradient,) = torch.autograd.grad(chosen, images)",
-                    start="images = images.detach().requires_grad_()",
+                    start="images = images.detach().clone().requires_grad_()",
                 ),
                 *reductions("gradient.abs().amax(dim=1)", "gradient", "1", CHANNELS),
             ),
@@ -71,7 +71,7 @@ LESSON = Lesson(
             anchored=(
                 *image_gradient(
                     "model(noisy)",
-                    "logits.gather(1, target.repeat(count)[:, None]).sum()",
+                    "target_logits(logits, target).sum()",
                     "noisy",
                     "(gradient,) = torch.autograd.grad(chosen, noisy)",
                 ),
@@ -79,8 +79,8 @@ LESSON = Lesson(
                     "(total / samples).abs().amax(dim=1)", "(total / samples)", "1", CHANNELS
                 ),
                 *draws(
-                    "torch.Generator(images.device).manual_seed(seed)",
-                    "torch.randn(\n            images.shape, generator=generator",
+                    "torch.Generator().manual_seed(seed)",
+                    "torch.randn(images.shape, generator=generator",
                 ),
             ),
         ),

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import between, constant, fresh_seed, network, normal, vary, whole
+from autograder.checks.inputs import (
+    between,
+    constant,
+    fresh_seed,
+    network,
+    normal,
+    refuse,
+    vary,
+    whole,
+)
 from autograder.course.exercise import Case
 
 
@@ -16,7 +25,7 @@ def saliency_cases(rng: Generator) -> dict[str, Case]:
         return Case(inputs, picture=True)
 
     wide = normal(rng, 2, 3, 16, 24)
-    return {
+    cases = {
         "two images": case("plain", wide, [3, 1]),
         "one image": case("plain", normal(rng, 1, 3, 20, 14), [2]),
         "in-place ReLU": case("inplace", normal(rng, 3, 3, 12, 12), [0, 4, 4]),
@@ -28,6 +37,7 @@ def saliency_cases(rng: Generator) -> dict[str, Case]:
             "functional", normal(rng, 2, 3, 12, 16).requires_grad_(), [0, 2]
         ),
     }
+    return refuse(cases)
 
 
 def smooth_cases(rng: Generator) -> dict[str, Case]:
@@ -66,7 +76,7 @@ def smooth_cases(rng: Generator) -> dict[str, Case]:
             "functional", contrasts(1, 16, 16).requires_grad_(), [1], 2, 0.2
         ),
     }
-    return vary(cases, samples=5, noise=0.4, seed=fresh_seed(rng))
+    return refuse(vary(cases, samples=5, noise=0.4, seed=fresh_seed(rng)))
 
 
 def box_cases(rng: Generator) -> dict[str, Case]:
@@ -102,7 +112,7 @@ def box_cases(rng: Generator) -> dict[str, Case]:
             26,
             (1, 2 + b, 2, 3 + b, 30.0),
             (5 + a, 17, 7 + a, 20, 9.0),
-            (11, 9 + b, 16, 17 + b, 1.0),
+            (11, 13 + b, 16, 21 + b, 1.0),
         ),
         "blobs that meet at a corner": blobs(9, 11, (1, 1, 4, 5, 1.0), (4, 5, 8, 7 + c, 1.0)),
         "a thin frame and a full blob": blobs(

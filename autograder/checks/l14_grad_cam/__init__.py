@@ -60,7 +60,7 @@ LESSON = Lesson(
             "guided_grad_cam",
             guided_cases,
             batch=(*BATCH, "guided"),
-            needs=("grad_cam",),
+            needs=("grad_cam", "l12_guided_backprop.guided_backprop"),
             anchored=enlargements(
                 "F.interpolate(\n        cam.unsqueeze(1), images.shape[-2:], "
                 'mode="bilinear", align_corners=False\n    )',

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import network, normal, vary, whole
+from autograder.checks.inputs import network, normal, refuse, vary, whole
 from autograder.course.exercise import Case
 
 
@@ -60,7 +60,7 @@ def layer_cases(rng: Generator) -> dict[str, Case]:
             "inplace", "relu2", normal(rng, 2, 4, 12, 12), [0, 1]
         ),
     }
-    return vary(cases, layer="conv1")
+    return refuse(vary(cases, layer="conv1"))
 
 
 def weight_cases(rng: Generator) -> dict[str, Case]:
@@ -89,6 +89,9 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         inputs = _inputs(rng, model, layer, images, target)
         return Case({**inputs, "guided": drawn if guided is None else guided}, picture=True)
 
+    def without(model: str, layer: str, images: Tensor, target: list[int]) -> Case:
+        return Case(_inputs(rng, model, layer, images, target), picture=True)
+
     double = normal(rng, 2, 3, 18, 14, dtype=torch.float64)
     wanting_grad = normal(rng, 2, 3, 12, 20).requires_grad_()
     cases = {
@@ -110,8 +113,10 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         "guided gradients requiring grad": case(
             "functional", "conv2", normal(rng, 2, 3, 12, 20), [0, 2], wanting_grad
         ),
+        "without `guided`": without("functional", "conv2", normal(rng, 2, 3, 14, 16), [2, 0]),
+        "a network without ReLUs": without("linear", "mix", normal(rng, 2, 3, 12, 12), [1, 3]),
     }
-    return vary(cases, layer="conv1")
+    return refuse(vary(cases, layer="conv1"))
 
 
 def covering_cases(rng: Generator) -> dict[str, Case]:
@@ -164,9 +169,8 @@ def covering_cases(rng: Generator) -> dict[str, Case]:
         "images that the network refuses": case(
             "plain", normal(rng, 2, 4, 12, 12), [0, 1], maps(2, 3, 3), 0.2
         ),
-        "a target for one of two images": case("plain", photos(2, 12, 12), [1], maps(2, 3, 3), 0.2),
     }
-    return vary(cases, share=0.5)
+    return refuse(vary(cases, share=0.5))
 
 
 def _one_spot(rng: Generator, count: int, height: int, width: int) -> Tensor:

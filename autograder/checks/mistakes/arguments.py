@@ -1,4 +1,4 @@
-"""Mistakes that ignore an argument.
+"""Mistakes that ignore an argument, or what is wrong with it.
 
 Such an exercise gives the same whatever the argument is.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import torch
 
 from autograder.checks.mistakes.shared import Wrap, arguments_of, shared
 from autograder.course.exercise import Case, Exercise, Function, Mistake
@@ -38,10 +40,22 @@ def _frozen(name: str, value: Any) -> Wrap:
     return wrap
 
 
+def _target_of_any_length(right: Function) -> Function:
+    """Answer for a target of another length as if its classes came round again."""
+
+    @functools.wraps(right)
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        given = arguments_of(right, args, kwargs)
+        target, count = given["target"], len(given["images"])
+        return right(**{**given, "target": target[torch.arange(count) % len(target)]})
+
+    return wrong
+
+
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Yield one mistake for each argument that is a number or a word.
+    """Yield one mistake for each argument that is a number or a word, and one for a target.
 
     Args:
         exercise, cases, records: as in `mistakes_of`.
@@ -49,3 +63,5 @@ def mistakes(
     if exercise.is_function:
         for name, value in scalar_arguments(cases).items():
             yield shared("argument_ignored", "arguments", name, wrap=_frozen(name, value))
+        if {"images", "target"} <= next(iter(cases.values())).inputs.keys():
+            yield shared("target_length_unnoticed", "arguments", wrap=_target_of_any_length)

@@ -21,7 +21,9 @@ def {name}(model, layer, images, target):
     images = images.detach().requires_grad_()
     with torch.enable_grad(), model.get_submodule(layer).register_forward_hook(keep):
         logits = model(images)
-    chosen = logits.gather(1, target[:, None]).sum()
+    if not kept:
+        raise ValueError(layer)
+    chosen = target_logits(logits, target).sum()
     activation = kept[-1]
     (gradient,) = torch.autograd.grad(chosen, activation)
     {ending}
@@ -36,11 +38,13 @@ def {name}(model, layer, images, target):
     ]
     try:
         images = images.detach().requires_grad_()
-        chosen = model(images).gather(1, target[:, None]).sum()
+        chosen = target_logits(model(images), target).sum()
         torch.autograd.grad(chosen, images)
     finally:
         for handle in handles:
             handle.remove()
+    if not activations:
+        raise ValueError(layer)
     activation, gradient = activations[-1], gradients[0]
     {ending}
 """
@@ -55,9 +59,11 @@ def {name}(model, layer, images, target):
     images = images.detach().requires_grad_()
     handle = model.get_submodule(layer).register_forward_hook(keep)
     try:
-        chosen = model(images).gather(1, target[:, None]).sum()
+        chosen = target_logits(model(images), target).sum()
     finally:
         handle.remove()
+    if not activations:
+        raise ValueError(layer)
     torch.autograd.grad(chosen, images)
     activation, gradient = activations[-1], gradients[0]
     {ending}
@@ -99,7 +105,7 @@ def layer_gradient(name: str, ending: str) -> tuple[Mistake, ...]:
         "needs_trainable_parameters": _changed(
             catch, "images.detach().requires_grad_()", "images.detach()"
         ),
-        "backward_on_vector": _changed(catch, "[:, None]).sum()", "[:, None])"),
+        "backward_on_vector": _changed(catch, ", target).sum()", ", target)"),
         "detached_forward": _changed(catch, "kept.append(output)", "kept.append(output.detach())"),
         "non_leaf_grad": _changed(
             catch, _FOUND, "chosen.backward(inputs=[images]); gradient = activation.grad"
@@ -131,7 +137,7 @@ def image_gradient(
         start: the line that makes the tensor ask for a gradient, where the mistakes at it show.
     """
     pieces: dict[str, tuple[tuple[str, str], ...]] = {
-        "no_grad_forward": (("with torch.enable_grad():", "with torch.no_grad():"),),
+        "no_grad_forward": ((f"logits = {forward}", f"with torch.no_grad(): logits = {forward}"),),
         "detached_forward": ((forward, f"model({tensor}.detach())"),),
         "backward_on_vector": ((chosen, chosen.removesuffix(".sum()")),),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -134,6 +135,28 @@ def _overwritten(model: nn.Module, module: nn.Module, images: Any) -> list[Any]:
     return [module.register_forward_hook(overwrite)]
 
 
+def _silent_unnoticed(right: Function) -> Function:
+    """Fail as code does that reads what a hook kept, where the hook was never called."""
+
+    @functools.wraps(right)
+    def wrong(*args: Any, **kwargs: Any) -> Any:
+        model, given = model_of(right, args, kwargs), arguments_of(right, args, kwargs)
+        modules, ran = dict(model.named_modules()), set()
+        names = [name for name in _layers(given) if name in modules]
+        with ExitStack() as hooks:
+            for name in names:
+                note = functools.partial(lambda name, *_: ran.add(name), name)
+                hooks.enter_context(modules[name].register_forward_hook(note))
+            try:
+                return right(*args, **kwargs)
+            except ValueError as error:
+                if ran.issuperset(names):
+                    raise
+                raise IndexError("list index out of range") from error
+
+    return wrong
+
+
 LAYERS: dict[str, Wrap] = {
     "outermost_part": _outermost,
     "getattr_without_dots": _looked_up(getattr),
@@ -141,6 +164,7 @@ LAYERS: dict[str, Wrap] = {
     "layer_input": _at_each_layer(_its_input),
     "overwritten_in_place": _at_each_layer(_overwritten),
     "first_run": _at_each_layer(_first_run),
+    "silent_layer_unnoticed": _silent_unnoticed,
 }
 # What can be put before the making of an object as well.
 OF_A_CLASS = {"getattr_without_dots", "layer_from_dict"}
