@@ -158,7 +158,10 @@ def _debug(file: LessonFile, names: tuple[str, ...]) -> int:
     )
     console.print(f"\n{run_case(file, name, verdict.case)}")
     passes = verdict.outcome == "passed"
-    console.print("The check passes." if passes else f"The check says: {verdict.message}")
+    if "stopped at a breakpoint" in verdict.message:  # of `pdb.set_trace()`: it hides the rest
+        console.print("Take the breakpoint out to hear what a check says.")
+    else:
+        console.print("The check passes." if passes else f"The check says: {verdict.message}")
     return 0 if passes else 1
 
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from autograder.cli.screen import Passing, output, short
+from autograder.cli.screen import Passing, errors, output, short
 from autograder.course.catalogue import find_lesson, landed_stems
 from autograder.course.reference import earlier_sources, read_lesson
 from autograder.course.student_file import source_of
+from autograder.files import write_whole
 from autograder.student.archive import free_name, handed_in, packed, read_files
 from autograder.student.check import Check, Checked, Checker, LessonFile, in_background
 from autograder.student.progress import remember
@@ -25,7 +26,10 @@ def submit(
         list[str] | None, typer.Argument(help="Lessons; by default all you have worked on.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The archive: .zip, .tar.gz or .tgz.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="A .zip, .tar.gz or .tgz; by default submission.zip.", show_default=False
+        ),
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Write over an archive that is there.")
@@ -55,8 +59,12 @@ def submit(
     else:
         for stem, file in files.items():
             console.print(f"{stem:24} not checked   {copy.shown(file)}")
-    from autograder.files import write_whole
-
+    for stem, file in files.items():
+        if (notebook := copy.passed_over(stem)) is not None:
+            console.print(
+                f"{copy.shown(notebook)} holds work too, and is not packed: {file.name} counts.",
+                style="bold",
+            )
     held = "" if write_whole(path, data) else ", which held this work already"
     console.print(f"\nHand in {path}{held}", style="bold")
     return 0
@@ -84,7 +92,8 @@ def _check(copy: WorkingCopy, files: dict[str, Path], contents: dict[str, bytes]
             finally:
                 passing.clear()
                 run.cancel()
-            remember(copy.state, [checked.verdict for checked in results])
+            if problem := remember(copy.state, [checked.verdict for checked in results]):
+                errors().print(problem)
             _say(copy.shown(file), stem, results)
             checker.prepare()
     finally:

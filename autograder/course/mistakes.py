@@ -161,8 +161,11 @@ def parse(text: str, where: str) -> Words:
     unknown = sections.keys() - {"Hints", "Mistakes", "Also right"}
     if unknown:
         raise WordsError(f"{where}: no section may be called {sorted(unknown)[0]}")
+    points = float(summary["points"])
+    if not points or 4 * points % 1:
+        raise WordsError(f"{where}: points are counted in quarters, and {points:g} is none")
     return Words(
-        float(summary["points"]),
+        points,
         int(summary["minutes"]),
         int(summary["difficulty"] or 0),
         summary["returns"],

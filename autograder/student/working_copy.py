@@ -64,6 +64,13 @@ class WorkingCopy:
             return exercises
         return notebook if _attempted_cells(notebook, stem) else exercises
 
+    def passed_over(self, stem: str) -> Path | None:
+        """Return the notebook of a lesson where it holds work and does not count, or None."""
+        notebook = self.notebook(stem)
+        if self.chosen(stem) == notebook or not notebook.is_file():
+            return None
+        return notebook if _attempted_cells(notebook, stem) else None
+
     def source(self, stem: str, path: Path | None = None) -> str:
         """Read the Python text of a lesson.
 

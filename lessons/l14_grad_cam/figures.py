@@ -186,6 +186,7 @@ def where_units_look(course: Any) -> Figure:
         corner = (-stride / 2, -stride / 2)
         axes.add_patch(Rectangle(corner, stride, stride, fill=False, edgecolor=ORANGE, linewidth=2))
         axes.plot(right, down, "+", color=ORANGE, markersize=14, markeredgewidth=3)
+        axes.set(xlim=(-half, half), ylim=(half, -half))
         style_axes(axes, name)
         axes.set_axis_off()
     return figure

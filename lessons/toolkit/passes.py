@@ -31,10 +31,10 @@ def target_logits(logits: Tensor, target: Tensor) -> Tensor:
     >>> target_logits(logits, torch.tensor([2, 0]))
     tensor([3., 4.])
     """
-    if logits.dim() != 2 or len(logits) == 0:
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) == 0:
         raise ValueError(
-            f"Logits of shape {tuple(logits.shape)} are not (N, K) with at least one image: "
-            "look at the images and at what the model returns."
+            "logits are a tensor of shape (N, K) for at least one image, "
+            f"not {_described(logits)}: look at the images and at what the model returns."
         )
     count, classes = logits.shape
     if not isinstance(target, Tensor) or target.dtype != torch.long or target.shape != (count,):
@@ -78,7 +78,7 @@ def check_ran(layers: Sequence[str], kept: Container[str]) -> None:
     """Refuse to go on if a layer did not run in this pass.
 
     A hook on a layer is called when the layer runs. In training alone run the second classifiers of
-    GoogLeNet, for instance. A model that is compiled, traced or scripted runs without hooks, and
+    GoogLeNet, for instance. A model that is compiled, traced or scripted may run without hooks, and
     `nn.DataParallel` runs copies of the layers: look into the model that they were made from
     (``compiled._orig_mod``, ``parallel.module``).
 
@@ -91,18 +91,18 @@ def check_ran(layers: Sequence[str], kept: Container[str]) -> None:
 
     >>> check_ran(["conv1", "aux1.conv"], {"conv1": "its output"})
     Traceback (most recent call last):
-    ValueError: layer 'aux1.conv' did not run in this pass. Some layers run in training only; \
-compiled and traced models run without hooks: take the model they were made from.
+    ValueError: layer 'aux1.conv' did not run in this pass. Some layers run in training only, \
+and compiled or traced models may run without hooks: take the one they were made from.
     """
     for name in layers:
         if name not in kept:
             raise ValueError(
-                f"layer {name!r} did not run in this pass. Some layers run in training only; "
-                "compiled and traced models run without hooks: take the model they were made from."
+                f"layer {name!r} did not run in this pass. Some layers run in training only, and "
+                "compiled or traced models may run without hooks: take the one they were made from."
             )
 
 
-def _described(target: object) -> str:
-    if not isinstance(target, Tensor):
-        return repr(target)[:80]
-    return f"{str(target.dtype).removeprefix('torch.')} of shape {tuple(target.shape)}"
+def _described(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return repr(value)[:80]
+    return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from autograder.cli.main import main
-from autograder.course.reference import LessonSource
+from autograder.course.reference import LessonSource, without_markers
 from autograder.student.progress import Progress
 from autograder.student.working_copy import WorkingCopy
 
@@ -47,10 +49,16 @@ def test_a_lesson_goes_by_number_stem_and_topic(
         (["check", "saliency", "--device", "tpu"], "There is no device called 'tpu'"),
         (["check", "saliency", "--file", "nowhere.py"], "There is no file nowhere.py"),
         (["check", "saliency", "--file", "."], "cannot be read"),
-        (["check", "saliency", "--watch", "--json"], "--watch goes with neither"),
+        (["check", "saliency", "--watch", "--json"], "--watch goes with no other option"),
+        (["check", "saliency", "--debug", "--json"], "--debug goes with neither"),
+        (["show", "saliency", "cat_and_mop"], "Did you mean cat_and_map?"),
+        (["show", "saliency", "--file", "nowhere.py"], "There is no file nowhere.py"),
         (["solution", "saliency.saliency_map"], "has not passed yet"),
         (["submit"], "There is nothing to hand in yet"),
         (["submit", "saliency", "--out", "."], "is a folder"),
+        (["submit", "saliency", "--out", "mine.7z"], "Let it end in .zip, .tar.gz or .tgz"),
+        (["submit", "saliency", "--out", "mine"], "mine is no name of an archive"),
+        (["submit", "saliency", "--out", "mine.tar"], "Let it end in"),
     ],
 )
 def test_a_mistake_gets_one_line_a_next_step_and_exit_code_2(
@@ -73,7 +81,17 @@ def test_help_names_every_command_and_does_not_wait_for_torch(
 
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    students = {"tour", "lessons", "check", "hint", "solution", "reset", "submit", "notebook"}
+    students = {
+        "tour",
+        "lessons",
+        "check",
+        "hint",
+        "solution",
+        "reset",
+        "submit",
+        "notebook",
+        "show",
+    }
     for command in students | {"update", "doctor", "new", "build", "audit", "site", "grade"}:
         assert f"  {command} " in out
     code = (
@@ -96,6 +114,7 @@ def test_json_holds_exactly_the_promised_fields(
     names = [entry["id"] for entry in table["exercises"]]
     assert names == [f"{STEM}.{name}" for name in source.exercises]  # in the lesson's order
     fields = ["id", "outcome", "points", "max_points", "diagnosis", "also", "message", "seconds"]
+    fields.append("printed")
     assert all(list(entry) == fields for entry in table["exercises"])
     first, *others = table["exercises"]
     assert (first["outcome"], first["diagnosis"]) == ("failed", "softmax_target")
@@ -224,12 +243,144 @@ def test_submit_packs_what_was_worked_on_and_the_same_work_the_same_way(
     copy: WorkingCopy, source: LessonSource
 ) -> None:
     solve(copy, source)
-    assert main(["submit", "--out", "a.zip"]) == 0
-    assert main(["submit", "--out", "b.zip"]) == 0
+    assert main(["submit", "--out", "a.zip", "--no-check"]) == 0
+    assert main(["submit", "--out", "b.zip", "--no-check"]) == 0
     assert Path("a.zip").read_bytes() == Path("b.zip").read_bytes()
     with zipfile.ZipFile("a.zip") as archive:
         assert archive.namelist() == [f"{STEM}/exercises.py"]
         assert archive.read(f"{STEM}/exercises.py").decode() == source.bare()
+
+
+@pytest.mark.parametrize("name", ["mine.tar.gz", "MINE.TGZ"])
+def test_a_tar_is_a_tar(name: str, copy: WorkingCopy, source: LessonSource) -> None:
+    solve(copy, source)
+    assert main(["submit", "--out", name, "--no-check"]) == 0
+    with tarfile.open(name, "r:gz") as archive:
+        (member,) = archive.getmembers()
+        file = archive.extractfile(member)
+        assert member.name == f"{STEM}/exercises.py" and file is not None
+        assert file.read().decode() == source.bare()
+    before = Path(name).read_bytes()
+    assert main(["submit", "--out", name, "--no-check", "--replace"]) == 0
+    assert Path(name).read_bytes() == before
+
+
+def test_no_archive_is_overwritten_in_silence(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def submit(*words: str) -> int:
+        return main(["submit", "--no-check", *words])
+
+    solve(copy, source)
+    assert submit() == 0 and submit() == 0  # the same work: the same archive
+    assert "submission.zip, which held this work already" in capsys.readouterr().out
+    first = Path("submission.zip").read_bytes()
+    copy.exercises(STEM).write_text(wrong(source), encoding="utf-8")
+    assert submit() == 0
+    assert "Hand in submission-2.zip" in capsys.readouterr().out
+    assert submit("--out", "submission.zip") == 2
+    assert "--replace" in capsys.readouterr().err
+    assert Path("submission.zip").read_bytes() == first
+    assert submit("--replace") == 0
+    assert Path("submission.zip").read_bytes() == Path("submission-2.zip").read_bytes()
+
+
+def test_submit_checks_the_bytes_that_it_packs(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solve(copy, source)
+    progress = Progress(copy.state)
+    for name in source.exercises:
+        progress.note(f"{STEM}.{name}", "passed", 4.0, 4.0)
+    progress.save()
+    copy.exercises(STEM).write_text(wrong(source), encoding="utf-8")  # after the last check
+    as_notebook(copy.notebook(STEM), solved_cells(source))
+    assert main(["submit"]) == 0
+    out = capsys.readouterr().out
+    assert "3 of 4 pass, 10 of 14 points" in out and "not yet: saliency.saliency_map" in out
+    assert "lesson.ipynb holds work too, and is not packed: exercises.py counts." in out
+    assert not Progress(copy.state).passes(f"{STEM}.saliency_map")
+
+
+def test_another_file_leaves_the_lessons_progress_alone(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("homework.py").write_text(source.bare(), encoding="utf-8")
+    assert main(["check", "saliency.saliency_box", "--file", "homework.py"]) == 0
+    assert "stays as it was" in capsys.readouterr().out
+    assert Progress(copy.state).of(f"{STEM}.saliency_box") == {}
+    solve(copy, source)
+    assert main(["check", "saliency.saliency_box", "--file", str(copy.exercises(STEM))]) == 0
+    assert Progress(copy.state).passes(f"{STEM}.saliency_box")
+
+
+def printing(source: LessonSource) -> str:
+    line = "logits = model(images)"
+    says = f'print("shape\\x1b[2J", tuple(images.shape)); {line}'
+    return source.edited("saliency_map", ((line, says), ("gradient.abs()", "gradient")))
+
+
+def test_what_was_printed_on_the_failing_case_is_shown(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy.exercises(STEM).write_text(printing(source), encoding="utf-8")
+    assert main(["check", "saliency.saliency_map"]) == 1
+    out = capsys.readouterr().out
+    assert "It printed on “two images”:\n  | shape\\x1b[2J (2, 3, 16, 24)\n" in out
+    assert main(["check", "saliency.saliency_map", "--json"]) == 1
+    (told,) = json.loads(capsys.readouterr().out)["exercises"]
+    assert told["printed"] == ["shape\\x1b[2J (2, 3, 16, 24)"]
+
+
+def stopping(source: LessonSource) -> str:
+    line = "logits = model(images)"
+    stop = ((line, f"breakpoint()\n        {line}"), ("gradient.abs()", "gradient"))
+    return source.edited("saliency_map", stop)
+
+
+def test_a_breakpoint_in_a_check_is_one_sentence_that_names_debug(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy.exercises(STEM).write_text(stopping(source), encoding="utf-8")
+    assert main(["check", "saliency.saliency_map"]) == 1
+    out = capsys.readouterr().out
+    assert "stopped at a breakpoint" in out
+    assert "`convlens check saliency.saliency_map --debug`" in out
+    assert "BdbQuit" not in out and "(Pdb)" not in out
+
+
+def test_debug_shows_the_students_own_traceback(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = source.edited("saliency_box", (("torch.quantile(saliency, quantile)", "nothing"),))
+    copy.exercises(STEM).write_text(text, encoding="utf-8")
+    assert main(["check", "saliency.saliency_box", "--debug"]) == 1
+    out = capsys.readouterr().out
+    assert "NameError: name 'nothing' is not defined" in out
+    files = re.findall(r'File "([^"]*)"', out)
+    assert files and all(Path(file).name == "exercises.py" for file in files)
+
+
+@pytest.mark.slow
+def test_show_runs_cells_and_draws_figures_with_the_students_functions(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = source.edited("saliency_map", (("gradient.abs()", "gradient.abs().mul(2)"),))
+    stub = source.stub("smooth_grad")
+    text = text.replace(without_markers(source.chunk("smooth_grad")).strip(), stub.strip())
+    copy.exercises(STEM).write_text(text, encoding="utf-8")
+    assert main(["show", "saliency"]) == 0
+    out = capsys.readouterr().out
+    shown = Path(re.search(r"cat_and_map: (\S+)", out)[1])  # type: ignore[index]
+    assert shown.read_bytes().startswith(b"\x89PNG") and copy.state in shown.resolve().parents
+    assert "the steepest slope is 0.64" in out and "the steepest slope is 0.32" in out
+    assert "in lesson.md, by the reference" in out
+    assert "smooth_wall waits for smooth_grad, which is not written yet" in out
+    drawn = re.search(r"smooth_wall waits.*\n  drawn by the reference: (\S+)", out)
+    assert drawn and Path(drawn[1]).is_file()
+    copy.exercises(STEM).write_text("import torch\n1 / 0\n", encoding="utf-8")
+    assert main(["show", "saliency", "flicker"]) == 2
+    assert "does not load: ZeroDivisionError" in capsys.readouterr().err
 
 
 def as_notebook(path: Path, cells: dict[str, str]) -> None:
@@ -253,8 +404,6 @@ def as_notebook(path: Path, cells: dict[str, str]) -> None:
 
 
 def solved_cells(source: LessonSource) -> dict[str, str]:
-    from autograder.course.reference import without_markers
-
     return {name: without_markers(source.chunk(name)) for name in source.exercises}
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course.reference import ROOT, LessonSource
+from autograder.student.progress import Progress
 from autograder.student.working_copy import WorkingCopy
 
 STEM = "l11_saliency"
@@ -70,6 +71,38 @@ def run(copy: WorkingCopy) -> Iterator[type[Running]]:
     for one in started:
         one.process.kill()
         one.process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stop", "typed", "says"),
+    [
+        ("breakpoint()", "p tuple(images.shape)\nc\n", "It returned a float32 tensor"),
+        ("breakpoint()", "q\n", "You left the debugger."),
+        ("__import__('pdb').set_trace()", "q\n", "Take the breakpoint out"),
+    ],
+)
+def test_debug_has_a_keyboard(
+    stop: str, typed: str, says: str, copy: WorkingCopy, source: LessonSource
+) -> None:
+    line = "logits = model(images)"
+    edits = ((line, f"{stop}\n        {line}"), ("gradient.abs()", "gradient"))
+    copy.exercises(STEM).write_text(source.edited("saliency_map", edits), encoding="utf-8")
+    done = subprocess.run(
+        [*CONVLENS, "check", "saliency", "--debug"],
+        cwd=copy.root,
+        input=typed,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1 and done.stderr == ""
+    assert "saliency_map on “two images”, here in the foreground" in done.stdout
+    assert "exercises.py(" in done.stdout and f"-> {line}" in done.stdout
+    assert says in done.stdout and ("(2, 3, 16, 24)" in done.stdout) == ("tuple" in typed)
+    # The check's own sentence, as without the breakpoint.
+    assert ("with its sign" in done.stdout) == (stop == "breakpoint()")
+    assert "Traceback" not in done.stdout and Progress(copy.state).standings == {}
 
 
 def loop_forever(source: LessonSource) -> str:

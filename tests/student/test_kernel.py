@@ -82,3 +82,53 @@ def test_a_failed_check_is_an_assertion_as_nbgrader_expects(copy: WorkingCopy) -
     with pytest.raises(AssertionError, match="cannot be found"):
         check(saliency_map)
     assert issubclass(CheckFailed, AssertionError)
+
+
+@pytest.mark.slow
+def test_a_notebook_uses_the_file_beside_it_until_it_has_its_own(
+    copy: WorkingCopy, source: LessonSource
+) -> None:
+    text = source.replaced("smooth_grad", source.stub("smooth_grad"))
+    copy.exercises(STEM).write_text(text, encoding="utf-8")
+    own = "def saliency_map(model, images, target):\n    return images.sum(1)\n"
+    cells = {
+        "given": source.given() + "\nfrom autograder import check, hint, show, solution",
+        "stub": source.stub("saliency_map"),
+        "check": "check(saliency_map)",
+        "drawn": f'show("{STEM}.flicker")',
+        "waits": f'show("{STEM}.smooth_wall")',
+        "svg": "del saliency_map",
+        "own": own,
+        "check own": "check(saliency_map)",
+        "stub again": source.stub("smooth_grad"),
+        "not written": "check(smooth_grad)",
+    }
+    folder = copy.exercises(STEM).parent
+    outputs = dict(zip(cells, run_cells(list(cells.values()), folder), strict=True))
+    said = {name: "".join(o.get("text", "") for o in group) for name, group in outputs.items()}
+    assert said["given"].startswith("From exercises.py, until they are written here: saliency_map,")
+    assert said["stub"] == "Still a stub here, so exercises.py's own is used: saliency_map.\n"
+    assert "passes: 4 of 4" in outputs["check"][-1].data["text/plain"]
+    assert said["drawn"] == "" and "image/png" in outputs["drawn"][-1].data
+    assert said["waits"].startswith("Drawn by the reference. Write smooth_grad and run")
+    picture = outputs["waits"][-1]
+    assert "image/png" in picture.data and picture.metadata["image/png"]["width"] > 300
+    assert said["own"] == "" and "expected" in outputs["check own"][-1].evalue.lower()
+    assert said["stub again"] == ""
+    assert "`smooth_grad` is not written yet" in outputs["not written"][-1].evalue
+
+
+@pytest.mark.slow
+def test_a_graders_copy_of_a_notebook_is_lent_nothing(
+    copy: WorkingCopy, source: LessonSource
+) -> None:
+    copy.exercises(STEM).write_text(source.bare(), encoding="utf-8")
+    elsewhere = copy.root / "submitted" / "ada" / STEM
+    elsewhere.mkdir(parents=True)
+    cells = [
+        source.given() + "\nfrom autograder import check, hint, show, solution",
+        source.stub("saliency_map"),
+        "check(saliency_map)",
+    ]
+    *quiet, last = run_cells(cells, elsewhere)
+    assert quiet == [[], []] and "not written yet" in last[-1].evalue

@@ -113,7 +113,10 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         "guided gradients requiring grad": case(
             "functional", "conv2", normal(rng, 2, 3, 12, 20), [0, 2], wanting_grad
         ),
-        "without `guided`": without("functional", "conv2", normal(rng, 2, 3, 14, 16), [2, 0]),
+        # Every class, for a map may be all zero.
+        "without `guided`": without(
+            "functional", "conv1", normal(rng, 5, 3, 12, 14), [3, 1, 0, 4, 2]
+        ),
         "a network without ReLUs": without("linear", "mix", normal(rng, 2, 3, 12, 12), [1, 3]),
     }
     return refuse(vary(cases, layer="conv1"))

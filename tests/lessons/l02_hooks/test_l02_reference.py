@@ -116,8 +116,43 @@ def test_an_unknown_layer_is_named(unchanged):
 def test_a_layer_that_does_not_run_is_named():
     model = network("plain")
     model.spare = nn.ReLU()
-    with pytest.raises(KeyError, match="spare"):
+    with pytest.raises(ValueError, match="layer 'spare' did not run in this pass"):
         capture_activations(model, ["conv1", "spare"], photos())
+
+
+def test_a_recorder_says_at_the_end_of_its_block_which_layer_did_not_run(unchanged):
+    model = network("nested")
+    recorder = ActivationRecorder(model, ["stem", "auxiliary"])
+    with unchanged(model):
+        with (
+            pytest.raises(ValueError, match="layer 'auxiliary' did not run in this pass"),
+            recorder,
+        ):
+            model(photos())
+        with pytest.raises(RuntimeError), recorder:  # what went wrong in the block is not hidden
+            model(photos()[:, :2])
+
+
+@pytest.mark.slow
+def test_googlenets_second_classifier_does_not_run_in_eval_mode():
+    from torchvision.models import googlenet
+
+    model = googlenet(weights=None, aux_logits=True, init_weights=False).eval()
+    with pytest.raises(ValueError, match=r"layer 'aux1\.conv' did not run in this pass"):
+        ablate_channel(model, "aux1.conv", 0, torch.zeros(1, 3, 64, 64))
+
+
+def test_one_name_is_not_a_sequence_of_names():
+    for make in (capture_activations, ActivationRecorder):
+        given = (photos(),) if make is capture_activations else ()
+        with pytest.raises(ValueError, match=r"`layers` is a sequence of names: \['conv1'\]"):
+            make(network("plain"), "conv1", *given)
+
+
+@pytest.mark.parametrize("columns", [0, -1])
+def test_a_picture_has_a_column(columns):
+    with pytest.raises(ValueError, match="at least 1 column"):
+        feature_map_grid(torch.ones(2, 3, 4), columns)
 
 
 def test_the_recorder_keeps_the_last_pass_of_its_block(unchanged):

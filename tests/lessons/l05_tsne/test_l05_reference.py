@@ -352,3 +352,41 @@ def test_neighbours_kept_refuses_a_k_that_is_not_there():
     for k in (0, 9):
         with pytest.raises(ValueError, match="1 to 8"):
             neighbours_kept(random(9, 3), random(9, 2), k)
+
+
+# At the edges
+
+
+@pytest.mark.parametrize("spread", [1e-8, 1e-3, 1, 30, 1e3, 3e3, 1e4, 1e6])
+@pytest.mark.parametrize("n", [4, 70, 300])
+def test_the_gradient_is_exact_in_float32_however_wide_the_map(n, spread):
+    p, y = joint(random(n, 6), 2), random(n, 2, seed=1) * spread
+    y[1] = y[0] + 0.3  # near each other in a wide map
+    y[2] = y[3]  # at one place
+    y = y.float()
+    exact, found = tsne_gradient(p, y.double()), tsne_gradient(p.float(), y)
+    assert float((found - exact).norm() / exact.norm()) < 1e-4
+
+
+def test_near_points_of_a_wide_cloud_keep_their_distances():
+    x = 1e4 * random(60, 10, dtype=torch.float32)
+    x[1] = x[0] + 0.25
+    expected = squareform(pdist(x.double().numpy(), "sqeuclidean"))
+    np.testing.assert_allclose(squared_distances(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [500.0, 1000.0, 1e4])
+@pytest.mark.parametrize("shape", [(4, 3), (60, 10)])
+def test_a_map_stays_finite_at_a_large_learning_rate(shape, rate):
+    x = random(*shape, dtype=torch.float32)
+    perplexity = min(10, shape[0] - 2)
+    y = tsne(x, perplexity, 300, learning_rate=rate)
+    assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_calculated_in_float32(dtype, digits):
+    x = digits[:60].to(dtype)
+    for function in (lambda x: pca(x, 3), lambda x: tsne(x, 5, 20)):
+        found, expected = function(x), function(x.float())
+        assert found.dtype == dtype and torch.equal(found, expected.to(dtype))

@@ -188,8 +188,8 @@ def test_on_a_gpu(method):
     model, images, target = network("plain").cuda(), photos().cuda(), TARGET.cuda()
     result = method(model, images, target)
     assert result.device == images.device
-    if method is saliency_map:  # a GPU's generator draws other numbers
-        torch.testing.assert_close(result.cpu(), method(network("plain"), photos(), TARGET))
+    # The noise, too, is the same on every device: it is drawn on the CPU.
+    torch.testing.assert_close(result.cpu(), method(network("plain"), photos(), TARGET))
     assert torch.equal(result, method(model, images, target))
 
 
@@ -324,3 +324,23 @@ def test_lift_on_paper():
     assert saliency_lift(7 * saliency, masks)[0] == saliency_lift(saliency, masks)[0]
     with pytest.raises(ValueError, match="pixel"):
         saliency_lift(saliency, torch.zeros(3, 2, 2, dtype=torch.bool))
+
+
+# At the edges
+
+
+@pytest.mark.parametrize(("samples", "count"), [(0, 2), (-1, 2), (3, 0)])
+def test_smooth_grad_needs_a_sample_and_an_image(samples, count):
+    target = torch.zeros(count, dtype=torch.long)
+    with pytest.raises(ValueError, match="one of each is the least"):
+        smooth_grad(network("plain"), photos(count), target, samples, 0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_maps_in_half_precision_are_cut_as_in_float32(dtype):
+    generator = torch.Generator().manual_seed(2)
+    saliency = torch.rand(9, 12, generator=generator).to(dtype)
+    image = torch.rand(3, 9, 12, generator=generator).to(dtype)
+    assert saliency_box(saliency, 0.7) == saliency_box(saliency.float(), 0.7)
+    ours = saliency_segmentation(image, saliency)
+    assert torch.equal(ours, saliency_segmentation(image, saliency.float()))

@@ -8,6 +8,7 @@ from captum.attr import Deconvolution, GuidedBackprop
 from pytorch_grad_cam import GuidedBackpropReLUModel
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
@@ -139,6 +140,10 @@ def test_guided_relu_in_a_network_is_guided_backprop():
         nn.ReLU6(),
         nn.ReLU6(inplace=True),
         F.relu6,
+        lambda x: x.clamp(min=0),
+        lambda x: x.clamp(0, 6),
+        lambda x: x.clamp_(min=0),
+        lambda x: F.threshold(x, 0, 0),
     ],
 )
 def test_every_spelling_is_found(relu):
@@ -155,7 +160,11 @@ def test_relu6_has_a_mask_on_both_sides():
     assert on_paper(model, [1, -1, 7], deconvnet) == [5, 5, 5]
 
 
-@pytest.mark.parametrize("other", [nn.LeakyReLU(0.5), nn.SiLU(), nn.Hardtanh(-1, 1), nn.ELU()])
+@pytest.mark.filterwarnings("ignore:only ReLUs")
+@pytest.mark.parametrize(
+    "other",
+    [nn.LeakyReLU(0.5), nn.SiLU(), nn.Hardtanh(-1, 1), nn.ELU(), lambda x: x.clamp(min=-0.1)],
+)
 def test_other_activations_keep_their_true_gradient(other):
     def logit(_: nn.Module, x: Tensor) -> Tensor:
         return torch.stack([F.relu(x[:, 0]), -other(x[:, 1]), -other(x[:, 2])], 1)
@@ -169,6 +178,50 @@ def test_other_activations_keep_their_true_gradient(other):
 def test_a_network_without_relu_is_refused(method):
     with pytest.raises(ValueError, match="no ReLU"):
         method(network("linear"), photos(), TARGET)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"), [(F.hardswish, "Hardswish"), (F.silu, "Silu"), (F.gelu, "Gelu")]
+)
+def test_a_network_of_relus_and_others_is_told_so(other, name):
+    model = OnPixels(lambda _, x: F.relu(x) + other(x))
+    for method in METHODS.values():
+        with pytest.warns(UserWarning, match=f"only ReLUs follow the rule, not {name}"):
+            method(model, photos(), torch.zeros(3, dtype=torch.long))
+
+
+def closed_in_a_checkpoint(model: nn.Module, images: Tensor) -> Tensor:
+    return checkpoint(model, images, use_reentrant=True)
+
+
+def compiled(model: nn.Module, images: Tensor) -> Tensor:
+    torch.compiler.reset()
+    return torch.compile(model, backend="aot_eager")(images)
+
+
+@pytest.mark.parametrize("run", [closed_in_a_checkpoint, compiled])
+def test_a_graph_that_hides_its_relus_is_refused(run):
+    images = photos().requires_grad_()
+    with pytest.raises(ValueError, match="hides the ReLUs in it: take the model as it was before"):
+        relu_nodes(run(network("plain"), images).sum() + F.relu(images).sum())
+
+
+def test_a_checkpoint_that_keeps_its_graph_is_none_the_worse():
+    class Checkpointed(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return checkpoint(model, images, use_reentrant=False)
+
+    model, images = network("plain"), photos()
+    expected = guided_backprop(model, images, TARGET)
+    torch.testing.assert_close(guided_backprop(Checkpointed(), images, TARGET), expected)
+
+
+def test_an_output_without_a_graph_is_told_from_one_without_relus():
+    with (
+        torch.no_grad(),
+        pytest.raises(ValueError, match="no graph: it was computed"),
+    ):
+        relu_nodes(network("plain")(photos()))
 
 
 def test_each_relu_is_one_node_and_a_shared_module_is_three():
