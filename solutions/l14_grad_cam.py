@@ -218,7 +218,7 @@ def covering_test(
         part covered, and with its mirror image covered. Below 0 the logit fell.
 
     Raises:
-        ValueError: the target does not fit the images.
+        ValueError: there is not one target and one map for each image.
 
     Paper: Zeiler and Fergus 2014, section 4.2, for covering. The control is this course's.
 
@@ -230,6 +230,8 @@ def covering_test(
     (tensor([-3.]), tensor([-6.]))
     """
     ### BEGIN SOLUTION
+    if len(maps) != len(images):
+        raise ValueError(f"{len(maps)} maps do not fit {len(images)} images: one of each is asked.")
     maps = maps.detach().unsqueeze(1)
     enlarged = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
     # One threshold an image: a loud map in the batch must not take the share of a quiet one.

@@ -173,7 +173,8 @@ def covering_cases(rng: Generator) -> dict[str, Case]:
             "plain", normal(rng, 2, 4, 12, 12), [0, 1], maps(2, 3, 3), 0.2
         ),
     }
-    return refuse(vary(cases, share=0.5))
+    one_map = case("plain", photos(2, 12, 12), [1, 0], maps(1, 3, 3), 0.2)
+    return refuse(vary(cases, share=0.5)) | {"a map for one of two images": one_map}
 
 
 def _one_spot(rng: Generator, count: int, height: int, width: int) -> Tensor:
