@@ -163,7 +163,7 @@ class _StubMerge:
             if ast.dump(old) != ast.dump(node):
                 start = _start(old)
                 self.lines[start : old.end_lineno] = new
-                self.notes.append(f"`{key}` (given code) is new.")
+                self.notes.append(f"`{key}` (given code) has changed.")
             return
         self.lines[self._place(tree, node) : self._place(tree, node)] = new
         self.notes.append(f"`{new[0].strip()[:60]}` (given code) is new.")

@@ -98,12 +98,13 @@ def test_the_solved_notebook_runs_from_top_to_bottom(sample: Workshop):
     assert done.stdout.splitlines()[-1] == "['twice', 'Counter'] 5 True"
 
 
-def test_a_picture_before_its_exercise_says_what_it_waits_for(sample: Workshop):
+def test_a_picture_before_its_exercise_is_the_references(sample: Workshop):
     stub = "def twice(x):\n    raise NotImplementedError('l90_sample.twice: not written yet')\n"
     for before in (stub, ""):
         done = sample.python(before + "from autograder import show\nshow('l90_sample.bars')")
         assert done.returncode == 0, done.stderr
-        assert "waits for" in done.stdout and "twice" in done.stdout
+        assert "Drawn by the reference. Write twice and run this cell again" in done.stdout
+        assert str(sample.lesson / "pictures" / "bars.svg") in done.stdout
 
 
 def test_nbgrader_releases_it(sample: Workshop, tmp_path: Path):

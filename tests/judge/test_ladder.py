@@ -9,7 +9,7 @@ from autograder.checks import lesson
 from autograder.checks.compare import close, worst
 from autograder.course.reference import read_lesson
 from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import Verdict, judge, well_formed
+from autograder.judge.verdict import Verdict, in_quarters, judge, well_formed
 from autograder.protocol.answers import Answer
 from autograder.protocol.wire import Foreign
 
@@ -240,3 +240,14 @@ def test_a_list_for_a_tuple_costs_a_part_and_says_so(returns: str, points: float
     verdict = judge(expectation, Answer("ok", tuple(run_trusted(expectation.job(source, "x.py")))))
     assert verdict.points == pytest.approx(points)
     assert ("in a list; a tuple is asked for" in verdict.message) == (returns == "list(box)")
+
+
+@pytest.mark.parametrize("points", [0.25, 1, 1.5, 2, 4, 5])
+def test_points_come_in_quarters_and_only_a_whole_share_is_full(points: float) -> None:
+    shares = [n / 40 for n in range(41)]
+    given = [in_quarters(points, share) for share in shares]
+    assert all(4 * each % 1 == 0 for each in given)
+    assert given == sorted(given)
+    assert given[0] == 0 and given[-1] == points
+    assert all(each < points for each in given[:-1])
+    assert points < 0.5 or all(each > 0 for each in given[1:])

@@ -180,6 +180,8 @@ def test_a_notebook_gets_new_stubs_and_missing_cells_and_keeps_the_rest(
     written = ["def saliency_map(model, images, target):\n", "    return 'mine'\n"]
     cells[f"{STEM}-saliency_map"]["source"] = written
     cells[f"{STEM}-saliency_box"]["source"][0] = "def saliency_box(old):\n"
+    begun = cells[f"{STEM}-saliency_segmentation"]["source"]
+    begun.insert(-1, "    seeds = None  # begun\n")  # above the stub's own line
     own = {"cell_type": "code", "id": "own", "metadata": {}, "source": "print('mine')"}
     gone = cells[f"{STEM}-smooth_grad"], cells[f"{STEM}-smooth_grad-check"]
     mine["cells"] = [own, *(cell for cell in mine["cells"] if cell not in gone)]
@@ -187,11 +189,14 @@ def test_a_notebook_gets_new_stubs_and_missing_cells_and_keeps_the_rest(
     capsys.readouterr()
     assert main(["update", "saliency"]) == 0
     out = capsys.readouterr().out
-    assert "`saliency_box` is new." in out and "`smooth_grad` is new, at the end" in out
+    assert "`saliency_box` has a new stub. Run its cell again." in out
+    assert "`smooth_grad` is a new exercise, at the end" in out
+    assert "saliency_segmentation" not in out and "is new" not in out
     after = json.loads(path.read_bytes())["cells"]
     assert after[0] == own
     found = {c["metadata"].get("nbgrader", {}).get("grade_id"): c["source"] for c in after}
     assert found[f"{STEM}-saliency_map"] == written
+    assert found[f"{STEM}-saliency_segmentation"] == begun
     wanted = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in fresh["cells"]}
     for name in ("saliency_box", "smooth_grad", "smooth_grad-check", "given"):
         assert found[f"{STEM}-{name}"] == wanted[f"{STEM}-{name}"]["source"]

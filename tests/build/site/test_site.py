@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from workshop import STEM, Workshop
 
 from autograder.build.site.look import BUDGET, loads, look_over, weight
 from autograder.build.site.make import accessible, check_site
+from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
 from lessons.toolkit.errors import UserError
 
@@ -29,6 +31,20 @@ def page(built: Path) -> str:
 @pytest.mark.slow
 def test_the_courses_own_site_builds_strictly_and_has_no_fault():
     assert check_site() == []
+
+
+def test_a_check_of_the_site_says_what_goes_on_and_how_it_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def check(say: Callable[[str], None]) -> list[str]:
+        say("Building the site ...")
+        return []
+
+    monkeypatch.setattr("autograder.build.site.make.check_site", check)
+    assert main(["site", "--check"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "The site builds, and nothing is wrong with it.\n"
+    assert err == "Reading the lessons ...\nBuilding the site ...\n"
 
 
 def test_every_landed_lesson_is_reached_from_home_and_index(built: Path):
