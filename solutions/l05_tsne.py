@@ -85,14 +85,15 @@ def pca(x: Tensor, k: int) -> Tensor:
     ### BEGIN SOLUTION
     if not 1 <= k <= min(x.shape):
         raise ValueError(f"k must be within 1 to {min(x.shape)} for this data, not {k}.")
-    centred = full_precision(x - x.mean(0))
+    dtype, x = x.dtype, full_precision(x)
+    centred = x - x.mean(0)
     # The right singular vectors are the eigenvectors of the covariance, found more precisely.
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
     axes = axes[:k]
     # Each axis points where its largest entry is positive, so that every machine draws one picture.
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
     axes = axes * largest.sign()
-    return (centred @ axes.T).to(x.dtype)
+    return (centred @ axes.T).to(dtype)
     ### END SOLUTION
 
 

@@ -36,7 +36,11 @@ from torch import Tensor
 
 
 def weigh(x: Tensor, scale: float) -> Tensor:
-    """Add up each row, times a number."""
+    """Add up each row, times a number.
+
+    Raises:
+        ValueError: x is not (N, D).
+    """
     ### BEGIN SOLUTION
     if x.dim() != 2:
         raise ValueError(f"x is (N, D), not {tuple(x.shape)}")

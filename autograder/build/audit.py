@@ -22,7 +22,7 @@ from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems
 from autograder.course.exercise import Exercise, Lesson, Mistake
 from autograder.course.mistakes import WordsError
-from autograder.course.reference import LessonSource, SourceError, read_lesson
+from autograder.course.reference import LessonSource, SourceError, make_stub, read_lesson
 from autograder.judge.diagnosis import constant, fits, same_record
 from autograder.judge.expected import (
     Expectation,
@@ -43,6 +43,8 @@ FOREIGN_SAMPLE, PAIR_SAMPLE = 10, 8
 # or an error to show.
 MUST_SHOW = {"own", "arguments", "question", "layers", "state"}
 NEED_MORE = {"train_mode", "hooks_left_on_error", "first_run", "overwritten_in_place"}
+# What torch raises at images that a network refuses is nobody's to promise.
+TORCHS_OWN = {"", "RuntimeError"}
 # Families whose mistakes only change the result: nothing has to be looked for beside it.
 QUIET = {"question", "layers", "arguments", "results", "reductions", "sums", "enlargements"}
 QUIET |= {"thresholds", "boxes", "scalings"}
@@ -175,6 +177,12 @@ class _Exercise:
             self._problem(f"the stub is {found.outcome}: {found.message}")
         if (found := self._text(self.source.bare())).outcome != "passed":
             self._problem(f"the reference is {found.outcome}: {found.message}")
+        stub = make_stub(self.source.chunk(self.exercise.name), self.report.stem, self.exercise.name)
+        told = stub + self.source.text.partition("\nfrom ")[0]
+        for case, record in self.expectation.records.items():
+            kind = record["error"]["type"] if record["status"] == "raised" else ""
+            if kind not in TORCHS_OWN and kind not in told:
+                self._problem(f"“{case}” must raise {kind}, and no docstring says so")
         for other in self.exercise.words.accepted:
             found = self._text(wrong_source(self.source, self.exercise.name, other))
             if found.outcome != "passed":

@@ -95,6 +95,11 @@ def test_the_gate_closes(tiny: Tiny, spoil: Callable[[Tiny], None], words: str) 
     assert [problem for problem in audited().problems if words in problem]
 
 
+def test_an_error_that_no_docstring_tells_closes_the_gate(tiny: Tiny) -> None:
+    tiny.edit("        ValueError: x", "        An error: x")
+    assert [problem for problem in audited().problems if "must raise ValueError" in problem]
+
+
 def test_an_argument_that_no_case_varies_closes_the_gate(tiny: Tiny) -> None:
     def same_scale(rng, cases=tiny.weigh.inputs):
         found = cases(rng).items()
