@@ -8,42 +8,58 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lessons.toolkit.plots import colour, overlay, scale_to_unit
-from lessons.toolkit.technique import Panel, Subject, Technique
+from lessons.toolkit.plots import colour, overlay
+from lessons.toolkit.technique import Panel, Subject, Technique, feature_maps
 
-SHOWN = 16
-DEPTHS = 4
-SIDE = 64
+COLUMNS = 4
+SHOWN = COLUMNS**2
+DEPTHS = ("Early", "A quarter in", "Halfway", "Late")
+TILE = 56  # rows of one channel's picture
+GUTTER = 3
+GREY = 0.5  # between the channels; on light pages and on dark ones
 
 
-def _block_outputs(course: Any, subject: Subject) -> dict[str, Tensor]:
+def _at_four_depths(course: Any, subject: Subject) -> dict[str, Tensor]:
     """Return feature maps of the network's blocks, by layer.
 
     Of each size of map it is the last layer's, and of the sizes the last four.
     """
-    layers = subject.classifier.layers()
-    network, images = subject.classifier.network, subject.images
-    seen = course.l02_hooks.capture_activations(network, layers, images)
-    maps = {name: seen[name] for name in layers if name in seen and seen[name].dim() == 4}
+    maps = feature_maps(course, subject)
     by_size = {tuple(activation.shape[-2:]): name for name, activation in maps.items()}
     names = [name for size, name in by_size.items() if min(size) > 1]
-    return {name: maps[name] for name in names[-DEPTHS:]}
+    return {name: maps[name] for name in names[-len(DEPTHS) :]}
 
 
 def _feature_maps(course: Any, subject: Subject) -> list[Panel]:
     panels = []
-    for name, activation in _block_outputs(course, subject).items():
-        strongest = activation[0].mean((1, 2)).argsort(descending=True)[:SHOWN]
-        maps = functional.interpolate(activation[:, strongest], size=(SIDE, SIDE), mode="nearest")
-        grid = course.l02_hooks.feature_map_grid(maps[0], 4)
-        dead = float((activation[0].amax((1, 2)) <= 0).double().mean())
-        size = f"{activation.shape[2]}×{activation.shape[3]}"
-        alt = f"Sixteen feature maps of layer {name}, {size} cells each."
-        caption = f"{name}: {activation.shape[1]} channels of {size}"
+    for place, (name, activation) in enumerate(_at_four_depths(course, subject).items()):
+        # A channel that is equally bright everywhere says nothing of where.
+        varied = activation[0].var((1, 2)).argsort(descending=True)[:SHOWN]
+        width = TILE * activation.shape[3] // activation.shape[2]
+        maps = functional.interpolate(activation[:, varied], (TILE, width), mode="nearest")[0]
+        grid = colour(course.l02_hooks.feature_map_grid(maps, COLUMNS))
+        silent = float((activation[0].amax((1, 2)) <= 0).double().mean())
+        channels, cells = activation.shape[1], f"{activation.shape[2]}×{activation.shape[3]} cells"
+        quiet = f"; {silent:.0%} of them silent here" if silent >= 0.005 else ""
         panels.append(
-            Panel(colour(grid.cpu()), caption + (f", {dead:.0%} silent" if dead else ""), alt)
+            Panel(
+                _with_gutters(grid, width),
+                f"{DEPTHS[place]}: {len(varied)} of {channels} channels, {cells} each{quiet}. "
+                f"Layer {name}.",
+                f"{len(varied)} feature maps of layer {name} in a grid, yellow where a channel "
+                f"fires most; {cells} each.",
+            )
         )
     return panels
+
+
+def _with_gutters(grid: Tensor, width: int) -> Tensor:
+    """Put grey lines between the channels of a coloured grid."""
+    rows = []
+    for row in grid.split(TILE, dim=1):
+        tiles = [functional.pad(tile, (0, GUTTER), value=GREY) for tile in row.split(width, dim=2)]
+        rows.append(functional.pad(torch.cat(tiles, dim=2), (0, 0, 0, GUTTER), value=GREY))
+    return torch.cat(rows, dim=1)[:, :-GUTTER, :-GUTTER]
 
 
 def _ablation(course: Any, subject: Subject) -> list[Panel]:
@@ -51,21 +67,20 @@ def _ablation(course: Any, subject: Subject) -> list[Panel]:
 
     Each is drawn where it fires.
     """
-    network, layer = subject.classifier.network, subject.classifier.default_layer
+    network, layer = subject.classifier.network, subject.layer
     lesson, index = course.l02_hooks, int(subject.target())
     activation = lesson.capture_activations(network, [layer], subject.images)[layer]
     gradient = lesson.capture_gradients(network, layer, subject.images, subject.target())
-    promising = (activation * gradient).mean((2, 3))[0].argsort(descending=True)[:DEPTHS]
+    promising = (activation * gradient).mean((2, 3))[0].argsort(descending=True)[:4]
     with torch.inference_mode():
         whole = float(network(subject.images)[0, index])
     panels = []
     for channel in promising.tolist():
         logit = float(lesson.ablate_channel(network, layer, channel, subject.images)[0, index])
-        size = tuple(subject.rgb.shape[-2:])
-        fine = functional.interpolate(activation[:, [channel]], size=size, mode="bilinear")[0, 0]
-        image = overlay(subject.rgb, scale_to_unit(fine.cpu()), 0.5)
-        caption = f"channel {channel}: logit {whole:.1f} → {logit:.1f} without it"
-        panels.append(Panel(image, caption, f"Where channel {channel} fires, over the photo."))
+        image = overlay(subject.rgb, activation[0, channel], 0.7)
+        caption = f"channel {channel}: logit of “{subject.name()}” {whole:.2f} → {logit:.2f}"
+        alt = f"The photo in grey, coloured where channel {channel} fires."
+        panels.append(Panel(image, caption, alt))
     return panels
 
 
@@ -73,17 +88,20 @@ TECHNIQUES = (
     Technique(
         title="Feature maps",
         question="What happens inside a forward pass?",
-        shows="Strong channels at four depths. Edges and colours turn into sparse, coarse signs.",
+        shows=(
+            "Sixteen channels at each of four depths, those that vary most over the picture. "
+            "Early ones follow edges and colours; late ones are coarse and mostly dark."
+        ),
         misleads="Each channel is scaled by itself, so a whisper looks as loud as a shout.",
-        paper="Zeiler and Fergus 2014",
+        paper="[Zeiler and Fergus 2014](https://arxiv.org/abs/1311.2901)",
         draw=_feature_maps,
     ),
     Technique(
         title="Ablation",
         question="Which channels does the answer lean on?",
-        shows="Four channels of the last block: where they fire, and the logit without each.",
+        shows="Four channels of the last block: where each fires, and the logit without it.",
         misleads="Channels work together: silencing one at a time misses what two can replace.",
-        paper="Morcos et al. 2018",
+        paper="[Morcos et al. 2018](https://arxiv.org/abs/1803.06959)",
         draw=_ablation,
     ),
 )

@@ -4,19 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
-from lessons.toolkit.plots import signed_to_rgb
-from lessons.toolkit.technique import Panel, Subject, Technique
+from torch import Tensor, nn
+
+from lessons.toolkit.plots import colour, magnitude
+from lessons.toolkit.technique import Declined, Panel, Subject, Technique, rank_correlation, signed
+
+OTHER_ACTIVATIONS = (nn.Hardswish, nn.SiLU, nn.GELU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
 
 
-def _guided(course: Any, subject: Subject) -> list[Panel]:
-    panels = []
-    for rank in (0, subject.other_rank()):
-        gradient = course.l12_guided_backprop.guided_backprop(
-            subject.classifier.network, subject.images, subject.target(rank)
+def _guided(course: Any, subject: Subject, rank: int) -> Tensor:
+    """Return how strongly each pixel excites a class, clipped for the eye."""
+    lesson, network = course.l12_guided_backprop, subject.classifier.network
+    try:
+        gradient = lesson.guided_backprop(network, subject.images, subject.target(rank))
+    except ValueError as error:
+        raise Declined("needs a network with ReLUs") from error
+    return magnitude(gradient[0])
+
+
+def _two_questions(course: Any, subject: Subject) -> list[Panel | str]:
+    ranks = (0, subject.other_rank())
+    maps = [_guided(course, subject, rank) for rank in ranks]
+    panels: list[Panel | str] = [
+        Panel(
+            colour(lines),
+            f"for “{subject.name(rank)}”",
+            f"Fine bright lines on a dark ground: what excites “{subject.name(rank)}”."
+            if lines.any()
+            else f"One flat colour: nothing excites “{subject.name(rank)}”.",
         )
-        name = subject.name(rank)
-        alt = f"Grey picture with coloured fine lines: what speaks for “{name}”."
-        panels.append(Panel(signed_to_rgb(gradient[0].cpu()), f"for “{name}”", alt))
+        for rank, lines in zip(ranks, maps, strict=True)
+    ]
+    if (correlation := rank_correlation(*maps)) is not None:
+        panels.append(
+            f"Asked about two classes, it draws two maps with a rank correlation of "
+            f"{signed(correlation)}."
+        )
+    others = {
+        type(module).__name__
+        for module in subject.classifier.network.modules()
+        if isinstance(module, OTHER_ACTIVATIONS)
+    }
+    if others:
+        panels.append(
+            f"This network has {' and '.join(sorted(others))} too; the rule holds at its ReLUs, "
+            "and the plain gradient passes the others."
+        )
     return panels
 
 
@@ -24,9 +57,13 @@ TECHNIQUES = (
     Technique(
         title="Guided backpropagation",
         question="What if only positive evidence may travel back?",
-        shows="Fine lines appear where the plain gradient is noise: whiskers, rims, edges.",
+        shows="Fine lines appear where the plain gradient is noise: rims, eyes, edges.",
         misleads="Ask about another class and the lines hardly change: they retell the picture.",
-        paper="Springenberg et al. 2014; Adebayo et al. 2018",
-        draw=_guided,
+        paper=(
+            "[Springenberg et al. 2014](https://arxiv.org/abs/1412.6806); "
+            "[Adebayo et al. 2018](https://arxiv.org/abs/1810.03292)"
+        ),
+        draw=_two_questions,
+        heatmap=_guided,
     ),
 )

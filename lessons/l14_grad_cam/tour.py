@@ -5,57 +5,89 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from torch.nn import functional
 
-from lessons.toolkit.plots import overlay, scale_to_unit, signed_to_rgb
-from lessons.toolkit.technique import Panel, Subject, Technique
+from lessons.toolkit.plots import colour, magnitude, overlay
+from lessons.toolkit.technique import (
+    OWN_PLACE,
+    SAME_PLACE,
+    Declined,
+    Panel,
+    Subject,
+    Technique,
+    rank_correlation,
+    signed,
+)
+
+ALPHA = 0.75
 
 
-def _laid_over(subject: Subject, coarse: Tensor) -> Tensor:
-    size = tuple(subject.rgb.shape[-2:])
-    fine = functional.interpolate(coarse[:, None], size=size, mode="bilinear", align_corners=False)[
-        0, 0
-    ].cpu()
-    return overlay(subject.rgb, scale_to_unit(fine), 0.55)
+def _cam(course: Any, subject: Subject, rank: int) -> Tensor:
+    cam: Tensor = course.l14_grad_cam.grad_cam(
+        subject.classifier.network, subject.layer, subject.images, subject.target(rank)
+    )
+    return cam[0]
 
 
-def _grad_cam(course: Any, subject: Subject) -> list[Panel]:
-    lesson, network = course.l14_grad_cam, subject.classifier.network
-    layer, other = subject.classifier.default_layer, subject.other_rank()
-    first = lesson.grad_cam(network, layer, subject.images, subject.target())
-    second = lesson.grad_cam(network, layer, subject.images, subject.target(other))
-    against = lesson.counterfactual(network, layer, subject.images, subject.target())
+def _laid_over(subject: Subject, cam: Tensor, side: str, rank: int = 0) -> Panel:
+    """Draw a map over the photo, or the plain photo where the map is zero."""
+    name = subject.name(rank)
+    if cam.any():
+        alt = f"The photo in grey, coloured where the evidence {side} “{name}” lies."
+        return Panel(overlay(subject.rgb, cam, ALPHA), f"{side} “{name}”", alt)
+    nothing = f"nothing speaks {side} “{name}”"
+    return Panel(overlay(subject.rgb, cam), nothing, f"The photo in plain grey: {nothing}.")
+
+
+def _grad_cam(course: Any, subject: Subject) -> list[Panel | str]:
+    other = subject.other_rank()
+    first, second = _cam(course, subject, 0), _cam(course, subject, other)
+    against = course.l14_grad_cam.counterfactual(
+        subject.classifier.network, subject.layer, subject.images, subject.target()
+    )[0]
     return [
-        Panel(
-            _laid_over(subject, first),
-            f"for “{subject.name()}”",
-            f"Soft blob over the photo where the evidence for “{subject.name()}” lies.",
-        ),
-        Panel(
-            _laid_over(subject, second),
-            f"for “{subject.name(other)}”",
-            f"Soft blob over the photo where the evidence for “{subject.name(other)}” lies.",
-        ),
-        Panel(
-            _laid_over(subject, against),
-            f"against “{subject.name()}”",
-            f"Soft blob over the photo where the evidence against “{subject.name()}” lies.",
-        ),
+        _laid_over(subject, first, "for"),
+        _laid_over(subject, second, "for", other),
+        _laid_over(subject, against, "against"),
+        _places(rank_correlation(first, second)),
     ]
 
 
+def _places(correlation: float | None) -> str:
+    """Say in words how far apart the places of two classes lie."""
+    if correlation is None:
+        return "One of the two maps is the same everywhere, so their places cannot be compared."
+    number = f"(rank correlation {signed(correlation)})"
+    if correlation <= OWN_PLACE:
+        return f"Each of the two classes gets its own place {number}."
+    if correlation < SAME_PLACE:
+        return f"The places of the two classes overlap {number}."
+    return (
+        f"Both classes lie at the same place {number}: the map says where the network looked, and "
+        "hardly what for."
+    )
+
+
+def _lines_kept(course: Any, subject: Subject, rank: int) -> Tensor:
+    """Return guided backpropagation times Grad-CAM, as strength clipped for the eye."""
+    network, target = subject.classifier.network, subject.target(rank)
+    layer = subject.layer
+    try:
+        guided = course.l12_guided_backprop.guided_backprop(network, subject.images, target)
+    except ValueError as error:
+        raise Declined("needs a network with ReLUs") from error
+    product = course.l14_grad_cam.guided_grad_cam(
+        network, layer, subject.images, target, guided=guided
+    )
+    return magnitude(product[0])
+
+
 def _guided_grad_cam(course: Any, subject: Subject) -> list[Panel]:
-    network, layer = subject.classifier.network, subject.classifier.default_layer
     panels = []
     for rank in (0, subject.other_rank()):
-        target = subject.target(rank)
-        guided = course.l12_guided_backprop.guided_backprop(network, subject.images, target)
-        product = course.l14_grad_cam.guided_grad_cam(
-            network, layer, subject.images, target, guided=guided
-        )[0]
-        name = subject.name(rank)
-        alt = f"Fine lines kept only where the evidence for “{name}” lies."
-        panels.append(Panel(signed_to_rgb(product.cpu()), f"for “{name}”", alt))
+        lines, name = _lines_kept(course, subject, rank), subject.name(rank)
+        alt = f"Fine bright lines, kept only where the evidence for “{name}” lies."
+        nothing = f"One flat colour: no line is left for “{name}”."
+        panels.append(Panel(colour(lines), f"for “{name}”", alt if lines.any() else nothing))
     return panels
 
 
@@ -63,17 +95,19 @@ TECHNIQUES = (
     Technique(
         title="Grad-CAM",
         question="Where did the network look?",
-        shows="Each class asks its own question, and gets its own place in the picture.",
+        shows="Colour lies where the evidence for a class is, or the evidence against it.",
         misleads="The map is a few cells wide, blown up: its soft edge is interpolation.",
-        paper="Selvaraju et al. 2017",
+        paper="[Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391)",
         draw=_grad_cam,
+        heatmap=_cam,
     ),
     Technique(
         title="Guided Grad-CAM",
         question="Sharp lines, but only where it looked?",
         shows="Guided backpropagation gives the lines, Grad-CAM says which of them to keep.",
         misleads="The product looks like an explanation even where both factors are wrong.",
-        paper="Selvaraju et al. 2017",
+        paper="[Selvaraju et al. 2017](https://arxiv.org/abs/1610.02391)",
         draw=_guided_grad_cam,
+        heatmap=_lines_kept,
     ),
 )

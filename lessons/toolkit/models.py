@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lessons.toolkit.device import choose_device
 from lessons.toolkit.errors import UserError, unknown
 from lessons.toolkit.preprocess import Preprocess
 
@@ -26,14 +29,30 @@ class Classifier:
         network: the module, in evaluation mode.
         preprocess: turns a photo into its input.
         classes: name of each class, in the order of the logits.
-        default_layer: the layer for Grad-CAM: the last convolution with its norm and activation.
+        map_layer: what `default_layer` returns; None where the network has no such layer.
     """
 
     name: str
     network: nn.Module
     preprocess: Preprocess
     classes: list[str]
-    default_layer: str
+    map_layer: str | None
+
+    @property
+    def default_layer(self) -> str:
+        """Return the layer for Grad-CAM: the last convolution with its norm and activation.
+
+        Raises:
+            UserError: the network does not keep one map for each channel up to its end, as
+                transformers do not: after their first convolution a place is a vector.
+        """
+        if self.map_layer is None:
+            raise UserError(
+                f"{self.name} has no layer with one map for each channel, (N, C, h, w), near its "
+                "end.",
+                f"Take a network of convolutions, such as {DEFAULT_MODEL}.",
+            )
+        return self.map_layer
 
     def layers(self) -> list[str]:
         """Return the dotted names of the layers in forward order.
@@ -55,11 +74,14 @@ def load_model(name: str = DEFAULT_MODEL, device: str | torch.device = "cpu") ->
         device: where the network goes.
 
     Raises:
-        UserError: an unknown name; weights that are missing, damaged or cannot be downloaded.
+        UserError: an unknown name or device; weights that are missing, damaged or cannot be
+            downloaded.
 
     >>> load_model("efficientnet_lite0").default_layer
     'head'
     """
+    if isinstance(device, str):
+        device = choose_device(device)
     with _global_random_state_kept():
         if name in _OFFLINE:
             classifier = _OFFLINE[name]()
@@ -77,6 +99,112 @@ def model_names() -> list[str]:
     The offline ones come first, then torchvision's classifiers.
     """
     return [*_OFFLINE, *_torchvision_names()]
+
+
+def as_classifier(
+    network: nn.Module,
+    classes: Sequence[str],
+    preprocess: Preprocess,
+    name: str = "my network",
+    default_layer: str | None = None,
+) -> Classifier:
+    """Make a network of your own a `Classifier`, for the course's techniques and its tour.
+
+    It is put into evaluation mode, and tried on one black picture.
+
+    Args:
+        network: takes (N, 3, H, W) and returns logits (N, K): no softmax at the end.
+        classes: name of each class, in the order of the logits.
+        preprocess: as the network had its pictures in training.
+        name: what to call it.
+        default_layer: dotted name of the layer for Grad-CAM; searched for when not given.
+
+    Raises:
+        UserError: the network cannot take such pictures, gives something else than one logit for
+            each class, or has no such layer with maps (N, C, h, w).
+
+    >>> from torch.nn import Conv2d, Flatten, Linear, ReLU, Sequential
+    >>> tiny = Sequential(Conv2d(3, 4, 3, stride=2), ReLU(), Flatten(), Linear(4 * 7 * 7, 2))
+    >>> half = (0.5, 0.5, 0.5)
+    >>> mine = as_classifier(tiny, ["cat", "dog"], Preprocess(16, 16, mean=half, std=half))
+    >>> mine.default_layer
+    '1'
+    """
+    parameter = next(network.parameters(), None)
+    if parameter is None:
+        raise UserError(f"{name} has no parameters.", "Give a network with layers.")
+    network.eval()
+    side = preprocess.crop
+    try:
+        with torch.no_grad():
+            logits = network(_black_picture(network, side))
+    except Exception as error:  # code of another person: it may raise anything
+        raise UserError(
+            f"{name} does not take a picture (1, 3, {side}, {side}): {_first_line(error)}.",
+            "Check the size that `preprocess` crops to.",
+        ) from error
+    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1:
+        given = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise UserError(
+            f"{name} returns {given} for one picture, not logits (1, K).",
+            "Wrap it in a module that returns the logits alone.",
+        )
+    if logits.shape[1] != len(classes):
+        raise UserError(
+            f"{name} gives {logits.shape[1]} logits, and {len(classes)} classes are named.",
+            "Name each class once, in the order of the logits.",
+        )
+    if len(classes) > 1 and bool((logits >= 0).all()) and abs(float(logits.sum()) - 1) < 1e-4:
+        raise UserError(
+            f"{name} gives probabilities: they are not negative and add up to 1.",
+            "Leave out the softmax at its end: the techniques ask for the logit of a class.",
+        )
+    shapes = dict(_outputs_in_order(network, side))
+    if default_layer is None:
+        default_layer = _grad_cam_layer(network, side)
+    else:
+        find_layer(network, default_layer)
+        if not _is_map(shapes.get(default_layer, torch.Size())):
+            shape = tuple(shapes[default_layer]) if default_layer in shapes else "nothing"
+            raise UserError(
+                f"Layer {default_layer!r} of {name} gives {shape}, not maps (N, C, h, w).",
+                "Take one before the places are pooled, or leave it out: it is searched for.",
+            )
+    return Classifier(name, network, preprocess, list(classes), default_layer)
+
+
+def with_random_weights(network: nn.Module, seed: int = 0) -> nn.Module:
+    """Return a copy of a network that has learnt nothing: its weights are drawn anew.
+
+    Weights of convolutions and linear layers come from He's normal distribution, so that signals
+    keep their size through many layers; norms start as they do before training.
+
+    Args:
+        network: any network; left as it is.
+        seed: the same seed gives the same weights on every device.
+
+    >>> torch.equal(with_random_weights(nn.Linear(2, 3)).bias, torch.zeros(3))
+    True
+    """
+    device = next(network.parameters()).device
+    fresh = copy.deepcopy(network).cpu()
+    with _global_random_state_kept(), torch.no_grad():
+        torch.manual_seed(seed)
+        for module in fresh.modules():
+            own = dict(module.named_parameters(recurse=False))
+            weight = own.get("weight")
+            if weight is not None and weight.ndim > 1:
+                nn.init.kaiming_normal_(weight, nonlinearity="relu")
+                if (bias := own.get("bias")) is not None:
+                    bias.zero_()
+            elif callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+            else:  # tokens, embeddings of places, scales: no rule is known, so their own spread
+                for parameter in own.values():
+                    values = torch.randn(parameter.shape).to(parameter.dtype)
+                    spread = parameter.std() if parameter.numel() > 1 else 1
+                    parameter.copy_(values * spread + parameter.mean())
+    return fresh.to(device)
 
 
 def find_layer(network: nn.Module, name: str) -> nn.Module:
@@ -99,7 +227,7 @@ def _efficientnet_lite0() -> Classifier:
     from lessons.toolkit.efficientnet import PREPROCESS, pretrained_efficientnet_lite0
 
     network = pretrained_efficientnet_lite0()
-    return Classifier(DEFAULT_MODEL, network, PREPROCESS, imagenet_classes(), default_layer="head")
+    return Classifier(DEFAULT_MODEL, network, PREPROCESS, imagenet_classes(), "head")
 
 
 def _scenes(name: str) -> Classifier:
@@ -179,22 +307,39 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _grad_cam_layer(network: nn.Module, size: int) -> str:
+def _grad_cam_layer(network: nn.Module, size: int) -> str | None:
     """Return the last layer with the size of the last convolution's output.
 
     So the norm and activation after the convolution, and the block around them, belong to it;
-    pooling does not.
+    pooling does not. None where layers with weights go on from there at more than one place, as in
+    a transformer: what the convolution saw is then far from the answer.
     """
     modules = dict(network.named_modules())
-    outputs = [(name, shape) for name, shape in _outputs_in_order(network, size) if len(shape) == 4]
-    last_conv = max(
-        i for i, (name, _) in enumerate(outputs) if isinstance(modules[name], nn.Conv2d)
-    )
-    name, (_, _, height, width) = outputs[last_conv]
-    for later, shape in outputs[last_conv:]:
-        if shape[2:] == (height, width):
-            name = later
-    return name
+    outputs = _outputs_in_order(network, size)
+    convolutions = [
+        place
+        for place, (name, shape) in enumerate(outputs)
+        if isinstance(modules[name], nn.Conv2d) and _is_map(shape)
+    ]
+    if not convolutions:
+        return None
+    chosen = convolutions[-1]
+    last_convolution = outputs[chosen][0]
+    height, width = outputs[chosen][1][2:]
+    for later in range(chosen, len(outputs)):
+        if _is_map(shape := outputs[later][1]) and shape[2:] == (height, width):
+            chosen = later
+    for name, shape in outputs[chosen + 1 :]:
+        around = last_convolution.startswith(f"{name}.")
+        has_weights = next(modules[name].parameters(), None) is not None
+        # More numbers than one vector for each picture: there are still places.
+        if has_weights and not around and math.prod(shape[1:]) > max(shape[1:]):
+            return None
+    return outputs[chosen][0]
+
+
+def _is_map(shape: torch.Size) -> bool:
+    return len(shape) == 4 and max(shape[2:]) > 1
 
 
 def _outputs_in_order(network: nn.Module, size: int) -> list[tuple[str, torch.Size]]:
@@ -214,14 +359,18 @@ def _outputs_in_order(network: nn.Module, size: int) -> list[tuple[str, torch.Si
         for name, module in network.named_modules()
         if name
     ]
-    parameter = next(network.parameters())
     try:
         with torch.inference_mode():
-            network(torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device))
+            network(_black_picture(network, size))
     finally:
         for handle in handles:
             handle.remove()
     return list(outputs.items())
+
+
+def _black_picture(network: nn.Module, size: int) -> Tensor:
+    parameter = next(network.parameters())
+    return torch.zeros(1, 3, size, size, dtype=parameter.dtype, device=parameter.device)
 
 
 @contextmanager

@@ -8,16 +8,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from lessons.toolkit.errors import UserError, unknown
 
 if TYPE_CHECKING:  # PIL is absent where student code is run; only photos need it
+    from numpy import ndarray
     from PIL.Image import Image
 
 DEFAULT_PHOTO = "cat"
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # none that starts another program
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+# None that starts another program.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+# What white is where a pixel is a number of more than 8 bits: the most that 8 to 16 bits can hold.
+# Nothing in a file says how many of its 16 bits a camera fills; 10, 12 and 14 are common.
+WHITE_LEVELS = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 MAX_PIXELS = 64_000_000  # a small file can claim to be far more than the memory holds
 
 
@@ -66,13 +71,15 @@ def photo_names() -> list[str]:
 def load_photo(name_or_path: str | Path = DEFAULT_PHOTO) -> Image:
     """Load a photo by its name, or the user's own by its path.
 
-    It is turned upright as its EXIF data says. Grey, palette, CMYK and 16-bit pictures become RGB,
+    It is turned upright as its EXIF data says. Grey, palette and CMYK pictures become RGB,
     transparency becomes white, and of an animation the first frame is taken. A JPEG of more than 64
-    million pixels is read at half its size.
+    million pixels is read at half its size. Of a picture with more than 8 bits a pixel, or with
+    fractions, white is the least of 1 (fractions only), 255, 1023, 4095, 16383 and 65535 that no
+    pixel is above; other ranges, and those with negative values, are stretched to black and white.
 
     Args:
-        name_or_path: one of `photo_names()`, or a JPEG, PNG, WebP, GIF, BMP or TIFF file. A name
-            wins over a file of the same name; write ./cat for the file.
+        name_or_path: one of `photo_names()`, or a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file. A
+            name wins over a file of the same name; write ./cat for the file.
 
     Returns:
         A Pillow image of mode "RGB".
@@ -169,13 +176,11 @@ def _read(path: Path) -> Image:
     with data, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large pictures and odd metadata: dealt with below
         try:
-            with Image.open(data, formats=FORMATS) as image:
+            readable = [kind for kind in FORMATS if kind in Image.OPEN]  # AVIF came late to Pillow
+            with Image.open(data, formats=readable) as image:
                 return _decode(image)
         except UnidentifiedImageError as error:
-            raise UserError(
-                f"{path} is not a picture that can be read here.",
-                "Save it as JPEG, PNG, WebP, GIF, BMP or TIFF.",
-            ) from error
+            raise _no_picture(path, data) from error
         except (Image.DecompressionBombError, MemoryError) as error:
             raise UserError(
                 f"{path} has more than {MAX_PIXELS // 10**6} million pixels.",
@@ -194,14 +199,46 @@ def _decode(image: Image) -> Image:
     _fit_in_memory(image)
     image.load()
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip at 255
-        upper_eight_bits = (numpy.asarray(image) // 256).clip(0, 255).astype(numpy.uint8)
-        return Image.fromarray(upper_eight_bits).convert("RGB")
+    if image.mode.startswith(("I", "F")):  # more than 8 bits a pixel: Pillow would clip at 255
+        return Image.fromarray(_eight_bits(numpy.asarray(image))).convert("RGB")
     if image.has_transparency_data:
         opaque = image.convert("RGBA")
         white = Image.new("RGBA", opaque.size, "white")
         return Image.alpha_composite(white, opaque).convert("RGB")
     return image.convert("RGB")
+
+
+def _eight_bits(values: ndarray) -> ndarray:
+    """Scale grey values of any range to whole numbers from 0 to 255."""
+    import numpy
+
+    fractions = values.dtype.kind == "f"
+    exact = numpy.nan_to_num(values.astype(numpy.float64), posinf=0, neginf=0)
+    low, high = float(exact.min()), float(exact.max())
+    levels = [white for white in ((1,) if fractions else ()) + WHITE_LEVELS if white >= high]
+    if low < 0 or not levels:
+        exact, levels = exact - low, [high - low]
+    return numpy.rint(exact * (255 / (levels[0] or 1))).astype(numpy.uint8)
+
+
+def _no_picture(path: Path, data: BinaryIO) -> UserError:
+    """Return the error for a file that no reader takes, by the first bytes of what it is."""
+    data.seek(4)
+    brand = data.read(8)
+    if brand in (b"ftypavif", b"ftypavis"):
+        return UserError(
+            f"{path} is an AVIF picture, which this Pillow cannot read.",
+            "Update it: pip install -U pillow. Or save the picture as JPEG or PNG.",
+        )
+    if brand[:4] == b"ftyp" and brand[4:] in (b"heic", b"heix", b"heim", b"hevc", b"mif1"):
+        return UserError(
+            f"{path} is a HEIC picture, as phones make them; it cannot be read here.",
+            "Save or share it as JPEG.",
+        )
+    return UserError(
+        f"{path} is not a picture that can be read here.",
+        "Save it as JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.",
+    )
 
 
 def _fit_in_memory(image: Image) -> None:

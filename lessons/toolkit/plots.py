@@ -31,6 +31,10 @@ DIVERGING = "PuOr_r"
 # Equally far from white and from the dark page's #1e2129: a contrast of 4.0 on both, the most that
 # one colour can have. Text is large to make up for it.
 INK = "#7f7f7f"
+# Of red, green and blue in the brightness of a grey picture (Rec. 601, as Pillow has it).
+BRIGHTNESS = (0.299, 0.587, 0.114)
+# Exponent from a value to how far its colour covers the photo: below 1, or middle values are lost.
+COVER = 0.7
 TITLE_POINTS = 14
 LABEL_POINTS = 12
 DOTS_PER_INCH = 150
@@ -67,8 +71,6 @@ def colour(heatmap: Tensor, signed: bool = False) -> Tensor:
     >>> colour(torch.zeros(4, 6)).shape
     torch.Size([3, 4, 6])
     """
-    from matplotlib import colormaps
-
     values = heatmap.detach().cpu().float()
     known = values.nan_to_num()
     if signed:
@@ -76,30 +78,52 @@ def colour(heatmap: Tensor, signed: bool = False) -> Tensor:
         unit = 0.5 + 0.5 * known / torch.where(largest > 0, largest, 1)
     else:
         unit = scale_to_unit(known)
-    colours = colormaps[DIVERGING if signed else SEQUENTIAL](unit.numpy())[..., :3]
-    rgb = torch.from_numpy(colours).float().permute(2, 0, 1)
-    return torch.where(values.isnan(), 0.5, rgb)
+    return torch.where(values.isnan(), 0.5, _palette(unit, DIVERGING if signed else SEQUENTIAL))
 
 
-def overlay(rgb: Tensor, heatmap: Tensor, alpha: float = 0.5) -> Tensor:
+def overlay(rgb: Tensor, heatmap: Tensor, alpha: float = 0.6) -> Tensor:
     """Lay a heatmap over the photo that it explains.
+
+    The photo is grey, so that all colour is the map's. The more a place counts, the more its colour
+    covers; zero covers nothing, and a map of zeros leaves the photo as it is.
 
     Args:
         rgb: the photo, (3, H, W) in [0, 1].
-        heatmap: (h, w), any range; enlarged bilinearly to the photo.
-        alpha: weight of the heatmap, 0 to 1.
+        heatmap: (h, w), enlarged bilinearly to the photo. Its scale goes from 0, or from its lowest
+            value if that is below, to its highest. NaN counts as nothing.
+        alpha: how far the highest value covers the photo, 0 to 1.
 
     Returns:
         float32 (3, H, W) in [0, 1] on the CPU.
 
-    >>> overlay(torch.ones(3, 8, 6), torch.rand(2, 2)).shape
-    torch.Size([3, 8, 6])
+    Raises:
+        ValueError: the heatmap is not (h, w), or the photo not (3, H, W).
+
+    >>> photo = torch.rand(3, 8, 6)
+    >>> torch.equal(overlay(photo, torch.zeros(2, 2)), overlay(photo, torch.rand(2, 2), alpha=0))
+    True
     """
-    size = (rgb.shape[-2], rgb.shape[-1])
+    if rgb.ndim != 3 or len(rgb) != 3 or heatmap.ndim != 2:
+        shapes = f"{tuple(rgb.shape)} and {tuple(heatmap.shape)}"
+        raise ValueError(f"overlay takes a photo (3, H, W) and a map (h, w), not {shapes}")
+    photo = rgb.detach().cpu().float()
+    known = heatmap.detach().cpu().float().nan_to_num(0, 0, 0)
     fine = functional.interpolate(
-        heatmap.detach()[None, None].float(), size, mode="bilinear", align_corners=False
-    )
-    return (1 - alpha) * rgb.detach().cpu().float() + alpha * colour(fine[0, 0])
+        known[None, None], tuple(photo.shape[-2:]), mode="bilinear", align_corners=False
+    )[0, 0]
+    above = fine - fine.min().clamp(max=0)
+    highest = above.max()
+    unit = above / torch.where(highest > 0, highest, 1)
+    grey = torch.einsum("c,chw->hw", torch.tensor(BRIGHTNESS), photo)
+    covered = alpha * unit**COVER
+    return (1 - covered) * grey + covered * _palette(unit, SEQUENTIAL)
+
+
+def _palette(unit: Tensor, name: str) -> Tensor:
+    """Return the colours (3, H, W) of values (H, W) in [0, 1]."""
+    from matplotlib import colormaps
+
+    return torch.from_numpy(colormaps[name](unit.numpy())[..., :3]).float().permute(2, 0, 1)
 
 
 def signed_to_rgb(gradient: Tensor, quantile: float = 0.995) -> Tensor:
@@ -113,16 +137,53 @@ def signed_to_rgb(gradient: Tensor, quantile: float = 0.995) -> Tensor:
     Returns:
         float32, the same shape, in [0, 1] on the CPU; 0 becomes 0.5.
 
+    Raises:
+        ValueError: there are values that are no numbers.
+
     >>> signed_to_rgb(torch.zeros(3, 2, 2)).unique()
     tensor([0.5000])
     """
     values = gradient.detach().cpu().float()
+    _refuse_unknown(values)
     magnitude = values.abs().flatten(-3).sort(dim=-1).values  # torch.quantile refuses large images
     rank = round(quantile * (magnitude.shape[-1] - 1))
     scale = magnitude[..., rank, None, None, None]
     largest = magnitude[..., -1, None, None, None]
     scale = torch.where(scale > 0, scale, torch.where(largest > 0, largest, 1))
     return (0.5 + 0.5 * values / scale).clamp(0, 1)
+
+
+def magnitude(gradient: Tensor, quantile: float = 0.995) -> Tensor:
+    """Return how strong a gradient is at each pixel, as a map for the eye.
+
+    Args:
+        gradient: (3, H, W), signed.
+        quantile: share of the pixels that keep their value; the few larger ones are clipped, or
+            they would be all that one sees.
+
+    Returns:
+        float32 (H, W), at least 0, on the CPU: the largest magnitude of the three colours.
+
+    Raises:
+        ValueError: there are values that are no numbers.
+
+    >>> magnitude(torch.tensor([[[1.0]], [[-3.0]], [[2.0]]]))
+    tensor([[3.]])
+    """
+    values = gradient.detach().cpu().float()
+    _refuse_unknown(values)
+    strength = values.abs().amax(0)
+    ordered = strength.flatten().sort().values  # torch.quantile refuses large images
+    clip = ordered[round(quantile * (len(ordered) - 1))]
+    # Where nearly all pixels are 0, so is the quantile, and clipping would leave nothing.
+    return strength.clamp(max=clip) if clip > 0 else strength
+
+
+def _refuse_unknown(values: Tensor) -> None:
+    unknown = int((~values.isfinite()).sum())
+    if unknown:
+        count = f"{unknown:,} of {values.numel():,} values"
+        raise ValueError(f"{count} are NaN or infinite: a picture needs numbers")
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -182,6 +243,9 @@ def show_heatmap(heatmap: Tensor, title: str = "", signed: bool = False) -> Figu
     scale = figure.colorbar(picture, ax=axes)
     scale.outline.set_visible(False)
     style_axes(scale.ax)
+    if not heatmap.any():
+        picture.set_visible(False)
+        _write_nothing(axes)
     return figure
 
 
@@ -195,20 +259,28 @@ def image_grid(
     """Draw pictures in rows, each with its title above it.
 
     Args:
-        images: pictures (3, H, W) in [0, 1], or maps (H, W), each coloured over its own range.
+        images: pictures (3, H, W) in [0, 1], or maps (H, W), each coloured over its own range. In
+            the place of a map that is 0 everywhere stands the word "nothing".
         titles: one for each picture.
         columns: pictures in a row; by default all of them, at most six.
         signed: for maps, zero is the middle of the scale.
         inches: width of one picture.
 
     Raises:
-        ValueError: no pictures, or another number of titles than of pictures.
+        ValueError: no pictures, one that is not (3, H, W) or (H, W), or another number of titles
+            than of pictures.
 
     >>> len(image_grid(torch.rand(5, 8, 8), columns=3).axes)
     5
     """
+    if isinstance(images, Tensor) and images.ndim < 3:
+        raise ValueError("image_grid takes a list of pictures: write [picture] for one alone")
     if len(images) == 0:
         raise ValueError("a grid needs at least one picture")
+    for image in images:
+        if image.ndim != 2 and not (image.ndim == 3 and len(image) == 3):
+            shape = tuple(image.shape)
+            raise ValueError(f"a picture is (3, H, W), or a map (H, W), not {shape}")
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(titles)} titles for {len(images)} pictures")
     columns = min(columns or 6, len(images))
@@ -217,13 +289,26 @@ def image_grid(
     title_inches = 0.4 if titles is not None else 0.05
     figure = new_figure(columns * inches, rows * (inches * tallest + title_inches))
     for number, image in enumerate(images):
-        rgb = colour(image, signed) if image.ndim == 2 else image.detach().cpu().float()
         axes = figure.add_subplot(rows, columns, number + 1)
+        nothing = image.ndim == 2 and not image.any()
+        rgb = colour(image, signed) if image.ndim == 2 else image.detach().cpu().float()
         # Tensors here are often far smaller than their picture: show their pixels as squares.
-        axes.imshow(rgb.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
+        pixels = rgb.clamp(0, 1).permute(1, 2, 0).numpy()
+        axes.imshow(pixels, interpolation="nearest", visible=not nothing)
         style_axes(axes, titles[number] if titles is not None else "")
         axes.set_axis_off()
+        if nothing:
+            _write_nothing(axes)
     return figure
+
+
+def _write_nothing(axes: Axes) -> None:
+    """Write "nothing" where a map that is 0 everywhere would be.
+
+    A slab of the darkest colour would look like a map, and in print like a strong one.
+    """
+    middle = axes.text(0.5, 0.5, "nothing", color=INK, fontsize=TITLE_POINTS)
+    middle.set(transform=axes.transAxes, ha="center", va="center")
 
 
 def figure_png(figure: Figure) -> bytes:

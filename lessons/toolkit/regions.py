@@ -63,11 +63,25 @@ def graph_segment(image: Tensor, markers: Tensor) -> Tensor:
 
     Returns:
         long (H, W): the label of every pixel, on the device of the markers.
+
+    Raises:
+        ValueError: no pixel is a seed.
+
+    >>> graph_segment(torch.tensor([0.1, 0.2, 0.9]).expand(3, 1, 3), torch.tensor([[1, 0, 2]]))
+    tensor([[1, 1, 2]])
     """
     from skimage.segmentation import random_walker
 
+    seeds = markers[markers > 0].unique()
+    if len(seeds) == 0:
+        raise ValueError("markers hold no seed: every pixel is 0, undecided")
+    if len(seeds) == 1 or markers.all():  # nothing to decide
+        return markers.where(markers > 0, seeds[0])
+    picture = image.detach().cpu().permute(1, 2, 0).double().numpy().copy()
+    if picture.std() == 0:
+        picture[0, 0, 0] += 1e-9  # the library divides by the spread; so every step stays equal
     labels = random_walker(
-        image.detach().cpu().permute(1, 2, 0).double().numpy(),
+        picture,
         markers.cpu().numpy(),
         beta=130,
         mode="bf",  # solves the equations exactly: as fast up to 512 x 512, and no warnings
