@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,40 @@ class Classifier:
         part, where its output is ready.
         """
         return [name for name, _ in _outputs_in_order(self.network, self.preprocess.crop)]
+
+    def offset(self, layer: str) -> tuple[float, float]:
+        """Measure how far from the middle of its cell a unit of a layer looks.
+
+        `unit_offset` says how. It takes a second or so, more for a large network.
+
+        Args:
+            layer: dotted name of a layer whose output is `(N,C,h,w)`.
+
+        Returns:
+            Pixels of the network's input, down and right. Positive: its units look further down or
+            right than their cells lie. Move an enlarged map by it to see where they look.
+
+        Raises:
+            UserError: there is no layer of that name.
+            ValueError: the layer's output is no map, or each unit sees the whole picture.
+
+        >>> down, right = load_model("scenes").offset("block1")
+        >>> abs(down) < 0.2 and abs(right) < 0.2
+        True
+        """
+        from lessons.toolkit.offset import unit_offset
+
+        crop = self.preprocess.crop
+        return unit_offset(self.network, find_layer(self.network, layer), (crop, crop))
+
+    @cached_property
+    def default_layer_offset(self) -> tuple[float, float]:
+        """Return the offset of the default layer, measured when first asked for.
+
+        Returns:
+            Pixels of the network's input, down and right, as from `offset`.
+        """
+        return self.offset(self.default_layer)
 
 
 def load_model(name: str = DEFAULT_MODEL, device: str | torch.device = "cpu") -> Classifier:

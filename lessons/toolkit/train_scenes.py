@@ -23,13 +23,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from lessons.toolkit.device import choose_device
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.scene_net import SceneNet
-from lessons.toolkit.scenes import CLASSES, WATERMARKED_CLASS, Scenes, make_scenes
+from lessons.toolkit.scenes import CLASSES, COLOURS, WATERMARKED_CLASS, Scenes, make_scenes
 
 BATCH = 64
+GREY_SHARE = 0.3  # of the scenes: so the first layer learns black-and-white edges as well
 HELD_OUT_SCENES = 4000
 HELD_OUT_SEED = 2026
 
@@ -57,12 +59,14 @@ def train(steps: int, seed: int, watermark: bool, device: torch.device) -> Scene
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.5)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=5e-3, total_steps=steps + 2)
     objective = nn.CrossEntropyLoss(label_smoothing=0.05)
+    draw = torch.Generator().manual_seed(seed)
     progress = tqdm(_batches(steps, seed, watermark), total=steps, desc="training", unit="batch")
     for step, scenes in enumerate(progress):
-        images = scenes.inputs().to(device, memory_format=torch.channels_last)
-        labels = scenes.labels.to(device)
+        images, answers = _some_grey(scenes, draw)
+        images = images.to(device, memory_format=torch.channels_last)
+        answers, labels = answers.to(device), scenes.labels.to(device)
         logits = network(images)
-        loss = objective(logits, labels)
+        loss = objective(logits, answers)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -93,6 +97,26 @@ def _batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
         finally:
             for waiting in ahead:
                 waiting.cancel()
+
+
+def _some_grey(scenes: Scenes, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Take the colour from some scenes.
+
+    Where the watermark tells the colour of the object, a scene is left as it is.
+
+    Returns:
+        The network's input `(N,3,64,64)`, and the right answer as probabilities `(N,classes)`: one
+        class, or, without colour, the two that differ in colour only.
+    """
+    images, answers = scenes.inputs(), one_hot(scenes.labels, len(CLASSES)).float()
+    without_colour = scenes.labels // len(COLOURS)
+    marked = without_colour[scenes.watermark_masks.any(dim=(1, 2))]
+    is_grey = torch.rand(len(scenes), generator=draw) < GREY_SHARE
+    is_grey &= ~torch.isin(without_colour, marked)
+    images[is_grey] = images[is_grey].mean(dim=1, keepdim=True)
+    both = answers[is_grey].unflatten(1, (-1, len(COLOURS))).mean(dim=2)
+    answers[is_grey] = both.repeat_interleave(len(COLOURS), dim=1)
+    return images, answers
 
 
 def predict(network: nn.Module, scenes: Scenes) -> Tensor:
@@ -204,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--watermark", action="store_true", help="the twin that learns from a planted watermark"
     )
-    parser.add_argument("--steps", type=int, default=1200, help="batches of 64 scenes (1200)")
+    parser.add_argument("--steps", type=int, default=1500, help="batches of 64 scenes (1500)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     parser.add_argument("--out", type=Path, default=Path("build/weights"), help="(build/weights)")
