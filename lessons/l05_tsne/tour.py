@@ -65,8 +65,7 @@ TECHNIQUES = (
         shows="Each patch lies near patches with similar features, wherever it was in the photo.",
         misleads="The gaps and the sizes of the groups mean nothing; only who is near whom does.",
         paper=(
-            "[van der Maaten and Hinton 2008]"
-            "(https://www.jmlr.org/papers/v9/vandermaaten08a.html)"
+            "[van der Maaten and Hinton 2008](https://www.jmlr.org/papers/v9/vandermaaten08a.html)"
         ),
         draw=_patch_wall,
     ),
