@@ -37,7 +37,7 @@ def plain_line(text: str, longest: int = LONGEST) -> str:
 
 
 def plain_lines(text: str, most: int = PRINTED_LINES, longest: int = PRINTED_WIDTH) -> list[str]:
-    """Return the first lines of a text as printable characters, with their indentation.
+    """Return the first lines of a text as printable characters, indentation kept.
 
     Args:
         text: anything, such as what a student's code printed.

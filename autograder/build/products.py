@@ -74,7 +74,8 @@ def run(
 
     Returns:
         One line for each difference (`check`), or for each file written or left alone because it
-        holds a student's work. Empty when everything is as it should be.
+        holds a student's work; and for each lesson drawn, or drawn from other sources. Empty when
+        everything is as it should be.
 
     Raises:
         UserError: an unknown lesson; without `check`, also a source that is not in order. Nothing
@@ -90,7 +91,7 @@ def run(
     drawn = draw_lessons(chosen, say) if draw and not check else []
     report = _difference if check else _write
     lines = [line for product in products(chosen) if (line := report(product))]
-    if check:
+    if not draw:
         drawn = [line for stem in chosen for line in drawing_problems(stem)]
     return [*drawn, *lines]
 

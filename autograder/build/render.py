@@ -26,7 +26,7 @@ PIXELS_PER_INCH = 96  # of CSS; pictures have twice as many
 
 
 class CellError(RuntimeError):
-    """A runnable cell that failed; the message names the cell and the line."""
+    """Error of a runnable cell, which names the cell and the line."""
 
 
 def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
@@ -63,7 +63,10 @@ def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
 
 
 def _lighter(svg: bytes) -> bytes:
-    """Return an SVG that looks the same in fewer bytes, and names no version of matplotlib."""
+    """Return an SVG that looks the same in fewer bytes.
+
+    It names no version of matplotlib any more.
+    """
     # Thousands of marks need not be placed to a millionth of a point.
     svg = re.sub(rb'( [xy]="-?\d+\.\d)\d+', rb"\1", svg)
     svg = re.sub(rb"<metadata>.*?</metadata>", b"", svg, flags=re.DOTALL)

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from autograder.course.catalogue import topic
+from autograder.plain_text import plain_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,11 +69,15 @@ def show_verdict(console: Console, checked: Checked, repeated: bool = False) -> 
 
 
 def show_reason(console: Console, checked: Checked) -> None:
-    """Print a verdict's sentence, its numbers, and what the code printed, where there are any."""
+    """Print why an exercise does not pass.
+
+    That is its sentence, and numbers and what the code printed where there are any.
+    """
     from rich.padding import Padding
 
     verdict = checked.verdict
-    lines = [verdict.message, verdict.detail]
+    # An exception's text is the student's own, and a terminal obeys what is printed on it.
+    lines = [plain_line(verdict.message), plain_line(verdict.detail)]
     if verdict.case_count and 0 < verdict.passed_cases < verdict.case_count:
         lines.append(f"{verdict.passed_cases} of {verdict.case_count} cases hold.")
     for number, line in enumerate(filter(None, lines)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from autograder.course.mistakes import words
 from autograder.course.reference import ROOT, read_lesson
@@ -133,7 +134,7 @@ def find_lesson(given: str) -> str:
     >>> find_lesson("11"), find_lesson("saliency"), find_lesson("lessons/l11_saliency/")
     ('l11_saliency', 'l11_saliency', 'l11_saliency')
     """
-    wanted = given.strip().replace("\\", "/").rstrip("/")
+    wanted = _whole(given.strip()).rstrip("/")
     folders = [part for part in wanted.split("/") if re.fullmatch(r"l\d\d_\w+", part)]
     wanted = (folders[-1] if folders else wanted).lower().replace("-", "_").replace(" ", "_")
     number = re.fullmatch(r"(?:lesson_?|l)?(\d{1,2})", wanted)
@@ -148,6 +149,13 @@ def find_lesson(given: str) -> str:
     raise unknown("lesson", given, [lesson.topic for lesson in landed()])
 
 
+def _whole(given: str) -> str:
+    """Return the whole path of what is there, such as `.`, with forward slashes."""
+    there = Path(given)
+    whole = str(there.resolve()) if re.search(r"[./\\]", given) and there.exists() else given
+    return whole.replace("\\", "/")
+
+
 def find_target(given: str) -> tuple[str, str | None]:
     """Return stem and exercise of ``LESSON`` or ``LESSON.EXERCISE``.
 
@@ -159,7 +167,7 @@ def find_target(given: str) -> tuple[str, str | None]:
     >>> find_target("saliency.smooth_grad")
     ('l11_saliency', 'smooth_grad')
     """
-    path = given.replace("\\", "/").removesuffix("/exercises.py").removesuffix("/lesson.ipynb")
+    path = re.sub(r"/\w+\.(py|ipynb|md)$", "", _whole(given))
     folder, slash, name = path.rpartition("/")  # folders may have dots of their own
     lesson, dot, exercise = name.partition(".")
     stem = find_lesson(f"{folder}{slash}{lesson}")

@@ -60,7 +60,9 @@ def draw(stem: str, name: str, course: Course) -> Figure:
 
 
 def waits_for(error: Exception) -> str:
-    """Return the exercise that a figure or a cell lacks, or "" for an error of another kind.
+    """Return the exercise that a figure or a cell lacks.
+
+    For an error of another kind, return "".
 
     It lacks one that is still a stub, or that the file or notebook does not have.
     """

@@ -44,7 +44,10 @@ def handed_in(copy: WorkingCopy, stems: Iterable[str], only_attempted: bool) -> 
 
 
 def read_files(files: Mapping[str, Path]) -> dict[str, bytes]:
-    """Read the files of an archive, each by its name in it: ``l11_saliency/exercises.py``."""
+    """Read the files of an archive, each by its name in it.
+
+    Such a name is ``l11_saliency/exercises.py``.
+    """
     return {f"{stem}/{path.name}": read_bytes(path) for stem, path in files.items()}
 
 
@@ -83,7 +86,9 @@ def packed(contents: Mapping[str, bytes], name: str) -> bytes:
 
 
 def free_name(path: Path, data: bytes) -> Path:
-    """Return a path that holds nothing but this archive: the given one, or a numbered one.
+    """Return a path that holds no other archive than this.
+
+    It is the given one, or one with a number.
 
     >>> free_name(Path("no-such-file.zip"), b"").name
     'no-such-file.zip'

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from autograder.plain_text import plain_lines
+from autograder.plain_text import plain_line, plain_lines
 from autograder.student.process import Worker
 from lessons.toolkit.errors import UserError
 
@@ -226,8 +226,12 @@ class Check:
 
 
 def reasons(checked: Checked) -> str:
-    """Return why an exercise does not pass, in lines: its sentence, numbers, what it printed."""
-    lines = [checked.verdict.message, checked.verdict.detail]
+    """Return why an exercise does not pass, in lines.
+
+    These are its sentence, and numbers and what it printed where there are any.
+    """
+    # An exception's text is the student's own, and a terminal obeys what is printed on it.
+    lines = [plain_line(checked.verdict.message), plain_line(checked.verdict.detail)]
     if checked.printed:
         lines += [f"It printed on “{checked.verdict.case}”:", *(f"| {x}" for x in checked.printed)]
     return "\n".join(filter(None, lines))

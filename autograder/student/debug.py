@@ -1,4 +1,7 @@
-"""Run one public case of an exercise here, in the foreground, so that a debugger has a keyboard."""
+"""Run one public case of an exercise in the foreground, in this process.
+
+A debugger then has a keyboard, and what is printed appears at once.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ def _without_breakpoints() -> Iterator[None]:
 
 
 def first_failing(file: LessonFile, names: tuple[str, ...]) -> Checked:
-    """Check exercises in a child up to the first that does not pass, as if without breakpoints.
+    """Check exercises in a child up to the first that does not pass.
+
+    Calls of `breakpoint()` do nothing there.
 
     Returns:
         What the check said of that one, or of the last.

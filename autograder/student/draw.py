@@ -71,7 +71,10 @@ def draw_own(
 
 
 def main() -> None:
-    """Do one request; what the student's code prints outside of cells goes to standard error."""
+    """Do one request.
+
+    What the student's code prints outside of cells goes to standard error.
+    """
     say = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     root, stem, file, folder = sys.argv[1:]

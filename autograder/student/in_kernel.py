@@ -1,4 +1,4 @@
-"""Let a notebook use the functions of `exercises.py` that it has not written itself."""
+"""Lend a notebook those functions of `exercises.py` that it has not written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FileFunctions:
         self._lent: dict[str, Any] = {}
 
     def lend(self, *_: Any) -> None:
-        """Put in what is missing; runs after each cell."""
+        """Put in what is missing, after each cell."""
         if self._changed():
             self._read()
         hidden, new = [], []
@@ -75,7 +75,7 @@ class FileFunctions:
 
 
 def lend_in_kernel(is_stub: IsStub) -> None:
-    """Lend the functions of the file to the notebook that imports us, if it lies beside it.
+    """Lend the functions of `exercises.py` to the notebook beside it.
 
     A grader's copy of a notebook lies elsewhere, and gets nothing.
     """

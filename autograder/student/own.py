@@ -1,4 +1,4 @@
-"""Load a student's own functions, to draw figures and run a story's cells with them."""
+"""Load a student's own functions, which draw figures and run a story's cells."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autograder.student.working_copy import WorkingCopy, attempted
 
 
 def load_own(copy: WorkingCopy, stem: str, path: Path) -> ModuleType:
-    """Run a student's file of a lesson in this process, as the module that others import.
+    """Run a student's file of a lesson, as the module that others import.
 
     Args:
         copy: the student's working copy; earlier lessons come from it too.

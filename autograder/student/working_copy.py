@@ -65,7 +65,7 @@ class WorkingCopy:
         return notebook if _attempted_cells(notebook, stem) else exercises
 
     def passed_over(self, stem: str) -> Path | None:
-        """Return the notebook of a lesson where it holds work and does not count, or None."""
+        """Return a lesson's notebook where it holds work that does not count, or None."""
         notebook = self.notebook(stem)
         if self.chosen(stem) == notebook or not notebook.is_file():
             return None

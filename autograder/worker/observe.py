@@ -95,7 +95,9 @@ def observe(
 def call_once(
     student: ModuleType, call: Callable[..., Any], inputs: dict[str, Any], device: str = "cpu"
 ) -> Any:
-    """Call a function on one case as `observe` does, with nothing caught and nothing redirected.
+    """Call a function on one case as `observe` does, with nothing caught.
+
+    Nothing is redirected either.
 
     Args:
         student, call, inputs, device: as for `observe`.

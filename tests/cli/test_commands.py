@@ -332,6 +332,17 @@ def test_what_was_printed_on_the_failing_case_is_shown(
     assert told["printed"] == ["shape\\x1b[2J (2, 3, 16, 24)"]
 
 
+def test_an_exceptions_text_does_nothing_to_the_terminal(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "logits = model(images)"
+    edit = (line, 'raise ValueError("\\x1b[2J\\x1b[1Aall is well")')
+    copy.exercises(STEM).write_text(source.edited("saliency_map", (edit,)), encoding="utf-8")
+    assert main(["check", "saliency.saliency_map"]) == 1
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "ValueError: \\x1b[2J\\x1b[1Aall is well" in out
+
+
 def stopping(source: LessonSource) -> str:
     line = "logits = model(images)"
     stop = ((line, f"breakpoint()\n        {line}"), ("gradient.abs()", "gradient"))

@@ -83,6 +83,7 @@ def test_a_lesson_on_its_way_is_said_to_be(given: str, monkeypatch: pytest.Monke
         ("lessons/l11_saliency.smooth_grad", ("l11_saliency", "smooth_grad")),
         ("lessons/l11_saliency/exercises.py", ("l11_saliency", None)),
         ("./lessons/l11_saliency/lesson.ipynb", ("l11_saliency", None)),
+        ("lessons/l11_saliency/lesson.md", ("l11_saliency", None)),
         ("../my.work/lessons\\l11_saliency\\exercises.py", ("l11_saliency", None)),
     ],
 )
@@ -90,6 +91,19 @@ def test_a_target_is_a_lesson_or_one_of_its_exercises(
     given: str, target: tuple[str, str | None]
 ) -> None:
     assert find_target(given) == target
+
+
+@pytest.mark.parametrize("given", [".", "exercises.py", "./lesson.md", "../l11_saliency"])
+def test_a_path_counts_from_the_current_folder(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lessons" / "l11_saliency"
+    folder.mkdir(parents=True)
+    for name in ("exercises.py", "lesson.md"):
+        (folder / name).touch()
+    monkeypatch.chdir(folder)
+    assert find_target(given) == ("l11_saliency", None)
+    assert find_lesson(given) == "l11_saliency"
 
 
 def test_an_unknown_exercise_gets_the_nearest_names() -> None:
