@@ -29,14 +29,13 @@ def squared_distances(x: Tensor) -> Tensor:
         x: (N, D) floating point, one point a row.
 
     Returns:
-        (N, N), never negative, zeros on the diagonal.
+        (N, N), never negative, zeros on the diagonal; float32 for points in half precision.
 
     >>> squared_distances(torch.tensor([[0.0, 0.0], [3.0, 4.0]])).tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
-    wide = full_precision(x)
-    distances = torch.cdist(wide, wide, compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.square_().to(x.dtype)
+    x = full_precision(x)
+    return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square_()
 
 
 def kl_divergence(p: Tensor, y: Tensor) -> float:
@@ -200,7 +199,7 @@ def student_t_affinities(y: Tensor) -> tuple[Tensor, Tensor]:
     unnormalised = distances.add_(1).reciprocal_()
     unnormalised.fill_diagonal_(0)
     q = unnormalised / unnormalised.sum()
-    return q, unnormalised
+    return q.to(y.dtype), unnormalised.to(y.dtype)
     ### END SOLUTION
 
 
@@ -224,26 +223,27 @@ def tsne_gradient(p: Tensor, y: Tensor) -> Tensor:
     [1.0, 0.0]
     """
     ### BEGIN SOLUTION
+    dtype, y = y.dtype, full_precision(y)
     # q_ij = affinity_ij / total splits each force in two, a pull p_ij * affinity_ij and a push
     # affinity_ij^2 / total. Neither needs all of Q: blocks of rows that stay in the processor's
     # cache are several times faster than N by N matrices that do not.
-    across, down = y.T.contiguous()
+    across, upwards = y.T.contiguous()
     points = torch.cat([y, torch.ones_like(y[:, :1])], 1)
     pull = torch.zeros_like(points.T)
     push = torch.zeros_like(points.T)
     total = y.new_zeros(())
     for i in range(0, len(y), 256):
         rows = slice(i, i + 256)
-        distances = (across[rows, None] - across).square_()
-        distances += (down[rows, None] - down).square_()
-        affinity = distances.add_(1).reciprocal_()
+        right = across[rows, None] - across
+        up = upwards[rows, None] - upwards
+        affinity = right.square_().addcmul_(up, up).add_(1).reciprocal_()
         affinity.diagonal(i).zero_()
         total += affinity.sum()
         pull += points[rows].T @ (p[rows] * affinity)
         push += points[rows].T @ affinity.square_()
     # Row 2 met the column of ones: there stands each point's sum of forces.
     force = pull - push / total
-    return 4 * (y * force[2, :, None] - force[:2].T)
+    return 4 * (y * force[2, :, None] - force[:2].T).to(dtype)
     ### END SOLUTION
 
 
@@ -337,7 +337,8 @@ def embedding_canvas(
         (3, H, W) in [0, 1], white where there is no picture.
 
     Raises:
-        ValueError: the thumbnail is larger than the canvas.
+        ValueError: the thumbnail is larger than the canvas, or there are not as many points as
+            images.
 
     >>> black, points = torch.zeros(2, 1, 8, 8), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
     >>> embedding_canvas(black, points, canvas=(4, 4), thumbnail=(2, 2))[0].int().tolist()
@@ -349,6 +350,8 @@ def embedding_canvas(
     free_width = canvas[1] - width
     if min(free_height, free_width) < 0:
         raise ValueError(f"A thumbnail of {thumbnail} does not fit a canvas of {canvas}.")
+    if not 0 < len(images) == len(points):
+        raise ValueError(f"{len(images)} images at {len(points)} points: each has its own.")
 
     low = points.amin(0)
     high = points.amax(0)
@@ -358,7 +361,8 @@ def embedding_canvas(
     # Row 0 of a picture is its top.
     top = ((1 - unit[:, 1]) * free_height).round().int().tolist()
 
-    pictures = F.interpolate(images, size=thumbnail, mode="bilinear", antialias=True)
+    exact = full_precision(images)
+    pictures = F.interpolate(exact, size=thumbnail, mode="bilinear", antialias=True)
     wall = images.new_ones(3, *canvas)
     for picture, row, column in zip(pictures, top, left, strict=True):
         wall[:, row : row + height, column : column + width] = picture

@@ -177,7 +177,9 @@ class _Exercise:
             self._problem(f"the stub is {found.outcome}: {found.message}")
         if (found := self._text(self.source.bare())).outcome != "passed":
             self._problem(f"the reference is {found.outcome}: {found.message}")
-        stub = make_stub(self.source.chunk(self.exercise.name), self.report.stem, self.exercise.name)
+        stub = make_stub(
+            self.source.chunk(self.exercise.name), self.report.stem, self.exercise.name
+        )
         told = stub + self.source.text.partition("\nfrom ")[0]
         for case, record in self.expectation.records.items():
             kind = record["error"]["type"] if record["status"] == "raised" else ""

@@ -393,3 +393,19 @@ def test_half_precision_is_calculated_in_float32(dtype, digits):
     for function in (lambda x: pca(x, 3), lambda x: tsne(x, 5, 20)):
         found, expected = function(x), function(x.float())
         assert found.dtype == dtype and torch.equal(found, expected.to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_keeps_its_dtype_and_stays_finite_in_a_wide_map(dtype):
+    p, y = joint(random(9, 3), 3).to(dtype), (1e3 * random(9, 2)).to(dtype)
+    gradient, (q, _) = tsne_gradient(p, y), student_t_affinities(y)
+    assert gradient.dtype == q.dtype == dtype
+    assert gradient.isfinite().all() and abs(float(q.sum()) - 1) < 0.01
+    images = torch.rand(9, 3, 8, 8).to(dtype)
+    assert embedding_canvas(images, y, (20, 20), (4, 4)).dtype == dtype
+
+
+@pytest.mark.parametrize(("images", "points"), [(0, 0), (3, 2), (2, 3)])
+def test_each_picture_has_a_point(images, points):
+    with pytest.raises(ValueError, match="each has its own"):
+        embedding_canvas(torch.rand(images, 3, 8, 8), random(points, 2), (20, 20), (4, 4))
