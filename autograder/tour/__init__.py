@@ -68,7 +68,7 @@ def tour(
     progress: Track = iter,
     model: str | Classifier = DEFAULT_MODEL,
 ) -> Tour:
-    """Draw every technique on one picture and write the page, and the matrix beside it.
+    """Draw every technique on one picture: a page, and the matrix beside it.
 
     A technique that does not apply to the network becomes a sentence on the page, and so does one
     that fails.
@@ -146,9 +146,7 @@ def _with_second_question(course: Any, subject: Subject, made: Tour) -> Subject:
     return replace(subject, second=min(known, key=known.__getitem__)) if known else subject
 
 
-def _section(
-    course: Any, subject: Subject, stem: str, technique: Technique, made: Tour
-) -> Section:
+def _section(course: Any, subject: Subject, stem: str, technique: Technique, made: Tour) -> Section:
     drawn: Sequence[Panel | str] = ()
     instead = ""
     try:

@@ -1,4 +1,4 @@
-"""The matrix: each technique on two questions and on a network that has learnt nothing.
+"""The matrix: each technique on two questions, and on random weights.
 
 A map that explains an answer changes with the question, and falls apart with the weights (Adebayo
 et al. 2018, "Sanity checks for saliency maps").
@@ -6,6 +6,7 @@ et al. 2018, "Sanity checks for saliency maps").
 
 from __future__ import annotations
 
+import io
 import textwrap
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from lessons.toolkit.models import with_random_weights
-from lessons.toolkit.plots import colour, figure_png, new_figure, overlay
+from lessons.toolkit.plots import colour, new_figure, overlay
 from lessons.toolkit.technique import Subject, Technique, rank_correlation, signed
 
 ALPHA = 0.8
@@ -50,14 +51,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One technique: the first class, the second, and the first asked of random weights."""
+    """One technique: the first class, the second, the first on random weights."""
 
     technique: Technique
     cells: list[Cell]
 
     @property
     def verdict(self) -> str:
-        """What the numbers of the row say, where they say something."""
+        """Say in words what the numbers of the row show, or nothing."""
         _, second, *untrained = [cell.correlation for cell in self.cells]
         found = []
         if second is not None and second > SAME_FOR_BOTH:
@@ -119,11 +120,8 @@ def draw_matrix(subject: Subject, rows: list[Row], credits: list[str]) -> bytes:
     columns = len(rows[0].cells)
     width, label = INCHES * aspect, 1.9
     figure = new_figure(label + columns * width, 0.9 + (len(rows) + 1) * (INCHES + 0.1))
-    figure.set_dpi(DOTS_PER_INCH)
     figure.patch.set(facecolor=PAPER, alpha=1)
-    grid = figure.add_gridspec(
-        len(rows) + 1, columns + 1, width_ratios=[label, *[width] * columns]
-    )
+    grid = figure.add_gridspec(len(rows) + 1, columns + 1, width_ratios=[label, *[width] * columns])
     side = figure.add_subplot(grid[0, 0])
     _words(side, f"What does\n{subject.classifier.name}\nsee?", weight="bold", size=13)
     _picture(figure.add_subplot(grid[0, 1]), subject.rgb)
@@ -148,10 +146,10 @@ def draw_matrix(subject: Subject, rows: list[Row], credits: list[str]) -> bytes:
             if place > 1 or cell.empty:
                 axes.set_xlabel(words, color=TEXT, fontsize=13)
     made_by = "ConvLens tour"
-    figure.supxlabel(
-        "  ·  ".join([made_by, *credits]), color=PALE, fontsize=10, x=0.01, ha="left"
-    )
-    return figure_png(figure)
+    figure.supxlabel("  ·  ".join([made_by, *credits]), color=PALE, fontsize=10, x=0.01, ha="left")
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return data.getvalue()
 
 
 def _broken(title: str) -> str:

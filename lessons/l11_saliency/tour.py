@@ -12,7 +12,7 @@ from torch.nn import functional
 from lessons.toolkit.plots import colour, overlay
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique
 
-SAMPLES, NOISE = 16, 0.15
+SAMPLES, NOISE = 12, 0.15
 YELLOW = (0.99, 0.9, 0.14)
 FADED = 0.12  # how far what was not cut out covers the page
 

@@ -41,7 +41,9 @@ class Classifier:
 
     @property
     def default_layer(self) -> str:
-        """Return the layer for Grad-CAM: the last convolution with its norm and activation.
+        """Return the layer for Grad-CAM.
+
+        It is the last convolution with its norm and activation.
 
         Raises:
             UserError: the network does not keep one map for each channel up to its end, as
@@ -143,9 +145,10 @@ def as_classifier(
     name: str = "my network",
     default_layer: str | None = None,
 ) -> Classifier:
-    """Make a network of your own a `Classifier`, for the course's techniques and its tour.
+    """Make a network of your own a `Classifier`.
 
-    It is put into evaluation mode, and tried on one black picture.
+    The techniques of the course and its tour take it from there. The network is put into evaluation
+    mode, and tried on one black picture.
 
     Args:
         network: takes (N, 3, H, W) and returns logits (N, K): no softmax at the end.

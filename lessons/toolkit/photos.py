@@ -215,14 +215,15 @@ def _eight_bits(values: ndarray) -> ndarray:
     fractions = values.dtype.kind == "f"
     exact = numpy.nan_to_num(values.astype(numpy.float64), posinf=0, neginf=0)
     low, high = float(exact.min()), float(exact.max())
-    levels = [white for white in ((1,) if fractions else ()) + WHITE_LEVELS if white >= high]
-    if low < 0 or not levels:
-        exact, levels = exact - low, [high - low]
-    return numpy.rint(exact * (255 / (levels[0] or 1))).astype(numpy.uint8)
+    levels = (1, *WHITE_LEVELS) if fractions else WHITE_LEVELS
+    white: float = next((level for level in levels if level >= high), 0)
+    if low < 0 or not white:
+        exact, white = exact - low, (high - low) or 1
+    return numpy.rint(exact * (255 / white)).astype(numpy.uint8)
 
 
 def _no_picture(path: Path, data: BinaryIO) -> UserError:
-    """Return the error for a file that no reader takes, by the first bytes of what it is."""
+    """Return the error for a file that no reader takes, by its first bytes."""
     data.seek(4)
     brand = data.read(8)
     if brand in (b"ftypavif", b"ftypavis"):

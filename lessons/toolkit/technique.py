@@ -143,19 +143,14 @@ def make_subject(classifier: Classifier, *photos: Any) -> Subject:
         try:
             subject = _look(classifier, torch.cat(squares, dim=2))
         except Exception:  # of any type: each network refuses a wrong size in its own way
-            side = classifier.preprocess.crop
-            ends = [side * place // len(squares) for place in range(len(squares) + 1)]
-            squares = [
-                square[:, :, (side - width) // 2 :][:, :, :width]
-                for square, width in zip(squares, _differences(ends), strict=True)
-            ]
+            side, count = classifier.preprocess.crop, len(squares)
+            for place, square in enumerate(squares):
+                width = side * (place + 1) // count - side * place // count
+                start = (side - width) // 2
+                squares[place] = square[:, :, start : start + width]
     if subject is None:
         subject = _look(classifier, torch.cat(squares, dim=2), halved=len(squares) > 1)
     return subject
-
-
-def _differences(ends: list[int]) -> list[int]:
-    return [end - start for start, end in zip(ends, ends[1:], strict=False)]
 
 
 def _look(classifier: Classifier, rgb: Tensor, halved: bool = False) -> Subject:

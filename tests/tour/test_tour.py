@@ -5,19 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import re
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from browser import Browser, chromium
 from PIL import Image
 from torch import nn
 
 import autograder.tour as tours
-from autograder.course.catalogue import landed_stems as stems
 from autograder.cli.main import main
+from autograder.course.catalogue import landed_stems as stems
 from autograder.course.figures import reference_course
 from autograder.tour import Tour, techniques, tour
 from autograder.tour.page import Section, credits_of, picture, render
@@ -165,7 +165,10 @@ def test_of_the_default_pair_each_class_gets_its_own_place(network: Classifier) 
     pair = make_subject(network, load_photo("cat"), load_photo("coffee"))
     assert pair.rgb.shape == (3, 224, 448) and not pair.halved
     chosen = tours._with_second_question(reference_course(), pair, Tour(Path()))
-    assert {"cat", "espresso"} == {chosen.name().split()[-1], chosen.name(chosen.second).split()[-1]}
+    assert {"cat", "espresso"} == {
+        chosen.name().split()[-1],
+        chosen.name(chosen.second).split()[-1],
+    }
     assert "own place (rank correlation −0." in _drawn("Grad-CAM", chosen)[1]
 
 
@@ -191,9 +194,7 @@ def test_nothing_against_a_class_is_said_and_looks_like_nothing(subject: Subject
 
 
 @pytest.mark.parametrize("cut_all", [True, False])
-def test_the_cut_out_is_judged_by_what_the_network_answers(
-    subject: Subject, cut_all: bool
-) -> None:
+def test_the_cut_out_is_judged_by_what_the_network_answers(subject: Subject, cut_all: bool) -> None:
     from lessons.l11_saliency.tour import _what_the_cut_holds
 
     cut = torch.full(subject.rgb.shape[1:], cut_all)
@@ -289,26 +290,23 @@ def test_two_files_of_ones_own_on_the_command_line(
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_chromium_opens_it_from_disk_in_both_schemes(page: Path, tmp_path: Path) -> None:
-    looks = []
-    for scheme in ("0", "1"):
-        shot = tmp_path / f"{scheme}.png"
-        subprocess.run(
-            [
-                *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
-                *("--no-first-run", "--disable-background-networking", "--disable-sync"),
-                *("--disable-component-update", f"--user-data-dir={tmp_path / scheme}"),
-                *("--window-size=900,700", f"--blink-settings=preferredColorScheme={scheme}"),
-                *(f"--screenshot={shot}", page.as_uri()),
-            ],
-            check=True,
-            capture_output=True,
-            timeout=120,
-        )
-        looks.append(Image.open(shot).convert("L").getpixel((5, 600)))  # below the bar
-    dark, light = looks
-    assert isinstance(dark, int) and isinstance(light, int)
-    assert dark < 60 < 200 < light
+@pytest.mark.skipif(chromium() is None, reason="needs chromium and chromedriver")
+def test_chromium_finds_nothing_wrong_in_both_schemes_wide_and_narrow(made: Tour) -> None:
+    browser = Browser(made.page.parent)
+    try:
+        for scheme, light in (("light", True), ("dark", False)):
+            for width in (1280, 360):
+                browser.open(made.page.name, scheme, width)
+                assert browser.violations() == [], (scheme, width)
+                assert browser.ask("document.documentElement.scrollWidth") <= width
+                loaded = "[...document.images].every(i => i.complete && i.naturalWidth)"
+                assert browser.ask(loaded)
+                page = browser.ask("getComputedStyle(document.body).backgroundColor")
+                assert page == ("rgb(255, 255, 255)" if light else "rgb(30, 33, 41)")
+        asked = [url for url in browser.asked() if not url.startswith("data:")]
+        assert {url.rpartition("/")[2] for url in asked} <= {made.page.name, "about:blank", "blank"}
+    finally:
+        browser.close()
 
 
 def _draw_one(course: Any, subject: Subject) -> list[Panel | str]:

@@ -14,8 +14,16 @@ from torch import nn
 from lessons.toolkit import models
 from lessons.toolkit.classes import class_index, imagenet_classes, top_classes
 from lessons.toolkit.errors import UserError
-from lessons.toolkit.models import DEFAULT_MODEL, Classifier, find_layer, load_model, model_names
+from lessons.toolkit.models import (
+    DEFAULT_MODEL,
+    Classifier,
+    as_classifier,
+    find_layer,
+    load_model,
+    model_names,
+)
 from lessons.toolkit.photos import load_photo
+from lessons.toolkit.preprocess import Preprocess
 from lessons.toolkit.weights import read_shipped
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -113,6 +121,113 @@ def test_layers_follow_the_forward_pass_not_the_definition() -> None:
     assert models._grad_cam_layer(network, 16) == "relu"
 
 
+class Transformer(nn.Module):
+    """Patches become tokens; in evaluation mode PyTorch runs each layer in one piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 8, 8)
+        self.encoder = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        tokens = self.patches(images).flatten(2).transpose(1, 2)
+        return self.head(self.encoder(tokens).mean(1))
+
+
+def test_a_network_without_maps_near_its_end_has_no_layer_for_them() -> None:
+    network = Transformer().eval()
+    assert models._grad_cam_layer(network, 32) is None
+    assert models._grad_cam_layer(nn.Sequential(nn.Flatten(), nn.Linear(27, 2)), 3) is None
+    classifier = Classifier("my_vit", network, SQUARE, ["a", "b", "c"], None)
+    with pytest.raises(UserError, match="my_vit has no layer with one map for each channel"):
+        _ = classifier.default_layer
+
+
+# -- a network of one's own ------------------------------------------------------------------------
+
+SQUARE = Preprocess(32, 32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+def own(classes: int = 3, *last: nn.Module) -> nn.Sequential:
+    layers = [nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.Dropout(), nn.AdaptiveAvgPool2d(1)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4, classes), *last)
+
+
+def test_a_network_of_ones_own_becomes_a_classifier() -> None:
+    network = own().train()
+    classifier = as_classifier(network, ["a", "b", "c"], SQUARE, "mine")
+    assert classifier.network is network and not network.training
+    assert classifier.default_layer == "2"  # dropout still has every place
+    assert classifier.layers() == ["0", "1", "2", "3", "4", "5"]
+    assert as_classifier(network, "abc", SQUARE, default_layer="0").default_layer == "0"
+    assert as_classifier(Transformer(), "abc", SQUARE).map_layer is None
+    (best, _), *_ = top_classes(classifier, SQUARE(load_photo("cat"))[None], k=3)[0]
+    assert best in {"a", "b", "c"}
+
+
+class Odd(nn.Module):
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.answer = answer
+
+    def forward(self, images: torch.Tensor) -> object:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("network", "classes", "layer", "words"),
+    [
+        (own(4), "abc", None, "gives 4 logits, and 3 classes are named"),
+        (own(3, nn.Softmax(1)), "abc", None, "gives probabilities"),
+        (own(3), "abc", "7", "no layer called '7'"),
+        (own(3), "abc", "5", r"gives \(1, 3\), not maps"),
+        (own(3), "abc", "3", r"gives \(1, 4, 1, 1\), not maps"),
+        (nn.ReLU(), "abc", None, "has no parameters"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(5, 3)), "abc", None, "does not take a picture"),
+        (Odd((torch.ones(1, 3), None)), "abc", None, "returns tuple for one picture"),
+        (Odd(torch.ones(3)), "abc", None, r"returns \(3,\) for one picture"),
+    ],
+)
+def test_a_network_that_is_no_classifier_is_refused(
+    network: nn.Module, classes: str, layer: str | None, words: str
+) -> None:
+    with pytest.raises(UserError, match=words) as error:
+        as_classifier(network, classes, SQUARE, "mine", layer)
+    assert error.value.next_step and "\n" not in str(error.value)
+
+
+def test_random_weights_are_another_networks_and_the_same_twice(classifier: Classifier) -> None:
+    before = torch.get_rng_state()
+    weights = {name: value.clone() for name, value in classifier.network.state_dict().items()}
+    one, two = (models.with_random_weights(classifier.network) for _ in range(2))
+    other = models.with_random_weights(classifier.network, seed=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(v, weights[k]) for k, v in classifier.network.state_dict().items())
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    images = classifier.preprocess(load_photo("cat"))[None]
+    with torch.inference_mode():
+        logits = [network(images) for network in (classifier.network, one, other)]
+    assert not one.training and all(answer.isfinite().all() for answer in logits)
+    assert not any(torch.allclose(logits[i], logits[j]) for i, j in ((0, 1), (1, 2)))
+    assert float(logits[1].std()) > 0.01  # the signal reaches the end
+
+
+def test_random_weights_of_tokens_keep_their_spread() -> None:
+    network = Transformer().eval()
+    network.register_parameter("token", nn.Parameter(3 + 0.1 * torch.randn(1000)))
+    fresh = models.with_random_weights(network)
+    assert not torch.equal(fresh.token, network.token)
+    assert float(fresh.token.mean()) == pytest.approx(3, abs=0.05)
+    assert float(fresh.token.std()) == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_device_that_is_none_is_one_line() -> None:
+    with pytest.raises(UserError, match="no device called 'gpu'"):
+        load_model("scenes", "gpu")
+
+
 def test_unknown_names_get_the_nearest() -> None:
     with pytest.raises(UserError, match=r"efficientnet_lite0"):
         load_model("efficientnet_lite")
@@ -151,10 +266,12 @@ def fake_download(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         ("mobilenet_v2", "features"),
         ("shufflenet_v2_x0_5", "conv5"),
         ("squeezenet1_1", "classifier.2"),
+        ("alexnet", "features.11"),
+        ("swin_t", None),
     ],
 )
 def test_torchvision_models_keep_their_own_preprocessing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, layer: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, layer: str | None
 ) -> None:
     from torchvision.models import get_model_weights
 
@@ -163,7 +280,7 @@ def test_torchvision_models_keep_their_own_preprocessing(
     before = torch.get_rng_state()
     classifier = load_model(name)
     assert torch.equal(torch.get_rng_state(), before)
-    assert classifier.default_layer == layer
+    assert classifier.map_layer == layer
     assert len(classifier.classes) == 1000
     as_trained = get_model_weights(name).DEFAULT.transforms()
     photo = load_photo("cat")

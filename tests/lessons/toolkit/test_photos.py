@@ -81,7 +81,9 @@ def test_a_library_without_its_photos(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- files of the user's ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["jpg", "jpeg", "JPG", "png", "webp", "gif", "bmp", "tiff"])
+@pytest.mark.parametrize(
+    "kind", ["jpg", "jpeg", "JPG", "png", "webp", "avif", "gif", "bmp", "tiff"]
+)
 def test_formats(tmp_path: Path, kind: str) -> None:
     file = tmp_path / f"photo.{kind}"
     two_colours().save(file)
@@ -126,6 +128,47 @@ def test_modes(tmp_path: Path, mode: str, kind: str) -> None:
     else:
         assert_colour(photo, (8, 4), RED if coloured else (76, 76, 76))
         assert_colour(photo, (8, 28), BLUE if coloured else (29, 29, 29))
+
+
+RAMP = numpy.linspace(0, 1, 64)[None].repeat(8, 0)
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+@pytest.mark.parametrize("white", [255, 1023, 4095, 16383, 65535])
+def test_the_bits_that_a_camera_fills_are_found(tmp_path: Path, white: int, kind: str) -> None:
+    Image.fromarray((white * RAMP).astype(numpy.uint16)).save(tmp_path / f"deep.{kind}")
+    grey = numpy.asarray(load_photo(tmp_path / f"deep.{kind}"))[0, :, 0]
+    numpy.testing.assert_allclose(grey, 255 * RAMP[0], atol=1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [
+        ("float32", 0, 1),
+        ("float32", 0, 255),
+        ("float32", 0, 4095),
+        ("float32", -1, 1),
+        ("float32", 0, 1e6),
+        ("int32", 0, 255),
+        ("int32", 0, 65535),
+        ("int32", -500, 500),
+        ("int32", 0, 70_000),
+    ],
+)
+def test_fractions_and_long_numbers(tmp_path: Path, dtype: str, low: float, high: float) -> None:
+    values = (low + (high - low) * RAMP).astype(dtype)
+    Image.fromarray(values).save(tmp_path / "deep.tiff")
+    grey = numpy.asarray(load_photo(tmp_path / "deep.tiff"))[0, :, 0]
+    numpy.testing.assert_allclose(grey, 255 * RAMP[0], atol=1)
+
+
+def test_what_no_picture_can_hold_is_black(tmp_path: Path) -> None:
+    values = numpy.array([[numpy.nan, numpy.inf, 1.0, 0.5]], dtype=numpy.float32)
+    Image.fromarray(values).save(tmp_path / "deep.tiff")
+    assert numpy.asarray(load_photo(tmp_path / "deep.tiff"))[0, :, 0].tolist() == [0, 0, 255, 128]
+    for constant in (0, -7):
+        Image.fromarray(numpy.full((2, 2), constant, numpy.int32)).save(tmp_path / "flat.tiff")
+        assert load_photo(tmp_path / "flat.tiff").getpixel((0, 0)) == (0, 0, 0)
 
 
 def test_transparency_becomes_white(tmp_path: Path) -> None:
@@ -249,7 +292,23 @@ def test_a_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
     assert "not a picture" in refused(tmp_path / "photo.jpg").message
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "gif", "bmp", "tiff"])
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
+def test_a_picture_of_a_phone_is_called_by_its_name(tmp_path: Path, brand: bytes) -> None:
+    head = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic"
+    (tmp_path / "photo.heic").write_bytes(head + bytes(99))
+    error = refused(tmp_path / "photo.heic")
+    assert "HEIC" in error.message and "JPEG" in error.next_step
+
+
+def test_a_pillow_without_avif_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_colours().save(tmp_path / "photo.avif")
+    Image.init()
+    monkeypatch.delitem(Image.OPEN, "AVIF")
+    error = refused(tmp_path / "photo.avif")
+    assert "AVIF" in error.message and "pip install -U pillow" in error.next_step
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif", "gif", "bmp", "tiff"])
 def test_a_file_cut_short_anywhere(tmp_path: Path, kind: str) -> None:
     noise = numpy.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=numpy.uint8)
     buffer = io.BytesIO()
@@ -265,7 +324,7 @@ def test_a_file_cut_short_anywhere(tmp_path: Path, kind: str) -> None:
     assert refusals > 50
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "gif", "tiff"])
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif", "gif", "tiff"])
 def test_a_file_with_wrong_bytes_is_read_or_refused(tmp_path: Path, kind: str) -> None:
     rng = numpy.random.default_rng(0)
     buffer = io.BytesIO()

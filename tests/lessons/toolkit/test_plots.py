@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy
@@ -20,6 +21,7 @@ from lessons.toolkit.plots import (
     colour,
     figure_png,
     image_grid,
+    magnitude,
     new_figure,
     overlay,
     save_figure,
@@ -119,16 +121,50 @@ def test_scale_to_unit_scales_each_map_by_itself() -> None:
     assert (unit[2] == 0).all()
 
 
-def test_overlay_mixes_photo_and_map() -> None:
+def grey(photo: torch.Tensor) -> torch.Tensor:
+    return torch.einsum("c,chw->hw", torch.tensor(plots.BRIGHTNESS), photo).expand(3, -1, -1)
+
+
+def test_overlay_covers_the_grey_photo_by_value() -> None:
     photo = heatmap(3, 12, 20).double().requires_grad_()
-    heat = heatmap(3, 5).requires_grad_()
-    torch.testing.assert_close(overlay(photo, heat, alpha=0), photo.detach().float())
-    only_map = overlay(photo, heat, alpha=1)
-    half = overlay(photo, heat)
-    assert half.shape == (3, 12, 20)
-    assert half.dtype == torch.float32
-    assert not half.requires_grad
-    torch.testing.assert_close(half, (photo.detach().float() + only_map) / 2)
+    heat = torch.tensor([[0.0, 0.5, 1.0]]).expand(12, 3).repeat_interleave(20, 1)[:, ::3]
+    laid = overlay(photo, heat.requires_grad_(), alpha=1)
+    assert (laid.shape, laid.dtype, laid.requires_grad) == ((3, 12, 20), torch.float32, False)
+    plain = grey(photo.detach().float())
+    torch.testing.assert_close(laid[..., 0], plain[..., 0])  # zero leaves the photo as it is
+    top = torch.tensor(colormaps[plots.SEQUENTIAL](1.0)[:3]).float()
+    torch.testing.assert_close(laid[..., -1], top[:, None].expand(3, 12))
+    half = overlay(photo, heat, alpha=0.5)
+    torch.testing.assert_close(half, (laid + plain) / 2)
+
+
+@pytest.mark.parametrize("nothing", [torch.zeros(2, 3), torch.full((2, 3), float("nan"))])
+def test_an_overlay_of_nothing_is_the_photo_in_grey(nothing: torch.Tensor) -> None:
+    photo = heatmap(3, 8, 9)
+    torch.testing.assert_close(overlay(photo, nothing), grey(photo))
+    torch.testing.assert_close(overlay(photo, heatmap(2, 3), alpha=0), grey(photo))
+
+
+def test_the_scale_of_an_overlay_begins_at_zero_or_below() -> None:
+    photo, heat = heatmap(3, 4, 4), heatmap(4, 4)
+    torch.testing.assert_close(overlay(photo, 7 * heat), overlay(photo, heat))
+    below = heat - heat.max()  # from some negative value to 0: the lowest is nothing
+    torch.testing.assert_close(overlay(photo, below), overlay(photo, heat - heat.min()))
+    everywhere = overlay(photo, torch.ones(4, 4), alpha=1)
+    assert (everywhere == everywhere[:, :1, :1]).all()
+
+
+def test_grey_is_what_pillow_makes_of_a_photo() -> None:
+    photo = Image.effect_mandelbrot((24, 20), (-2, -1, 1, 1), 20).convert("RGB")
+    rgb = torch.from_numpy(numpy.array(photo)).permute(2, 0, 1) / 255
+    ours = 255 * overlay(rgb, torch.zeros(1, 1))[0]
+    numpy.testing.assert_allclose(ours, numpy.array(photo.convert("L")), atol=1)
+
+
+@pytest.mark.parametrize(("photo", "heat"), [((12, 20), (3, 5)), ((3, 12, 20), (1, 3, 5))])
+def test_overlay_says_which_shapes_it_takes(photo: tuple[int, ...], heat: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"a photo \(3, H, W\) and a map \(h, w\)"):
+        overlay(torch.zeros(photo), torch.zeros(heat))
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 7), (2, 3, 5, 7)])
@@ -150,6 +186,28 @@ def test_one_bright_pixel_does_not_hide_the_rest() -> None:
     rgb = signed_to_rgb(mostly_zero)
     assert rgb[0, 0, 0] == 0
     assert (rgb.flatten()[1:] == 0.5).all()
+
+
+@pytest.mark.parametrize("unknown", [float("nan"), float("inf")])
+@pytest.mark.parametrize("draw", [signed_to_rgb, magnitude])
+def test_a_gradient_that_is_no_number_is_refused(draw: Any, unknown: float) -> None:
+    gradient = torch.zeros(3, 4, 4)
+    gradient[1, 2, :3] = unknown
+    with pytest.raises(ValueError, match="3 of 48 values are NaN or infinite"):
+        draw(gradient)
+
+
+def test_magnitude_keeps_the_largest_colour_and_clips_the_largest_pixels() -> None:
+    gradient = torch.randn(3, 30, 40, generator=torch.Generator().manual_seed(0))
+    strength = magnitude(gradient, quantile=0.9)
+    most = gradient.abs().amax(0)
+    assert strength.shape == (30, 40)
+    assert float((strength < most).double().mean()) == pytest.approx(0.1, abs=0.01)
+    assert torch.equal(strength[strength < strength.max()], most[strength < strength.max()])
+    lonely = torch.zeros(3, 30, 40)
+    lonely[2, 5, 5] = -4
+    assert magnitude(lonely).max() == 4
+    assert not magnitude(torch.zeros(3, 2, 2)).any()
 
 
 def test_each_gradient_is_scaled_by_itself() -> None:
@@ -179,6 +237,27 @@ def test_grid_refuses_what_does_not_fit() -> None:
         image_grid([])
     with pytest.raises(ValueError, match="1 titles for 2 pictures"):
         image_grid(heatmap(2, 5, 5), titles=["one"])
+
+
+def test_one_picture_given_bare_or_of_a_wrong_shape_is_named() -> None:
+    with pytest.raises(ValueError, match=r"write \[picture\]"):
+        image_grid(heatmap(5, 5))
+    with pytest.raises(ValueError, match=r"not \(1, 3, 5, 5\)"):
+        image_grid([heatmap(1, 3, 5, 5)])
+    with pytest.raises(ValueError, match=r"not \(4, 5, 5\)"):
+        image_grid([heatmap(4, 5, 5)])
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_map_of_zeros_is_drawn_as_nothing(signed: bool) -> None:
+    grid = image_grid([torch.zeros(4, 6), heatmap(4, 6), torch.zeros(3, 4, 6)], signed=signed)
+    for figure, expected in (
+        (grid, [["nothing"], [], []]),
+        (show_heatmap(torch.zeros(4, 6), signed=signed), [["nothing"], []]),
+    ):
+        assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == expected
+        assert not figure.axes[0].images[0].get_visible()
+    assert grid.axes[1].images[0].get_visible() and grid.axes[2].images[0].get_visible()
 
 
 def test_signed_heatmap_is_centred() -> None:
