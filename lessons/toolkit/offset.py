@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack, suppress
 from typing import Any
 
@@ -23,7 +24,7 @@ def unit_offset(network: nn.Module, layer: nn.Module, size: tuple[int, int]) -> 
     be on average if the signs on the ways were random. Kernels whose places weigh the same give the
     middle of the receptive field.
 
-    The measurement is one forward pass. Each kernel gives way to the mean square of the layer's
+    The measurement is three forward passes. Each kernel gives way to the mean square of the layer's
     kernels, place by place, and each norm to nothing, so that a unit gives a weighted mean of the
     pixels that it sees. The pixels are their own coordinates.
 
@@ -48,28 +49,37 @@ def unit_offset(network: nn.Module, layer: nn.Module, size: tuple[int, int]) -> 
     """
     height, width = size
     rows, columns = _maps(network, layer, _ones(height, width)).shape[-2:]
-    down = _centres(network, layer, 3 * height, width)
-    right = _centres(network, layer, 3 * width, height, turned=True)
+    down = _centres(network, layer, _stretched(height), width)
+    right = _centres(network, layer, _stretched(width), height, turned=True)
     return _mean_offset(down, rows, height), _mean_offset(right, columns, width)
 
 
-def _mean_offset(centres: Tensor, places: int, pixels: int) -> float:
-    """Return the offset in a picture from centres in one three times as long.
+def _stretched(pixels: int) -> int:
+    """Return a multiple so long that units in its middle hardly see a border."""
+    return pixels * max(3, math.ceil(640 / pixels))
 
-    In the long one the units in the middle see no border. Two of them tell where all others look.
+
+def _mean_offset(centres: Tensor, places: int, pixels: int) -> float:
+    """Return the offset in a picture from the centres in a stretched one.
+
+    The units in its middle tell where all others look.
     """
     if len(centres) < max(3, 2 * places) or not centres.isfinite().all():
         raise ValueError("Each unit of the layer sees the whole picture: ask a layer before.")
     middle = len(centres) // 2
-    step = centres[middle + 1] - centres[middle]
-    first = centres[middle] - middle * step
-    return float(first + step * (places - 1) / 2 - pixels / 2)
+    step = float(centres[middle + 1] - centres[middle - 1]) / 2
+    if abs(step - round(step)) < 0.1:  # strides are whole numbers, but for rounding and borders
+        step = round(step)
+    first = float(centres[middle]) - middle * step
+    return first + step * (places - 1) / 2 - pixels / 2
 
 
 def _centres(
     network: nn.Module, layer: nn.Module, length: int, across: int, turned: bool = False
 ) -> Tensor:
-    """Return where the units in each row look, in pixels from the top; `turned`, each column.
+    """Return where the units in each row look, in pixels from the top.
+
+    Or, `turned`, those in each column, in pixels from the left.
 
     A pooling that keeps the largest takes the last pixel of its window where the coordinates rise,
     and the first where they fall: the mean of the two is the window's middle. A picture of ones
@@ -88,7 +98,7 @@ def _ones(height: int, width: int) -> Tensor:
 
 
 def _maps(network: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
-    """Return the layer's output for pictures `(N,3,H,W)`, the network's weights made plain."""
+    """Return the layer's output for pictures `(N,3,H,W)`, all weights made plain."""
     parameter = next(network.parameters())
     # So small that no activation saturates, a smooth one is a line, and a gate does not move.
     pictures = 1e-9 * pictures.to(parameter.device, _precision(parameter))
@@ -113,7 +123,7 @@ def _maps(network: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
 
 
 class _Reached(Exception):
-    """The layer has run: the rest of the network need not, and may not take this size."""
+    """Ends a pass where the layer has run: what follows may not take this size."""
 
 
 def _pass_on(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -125,7 +135,10 @@ def _precision(parameter: Tensor) -> torch.dtype:
 
 
 def _plain_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Return one kernel for all channels of a layer, of sum 1, and no bias, by parameter name."""
+    """Return one kernel of sum 1 for all channels of each layer, and no bias.
+
+    By name of the parameter.
+    """
     weights: dict[str, Tensor] = {}
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

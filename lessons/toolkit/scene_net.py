@@ -22,12 +22,20 @@ class ConvBlock(nn.Module):
         kernel: height and width of the kernels.
         stride: pixels from one output to the next.
 
+    Raises:
+        ValueError: one of kernel and stride is even and the other odd.
+
     >>> ConvBlock(3, 8, kernel=4, stride=2)(torch.zeros(1, 3, 6, 4)).shape
     torch.Size([1, 8, 3, 2])
     """
 
     def __init__(self, channels: int, filters: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
+        if (kernel - stride) % 2:
+            raise ValueError(
+                f"A kernel of {kernel} with stride {stride} is not centred: "
+                "make both even or both odd."
+            )
         padding = (kernel - stride) // 2
         self.conv = nn.Conv2d(channels, filters, kernel, stride, padding, bias=False)
         self.norm = nn.BatchNorm2d(filters)
@@ -82,7 +90,7 @@ class SceneNet(nn.Module):
 
 
 def _smooth_start(weight: Tensor) -> Tensor:
-    """Turn random kernels into grey, smooth ones of mean zero, with the same overall spread.
+    """Turn random kernels into grey, smooth ones of mean zero and the same spread.
 
     Training leaves in place what it does not need. A start without colour, grain and brightness
     leaves kernels that are easy to look at: whatever colour they show was learnt.

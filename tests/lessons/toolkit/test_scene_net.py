@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lessons.toolkit.scene_net import SceneNet
+from lessons.toolkit.scene_net import ConvBlock, SceneNet
 
 
 def test_what_the_lessons_rely_on():
@@ -24,6 +24,11 @@ def test_every_block_is_centred():
                 module.kernel_size, module.stride, module.padding
             )  # fmt: skip
             assert 2 * padding == kernel - stride
+
+
+def test_block_that_cannot_be_centred_is_refused():
+    with pytest.raises(ValueError, match="kernel of 3 with stride 2"):
+        ConvBlock(3, 8, stride=2)
 
 
 def test_first_kernels_start_grey_smooth_and_without_brightness():

@@ -105,7 +105,7 @@ def boxes(masks):
 
 
 def box_hits(classifier, scenes, offset=(0.0, 0.0)):
-    """Share of scenes where the box of the map above 30 % of its maximum has an IoU over one half."""
+    """Share of scenes with IoU > 0.5: the box at 30 % of the maximum against the mask's."""
     from torchvision.ops import box_iou
 
     maps, _ = enlarged_map(classifier, scenes.inputs(), scenes.labels, offset)
