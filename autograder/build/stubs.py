@@ -19,7 +19,9 @@ def digest(text: str) -> str:
 
 
 def exercise_label(stem: str, name: str, among: Sequence[str]) -> str:
-    """Return the comment above an exercise: its place, minutes, difficulty and points.
+    """Return the comment above an exercise.
+
+    It has the place among the others, minutes, difficulty and points.
 
     Args:
         stem: the lesson.

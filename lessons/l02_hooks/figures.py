@@ -203,7 +203,10 @@ def guess_and_truth(course: Any) -> Figure:
 
 
 def flips(course: Any) -> Figure:
-    """Plot the lead of the answer while channels fall silent, in order and in random orders."""
+    """Plot the lead of the answer while channels fall silent.
+
+    They do so in the order of the gradient, and in random orders.
+    """
     seen = _photos()
     network, lesson = seen.classifier.network, course.l02_hooks
     generator = torch.Generator().manual_seed(0)

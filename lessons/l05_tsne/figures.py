@@ -239,7 +239,7 @@ def picture_wall(course: Any) -> Figure:
 
 
 def kept(course: Any) -> Figure:
-    """Plot which share of the neighbours t-SNE and PCA keep, by how many are asked for."""
+    """Plot which share of how many neighbours t-SNE and PCA keep."""
     x, _ = _digits()
     lesson = course.l05_tsne
     maps = {"t-SNE": _digit_map(lesson.tsne), "PCA": lesson.pca(x, 2)}

@@ -43,7 +43,9 @@ def _question(photo: str = "cat") -> _Question:
 
 
 def _ink(saliency: Tensor, blur: float = 1.0) -> Tensor:
-    """Draw a map in black on white, so that its grain and its regions can both be read.
+    """Draw a map in black on white.
+
+    Its grain and its regions can both be read.
 
     Args:
         saliency: (H, W).

@@ -162,7 +162,7 @@ def own_scale(course: Any) -> Figure:
 
 
 def where_units_look(course: Any) -> Figure:
-    """Draw the mean gradient of units of the last layer at the pixels, for three networks."""
+    """Draw where the units of three networks look."""
     from matplotlib.patches import Rectangle
     from torchvision.models import resnet18
 
@@ -193,7 +193,7 @@ def where_units_look(course: Any) -> Figure:
 
 
 def _look_of_units(network: nn.Module, layer: str, stride: int) -> tuple[Tensor, float, float]:
-    """Average where units of a layer look, around the middle of the square each is drawn over.
+    """Average where units of a layer look, around the middle of their squares.
 
     Args:
         network: with that layer.
@@ -241,7 +241,7 @@ def covered_and_mirrored(course: Any) -> Figure:
 
 
 def _neighbours() -> list[tuple[str, str, str]]:
-    """Return each photo with the next one beside it, and which of the two is asked about."""
+    """Return photos in pairs, each with the one that is asked about."""
     names = photo_names()
     pairs = zip(names, names[1:] + names[:1], strict=True)
     return [(left, right, asked) for left, right in pairs for asked in (left, right)]

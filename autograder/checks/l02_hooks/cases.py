@@ -213,7 +213,10 @@ def flip_cases(rng: Generator) -> dict[str, Case]:
         return Case({"model": network(rng, model, images), "layer": layer, "images": images})
 
     def loud(count: int, height: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draw images of one colour each, under noise, so loud that no bias decides the answer."""
+        """Draw images of one colour each, under noise.
+
+        They are so loud that no bias decides the answer.
+        """
         colours = normal(rng, count, 3, 1, 1, dtype=dtype)
         return 30 * (colours + normal(rng, count, 3, height, width, dtype=dtype))
 
