@@ -107,8 +107,8 @@ def _words(exercise: Exercise) -> Iterator[str]:
     told, where = exercise.words, f"{exercise.stem}.{exercise.name}"
     if len(told.hints) != HINTS or not all(told.hints):
         yield f"{where} does not have {HINTS} hints"
-    if told.points <= 0 or told.minutes <= 0:
-        yield f"{where} has no points or no minutes"
+    if told.minutes <= 0:
+        yield f"{where} has no minutes"
     if not 1 <= told.difficulty <= HARDEST:
         yield f"{where} does not say its difficulty, 1 to {HARDEST}"
     if len(told.mistakes) > MOST_OWN_MISTAKES:

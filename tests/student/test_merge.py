@@ -179,7 +179,7 @@ def test_a_notebook_gets_new_stubs_and_missing_cells_and_keeps_the_rest(
     cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in mine["cells"]}
     written = ["def saliency_map(model, images, target):\n", "    return 'mine'\n"]
     cells[f"{STEM}-saliency_map"]["source"] = written
-    cells[f"{STEM}-saliency_box"]["source"][0] = "def saliency_box(old):\n"
+    cells[f"{STEM}-saliency_box"]["source"][1] = "def saliency_box(old):\n"  # below its label
     begun = cells[f"{STEM}-saliency_segmentation"]["source"]
     begun.insert(-1, "    seeds = None  # begun\n")  # above the stub's own line
     own = {"cell_type": "code", "id": "own", "metadata": {}, "source": "print('mine')"}
