@@ -65,8 +65,7 @@ def two_questions(course: Any) -> Figure:
     scene = _scene("cat", "coffee")
     names = ("tiger cat", "espresso")
     maps = [overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
-    titles = ["picture", *[f"{name}?" for name in names]]
-    return image_grid([scene.rgb, *maps], titles, columns=3, inches=2.6)
+    return image_grid(maps, [f"{name}?" for name in names], columns=2, inches=4.2)
 
 
 def weighted_sum(course: Any) -> Figure:
