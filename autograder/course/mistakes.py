@@ -162,7 +162,7 @@ def parse(text: str, where: str) -> Words:
     if unknown:
         raise WordsError(f"{where}: no section may be called {sorted(unknown)[0]}")
     points = float(summary["points"])
-    if not points or 4 * points % 1:
+    if 4 * points % 1:
         raise WordsError(f"{where}: points are counted in quarters, and {points:g} is none")
     return Words(
         points,

@@ -154,6 +154,12 @@ def test_what_is_not_in_order_is_said_with_its_place(lines: list[str], says: str
     assert says in str(error.value)
 
 
+def test_points_are_counted_in_quarters() -> None:
+    assert parse(HEAD.replace("4 points", "1.75 points"), "weigh.md").points == 1.75
+    with pytest.raises(WordsError, match=r"counted in quarters, and 1\.6 is none"):
+        parse(HEAD.replace("4 points", "1.6 points"), "weigh.md")
+
+
 @pytest.mark.parametrize(
     "line", ["", "points: 4", "4 points, 20 minutes.", "4 points. Returns a map."]
 )
