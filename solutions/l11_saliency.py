@@ -109,6 +109,7 @@ def smooth_grad(
         noisy = torch.cat([noisy_copy() for _ in range(count)])
         # The channels of a pixel side by side in memory: convolutions run faster so.
         noisy = noisy.contiguous(memory_format=torch.channels_last).requires_grad_()
+        # All copies of an image are asked about one class, so their logits may be added up.
         logits = model(noisy).unflatten(0, (count, len(images))).sum(0)
         chosen = target_logits(logits, target).sum()
         (gradient,) = torch.autograd.grad(chosen, noisy)

@@ -8,8 +8,8 @@ parameters' `.grad`, the caller's tensors and torch's global state as you found 
 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
 ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
-raises it for a layer that is not in `kept`. `@with_autograd` turns
-autograd on, even where the caller has turned it off.
+raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
+caller has turned it off.
 """
 
 from __future__ import annotations

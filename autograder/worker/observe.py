@@ -167,7 +167,7 @@ def _plain(value: Any) -> Any:
 
 
 def _numpy_number(value: Any) -> str:
-    """Return the type of the first of NumPy's numbers in a value, or "" where there is none."""
+    """Return the type of the first NumPy number in a value, or ""."""
     if isinstance(value, np.generic):
         return type(value).__name__
     if type(value) not in (list, tuple, dict):

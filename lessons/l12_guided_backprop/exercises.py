@@ -1,4 +1,4 @@
-# Given code of l12_guided_backprop, version 0901b08ece20. Its lesson comes later; nothing to write here.
+# Given code of l12_guided_backprop, version d3b61a7ecac4. Its lesson comes later; nothing to write here.
 """Lesson 12: three rules for going back through a ReLU.
 
 The gradient passes a ReLU where the ReLU's input was positive. The deconvnet passes what arrives
@@ -10,8 +10,8 @@ parameters' `.grad`, the caller's tensors and torch's global state as you found 
 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
 ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
-raises it for a layer that is not in `kept`. `@with_autograd` turns
-autograd on, even where the caller has turned it off.
+raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
+caller has turned it off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every pass through a network needs: the logits asked about, and the layers that ran.
+"""What every pass needs: the logits asked about, and the layers that ran.
 
 `@with_autograd` above a function turns autograd on while it runs, even where its caller has turned
 it off with `torch.no_grad` or `torch.inference_mode`.

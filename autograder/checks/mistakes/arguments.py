@@ -55,7 +55,7 @@ def _target_of_any_length(right: Function) -> Function:
 def mistakes(
     exercise: Exercise, cases: Mapping[str, Case], records: Mapping[str, Any]
 ) -> Iterator[Mistake]:
-    """Yield one mistake for each argument that is a number or a word, and one for a target.
+    """Yield one mistake for each number or word in the arguments, and for a target.
 
     Args:
         exercise, cases, records: as in `mistakes_of`.

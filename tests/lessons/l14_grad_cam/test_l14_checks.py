@@ -6,9 +6,14 @@ import pytest
 import torch
 
 from autograder.checks import lesson
-from autograder.judge.expected import Expectation
+from autograder.course.reference import read_lesson
+from autograder.judge.expected import Expectation, restored_globals
+from autograder.judge.lending import lend, settle
+from autograder.judge.verdict import Verdict, judge
+from autograder.protocol.answers import AnswerReader
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
+from autograder.worker.serve import answer
 from solutions.l14_grad_cam import counterfactual, grad_cam, guided_grad_cam
 
 
@@ -48,3 +53,24 @@ def test_no_case_is_silent(exercise, seed):
     values = {name: r["value"] for name, r in expectation.records.items() if "value" in r}
     assert len(values) >= 8
     assert [name for name, value in values.items() if not value.any()] == []
+
+
+def test_who_has_not_written_lesson_12_loses_nothing_in_guided_grad_cam():
+    exercise = lesson("l14_grad_cam").exercise("guided_grad_cam")
+    source, earlier = read_lesson("l14_grad_cam").bare(), "l12_guided_backprop"
+    expectation = Expectation("l14_grad_cam", exercise)
+
+    def verdict(source: str, others: dict[str, str]) -> Verdict:
+        job = expectation.job(source, "exercises.py", others)
+        reader = AnswerReader(len(expectation.cases))
+        with restored_globals(others):
+            answer(job, reader.feed)
+        return judge(expectation, reader.answer("died"))
+
+    stubs = {earlier: read_lesson(earlier).stubs()}
+    own = verdict(source, stubs)
+    borrowed = verdict(*lend(exercise, source, stubs))
+    assert own.outcome == "error" and "not written yet" in own.message
+    assert borrowed.outcome == settle(own, borrowed, exercise).outcome == "passed"
+    # And who has written neither is told to begin here.
+    assert verdict(read_lesson("l14_grad_cam").stubs(), stubs).outcome == "not_attempted"
