@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from lessons.toolkit.models import with_random_weights
-from lessons.toolkit.plots import colour, new_figure, overlay
+from lessons.toolkit.plots import new_figure, overlay
 from lessons.toolkit.technique import Subject, Technique, rank_correlation, signed
 
 ALPHA = 0.8
@@ -103,7 +103,7 @@ def compare(course: Any, subject: Subject, untrained: Subject | None, technique:
     cells = []
     for (caption, _, _), values in zip(asked, maps, strict=True):
         coarse = values.shape[0] * FINE < subject.rgb.shape[1]
-        image = overlay(subject.rgb, values, ALPHA) if coarse else colour(values)
+        image = overlay(subject.rgb, values, ALPHA) if coarse else subject.drawn(values)
         cells.append(Cell(image, caption, rank_correlation(maps[0], values), not values.any()))
     return Row(technique, cells)
 

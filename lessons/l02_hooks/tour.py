@@ -38,7 +38,7 @@ def _feature_maps(course: Any, subject: Subject) -> list[Panel]:
         width = TILE * activation.shape[3] // activation.shape[2]
         maps = functional.interpolate(activation[:, varied], (TILE, width), mode="nearest")[0]
         grid = colour(course.l02_hooks.feature_map_grid(maps, COLUMNS))
-        silent = float((activation[0].amax((1, 2)) <= 0).double().mean())
+        silent = float((activation[0].amax((1, 2)) <= 0).float().mean())
         channels, cells = activation.shape[1], f"{activation.shape[2]}×{activation.shape[3]} cells"
         quiet = f"; {silent:.0%} of them silent here" if silent >= 0.005 else ""
         panels.append(
@@ -90,7 +90,7 @@ TECHNIQUES = (
         question="What happens inside a forward pass?",
         shows=(
             "Sixteen channels at each of four depths, those that vary most over the picture. "
-            "Early ones follow edges and colours; late ones are coarse and mostly dark."
+            "Early ones tell many places apart, late ones few; they have more channels instead."
         ),
         misleads="Each channel is scaled by itself, so a whisper looks as loud as a shout.",
         paper="[Zeiler and Fergus 2014](https://arxiv.org/abs/1311.2901)",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lessons.toolkit.plots import colour, overlay
+from lessons.toolkit.plots import overlay
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique
 
 SAMPLES, NOISE = 12, 0.15
@@ -50,16 +50,16 @@ def _saliency(course: Any, subject: Subject) -> list[Panel]:
     name = subject.name()
     plain = _plain(course, subject)
     smooth = _for_the_eye(_smooth(course, subject, 0))
-    nothing = f"One flat colour: no pixel sways “{name}”."
+    nothing = f"The photo in plain grey: no pixel sways “{name}”."
     return [
         Panel(
-            colour(plain),
-            f"saliency of “{name}”",
+            subject.drawn(plain),
+            f"saliency of “{name}”" + ("" if plain.any() else ": nothing"),
             f"Grainy map, bright at pixels that sway “{name}”." if plain.any() else nothing,
         ),
         Panel(
-            colour(smooth),
-            f"SmoothGrad, {SAMPLES} noisy copies",
+            subject.drawn(smooth),
+            f"SmoothGrad, {SAMPLES} noisy copies" + ("" if smooth.any() else ": nothing"),
             f"Calmer map, bright at pixels that sway “{name}” under noise."
             if smooth.any()
             else nothing,

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lessons.toolkit.plots import colour, magnitude
+from lessons.toolkit.plots import magnitude
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique, rank_correlation, signed
 
 OTHER_ACTIVATIONS = (nn.Hardswish, nn.SiLU, nn.GELU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
@@ -27,11 +27,11 @@ def _two_questions(course: Any, subject: Subject) -> list[Panel | str]:
     maps = [_guided(course, subject, rank) for rank in ranks]
     panels: list[Panel | str] = [
         Panel(
-            colour(lines),
-            f"for “{subject.name(rank)}”",
+            subject.drawn(lines),
+            f"for “{subject.name(rank)}”" + ("" if lines.any() else ": nothing"),
             f"Fine bright lines on a dark ground: what excites “{subject.name(rank)}”."
             if lines.any()
-            else f"One flat colour: nothing excites “{subject.name(rank)}”.",
+            else f"The photo in plain grey: nothing excites “{subject.name(rank)}”.",
         )
         for rank, lines in zip(ranks, maps, strict=True)
     ]
@@ -57,7 +57,7 @@ TECHNIQUES = (
     Technique(
         title="Guided backpropagation",
         question="What if only positive evidence may travel back?",
-        shows="Fine lines appear where the plain gradient is noise: rims, eyes, edges.",
+        shows="Fine lines where the plain gradient is noise: the rims and edges of the picture.",
         misleads="Ask about another class and the lines hardly change: they retell the picture.",
         paper=(
             "[Springenberg et al. 2014](https://arxiv.org/abs/1412.6806); "

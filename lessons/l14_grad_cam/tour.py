@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lessons.toolkit.plots import colour, magnitude, overlay
+from lessons.toolkit.plots import magnitude, overlay
 from lessons.toolkit.technique import (
     OWN_PLACE,
     SAME_PLACE,
@@ -86,8 +86,11 @@ def _guided_grad_cam(course: Any, subject: Subject) -> list[Panel]:
     for rank in (0, subject.other_rank()):
         lines, name = _lines_kept(course, subject, rank), subject.name(rank)
         alt = f"Fine bright lines, kept only where the evidence for “{name}” lies."
-        nothing = f"One flat colour: no line is left for “{name}”."
-        panels.append(Panel(colour(lines), f"for “{name}”", alt if lines.any() else nothing))
+        if lines.any():
+            panels.append(Panel(subject.drawn(lines), f"for “{name}”", alt))
+        else:
+            alt = f"The photo in plain grey: no line is left for “{name}”."
+            panels.append(Panel(subject.drawn(lines), f"for “{name}”: nothing", alt))
     return panels
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.models import Classifier
+from lessons.toolkit.plots import colour, overlay
 
 SAME_PLACE, OWN_PLACE = 0.5, 0.0  # rank correlations of two maps from which words are chosen
 
@@ -82,6 +83,16 @@ class Subject:
         It is `second` where the network has so many classes.
         """
         return min(self.second, len(self.ranking) - 1)
+
+    def drawn(self, heatmap: Tensor) -> Tensor:
+        """Return a map of single pixels as a picture.
+
+        A map of zeros becomes the photo in plain grey.
+
+        Args:
+            heatmap: (H, W), at least 0.
+        """
+        return colour(heatmap) if heatmap.any() else overlay(self.rgb, heatmap)
 
 
 @dataclass(frozen=True)

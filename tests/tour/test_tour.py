@@ -193,6 +193,19 @@ def test_nothing_against_a_class_is_said_and_looks_like_nothing(subject: Subject
     torch.testing.assert_close(against.image[0], against.image[2])
 
 
+def test_maps_of_zeros_are_the_photo_in_grey_and_said(tmp_path: Path) -> None:
+    classifier = _small()
+    torch.nn.init.zeros_(classifier.network[-1].weight)
+    subject = make_subject(classifier, load_photo("cat"))
+    for title in ("Saliency", "Guided backpropagation", "Grad-CAM", "Guided Grad-CAM"):
+        for panel in _drawn(title, subject)[0]:
+            assert "nothing" in panel.caption or panel.caption == "SmoothGrad over the photo"
+            assert panel.alt.startswith("The photo in")
+            torch.testing.assert_close(panel.image[0], panel.image[2])
+    with pytest.raises(Declined, match="zero everywhere"):
+        _drawn("SmoothGrad", subject)
+
+
 @pytest.mark.parametrize("cut_all", [True, False])
 def test_the_cut_out_is_judged_by_what_the_network_answers(subject: Subject, cut_all: bool) -> None:
     from lessons.l11_saliency.tour import _what_the_cut_holds
