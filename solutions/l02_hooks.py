@@ -27,6 +27,40 @@ from torch.utils.hooks import RemovableHandle
 from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 
 
+def capture_activation(model: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """Return what one layer gives for these images.
+
+    Args:
+        model: any network.
+        layer: dotted module name, such as ``"blocks.3.relu"``.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        The layer's output, detached. It is a copy: it stays what the layer gave, even if a later
+        layer overwrites it in place. If the layer runs twice, its last output counts.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        ValueError: the layer exists but does not run in this pass.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> capture_activation(model, "1", torch.zeros(2, 3, 2, 2)).shape
+    torch.Size([2, 5])
+    """
+    ### BEGIN SOLUTION
+    kept: dict[str, Tensor] = {}
+
+    def keep(module: nn.Module, inputs: object, output: Tensor) -> None:
+        kept[layer] = output.clone()
+
+    # The handle takes the hook away when the block ends, also if the forward pass fails.
+    with torch.no_grad(), model.get_submodule(layer).register_forward_hook(keep):
+        model(images)
+    check_ran([layer], kept)
+    return kept[layer]
+    ### END SOLUTION
+
+
 def capture_activations(
     model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Tensor]:
@@ -242,4 +276,59 @@ def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tens
     chosen = target_logits(logits, target).sum()
     (gradient,) = torch.autograd.grad(chosen, kept[layer])
     return gradient
+    ### END SOLUTION
+
+
+def channels_to_flip(model: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """Count how many channels must fall silent before the answer flips.
+
+    The answer is the class with the largest logit. The channels of the layer fall silent one after
+    the other, and stay so. First goes the one that adds most to the answer, as the gradient guesses
+    it: gradient of the answer's logit times activation, summed over the channel's places. The order
+    is made once, on the whole network, for each image by itself.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w).
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        long (N,): after how many silent channels each image's answer is first another one, at
+        least 1; C + 1 where it is still the same when all C are silent.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        ValueError: the layer exists but does not run in this pass.
+
+    Paper: Serrano and Smith 2019, "Is Attention Interpretable?", count to the decision flip.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False), nn.Flatten())
+    >>> _ = nn.init.dirac_(model[0].weight)
+    >>> channels_to_flip(model, "0", torch.tensor([[[[3.0]], [[2.0]], [[1.0]]]]))
+    tensor([1])
+    """
+    ### BEGIN SOLUTION
+    activation = capture_activation(model, layer, images)
+    with torch.no_grad():
+        answer = model(images).argmax(1)
+    gradient = capture_gradients(model, layer, images, answer)
+    adds = (gradient * activation).sum((2, 3))
+    order = adds.argsort(1, descending=True)
+
+    channels = order.shape[1]
+    silent = torch.zeros_like(order, dtype=torch.bool)
+
+    def silence(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        return output.masked_fill(silent[:, :, None, None], 0)
+
+    flips = torch.full_like(answer, channels + 1)
+    with torch.no_grad(), model.get_submodule(layer).register_forward_hook(silence):
+        for count in range(1, channels + 1):
+            # Each image loses its own next channel: the hook reads `silent` at every pass.
+            silent.scatter_(1, order[:, count - 1 : count], True)
+            flipped = model(images).argmax(1) != answer
+            flips[flipped & (flips > channels)] = count
+            if (flips <= channels).all():
+                break
+    return flips
     ### END SOLUTION

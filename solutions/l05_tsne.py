@@ -368,3 +368,43 @@ def embedding_canvas(
         wall[:, row : row + height, column : column + width] = picture
     return wall
     ### END SOLUTION
+
+
+@torch.no_grad()
+def neighbours_kept(x: Tensor, y: Tensor, k: int) -> float:
+    """Measure which share of the true neighbours is still near on the map.
+
+    For each point, find its k nearest others among `x` and its k nearest others on the map `y`, and
+    count how many are in both.
+
+    Args:
+        x: (N, D) floating point, one point a row.
+        y: (N, 2) the map, row by row of the same points; any number of columns will do.
+        k: number of neighbours, 1 to N - 1.
+
+    Returns:
+        The share over all points, in [0, 1]. A perfect map keeps 1, and a map that knows nothing
+        about k / (N - 1).
+
+    Raises:
+        ValueError: k is not within 1 to N - 1.
+
+    Paper: Kobak and Berens 2019, "KNN"; Lee and Verleysen 2009.
+
+    >>> line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    >>> neighbours_kept(line, line, k=1), neighbours_kept(line, line[[1, 0, 2, 3]], k=1)
+    (1.0, 0.75)
+    """
+    ### BEGIN SOLUTION
+    n = len(x)
+    if not 1 <= k < n:
+        raise ValueError(f"k must be within 1 to {n - 1} for {n} points, not {k}.")
+    near = []
+    for points in (x, y):
+        # No point is its own neighbour.
+        distances = squared_distances(points).fill_diagonal_(torch.inf)
+        nearest = distances.topk(k, largest=False).indices
+        near.append(torch.zeros_like(distances, dtype=torch.bool).scatter_(1, nearest, True))
+    kept = near[0] & near[1]
+    return float(kept.sum()) / (n * k)
+    ### END SOLUTION

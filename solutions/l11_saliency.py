@@ -185,3 +185,40 @@ def saliency_segmentation(
     markers[sure_object] = 2
     return segment(image, markers) == 2
     ### END SOLUTION
+
+
+def saliency_lift(saliency: Tensor, masks: Tensor) -> Tensor:
+    """Compare the saliency on an object with what its area alone would get.
+
+    A map that knows nothing spreads its sum evenly: an object that covers a tenth of the picture
+    gets a tenth of it. The lift is how many times as much it really gets.
+
+    Args:
+        saliency: float (N, H, W), at least 0.
+        masks: bool (N, H, W), True on each image's object, which has at least one pixel.
+
+    Returns:
+        float (N,), at least 0: the share of the map's sum that lies on the object, divided by the
+        share of the pixels that do. 1 is chance. A map that is 0 everywhere has a lift of 0.
+
+    Raises:
+        ValueError: an object has no pixels.
+
+    Paper: Arras, Osman and Samek 2022, "CLEVR-XAI", relevance mass accuracy, here over the area.
+
+    >>> saliency = torch.tensor([[[6.0, 1.0], [1.0, 0.0]]])
+    >>> masks = torch.tensor([[[True, False], [False, False]]])
+    >>> saliency_lift(saliency, masks)
+    tensor([3.])
+    """
+    ### BEGIN SOLUTION
+    saliency = saliency.detach()
+    area = masks.to(saliency.dtype).mean((1, 2))
+    if (area == 0).any():
+        raise ValueError("Each mask needs at least one pixel of its object.")
+    total = saliency.sum((1, 2))
+    on_object = (saliency * masks).sum((1, 2))
+    # A map of zeros has no share to give: 0 / 1 is 0, and 0 / 0 would be NaN.
+    share = on_object / total.where(total > 0, 1)
+    return share / area
+    ### END SOLUTION

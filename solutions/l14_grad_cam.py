@@ -194,3 +194,54 @@ def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor)
     weights = channel_weights(-gradient)
     return F.relu(torch.einsum("nc,nchw->nhw", weights, activation))
     ### END SOLUTION
+
+
+def covering_test(
+    model: nn.Module, images: Tensor, target: Tensor, maps: Tensor, share: float
+) -> tuple[Tensor, Tensor]:
+    """Measure what the target logit does when the strongest part of a map is covered.
+
+    The same shape is covered once more at its mirror image, left for right, as a control: covering
+    anything changes the logit, and only the difference says something about the map.
+
+    Args:
+        model: a classifier, logits (N, K).
+        images: float (N, 3, H, W), normalised for the model; 0 is the colour that covers.
+        target: long (N,), the class of each image.
+        maps: float (N, h, w), one for each image; enlarged to (H, W), bilinear with
+            ``align_corners=False``.
+        share: in (0, 1). What lies above the 1 - share quantile of an image's own enlarged map is
+            covered; of a map that is 0 everywhere, nothing.
+
+    Returns:
+        Two float (N,), detached: the change of the logit (covered minus whole) with the strongest
+        part covered, and with its mirror image covered. Below 0 the logit fell.
+
+    Raises:
+        ValueError: there is not one target and one map for each image.
+
+    Paper: Zeiler and Fergus 2014, section 4.2, for covering. The control is this course's.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 1, bias=False))
+    >>> _ = nn.init.ones_(model[1].weight)
+    >>> images, left = torch.ones(1, 3, 1, 4), torch.tensor([[[9.0, 0.0, 0.0, 0.0]]])
+    >>> images[..., 3] = 2.0
+    >>> covering_test(model, images, torch.tensor([0]), left, share=0.25)
+    (tensor([-3.]), tensor([-6.]))
+    """
+    ### BEGIN SOLUTION
+    if len(maps) != len(images):
+        raise ValueError(f"{len(maps)} maps do not fit {len(images)} images: one of each is asked.")
+    maps = maps.detach().unsqueeze(1)
+    enlarged = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
+    # One threshold an image: a loud map in the batch must not take the share of a quiet one.
+    threshold = enlarged.flatten(1).quantile(1 - share, dim=1)
+    strongest = enlarged > threshold[:, None, None, None]
+
+    def logit(covered: Tensor) -> Tensor:
+        with torch.no_grad():
+            return target_logits(model(images.masked_fill(covered, 0)), target)
+
+    whole = logit(torch.zeros_like(strongest))
+    return logit(strongest) - whole, logit(strongest.flip(3)) - whole
+    ### END SOLUTION

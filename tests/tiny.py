@@ -57,7 +57,7 @@ def peak(x: Tensor) -> float:
 HINTS = "## Hints\n\n1. What?\n\n2. How?\n\n3. So.\n"
 WEIGH = f"""# weigh
 
-2 points, 5 minutes. Returns one number a row, (N,).
+2 points, 5 minutes, difficulty 1 of 3. Returns one number a row, (N,).
 
 {HINTS}
 ## Mistakes
@@ -96,7 +96,7 @@ The type is right, the value is not.
 """
 PEAK = f"""# peak
 
-1 point, 5 minutes. Returns a number.
+1 point, 5 minutes, difficulty 1 of 3. Returns a number.
 
 {HINTS}
 ## Mistakes

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from autograder.course.catalogue import LESSONS
 from autograder.course.exercise import Case, Exercise, Lesson
-from autograder.course.mistakes import shared_words
+from autograder.course.mistakes import shared_words, words
 from autograder.course.reference import ROOT, LessonSource
 from autograder.course.story import figure_names, read_story, story_path, story_problems
 from autograder.judge.seeds import PUBLIC_SEED, secret_generator
 from autograder.protocol.wire import ModelSpec
 
 HINTS = 3
+HARDEST = 3
 # What `convlens new` leaves wherever an author has something to write.
 TO_DO = re.compile(r'TODO: ([^"\]]+)')
 MOST_OWN_MISTAKES = 12
@@ -103,19 +104,21 @@ def name_problems(record: Lesson, source: LessonSource) -> Iterator[str]:
 
 def _words(exercise: Exercise) -> Iterator[str]:
     """Yield what is wrong with the words of one exercise."""
-    words, where = exercise.words, f"{exercise.stem}.{exercise.name}"
-    if len(words.hints) != HINTS or not all(words.hints):
+    told, where = exercise.words, f"{exercise.stem}.{exercise.name}"
+    if len(told.hints) != HINTS or not all(told.hints):
         yield f"{where} does not have {HINTS} hints"
-    if words.points <= 0 or words.minutes <= 0:
-        yield f"{where} has no points or no minutes"
-    if len(words.mistakes) > MOST_OWN_MISTAKES:
-        count = len(words.mistakes)
+    if told.minutes <= 0:
+        yield f"{where} has no minutes"
+    if not 1 <= told.difficulty <= HARDEST:
+        yield f"{where} does not say its difficulty, 1 to {HARDEST}"
+    if len(told.mistakes) > MOST_OWN_MISTAKES:
+        count = len(told.mistakes)
         yield f"{where} has {count} mistakes of its own; at most {MOST_OWN_MISTAKES} are read"
-    ids = [wrong.id for wrong in (*words.mistakes, *words.accepted)]
+    ids = [wrong.id for wrong in (*told.mistakes, *told.accepted)]
     for twice in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"{where} has two versions called {twice}"
     shared = shared_words()
-    for wrong in words.mistakes:
+    for wrong in told.mistakes:
         if wrong.id in shared and wrong.says != shared[wrong.id].says:
             yield f"{where}: {wrong.id} is shared by all exercises and has words of its own here"
         if not (wrong.edits or wrong.body or wrong.after):
@@ -210,6 +213,9 @@ def _lesson_files(stem: str, source: LessonSource) -> Iterator[str]:
     landed = [lesson.stem for lesson in LESSONS if lesson.landed]
     problems = story_problems(read_story(stem), source.exercises, figure_names(stem), landed)
     yield from (f"lessons/{stem}/lesson.md: {problem}" for problem in problems)
+    alone = sum(words(stem, name).minutes for name in source.exercises)
+    if entry.minutes < alone:
+        yield f"lessons/{stem}/lesson.md says {entry.minutes} minutes; its exercises take {alone}"
     if not figure_names(stem):
         yield f"lessons/{stem}/figures.py draws nothing"
     if not (folder / "tour.py").exists():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from autograder.build.stubs import digest
+from autograder.build.stubs import digest, exercise_label
 from autograder.course.exercise import Lesson
 from autograder.course.reference import LessonSource, for_students
 from autograder.course.story import (
@@ -105,6 +105,7 @@ def _cells(
         return [_cell("code", f"figure-{number}", f'{comment}show("{stem}.{block.name}")')]
     name = block.name
     text = for_students(source.chunk(name)) if solved else source.stub(name)
+    text = f"{exercise_label(stem, name, source.exercises)}\n{text}"
     points = record.exercise(name).points
     return [
         _graded(name, text.strip(), f"{stem}-{name}", solution=True),

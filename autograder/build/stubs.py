@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
-from autograder.course.reference import LessonSource
+from autograder.course.mistakes import words
+from autograder.course.reference import LessonSource, for_students
 
 _HEADER = re.compile(r"# Stubs of (?P<stem>l\d\d_\w+), version (?P<digest>[0-9a-f]{12})\..*\n")
 _GIVEN = re.compile(r"# Given code of (?P<stem>l\d\d_\w+), version (?P<digest>[0-9a-f]{12})\..*\n")
@@ -16,13 +18,40 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def exercise_label(stem: str, name: str, among: Sequence[str]) -> str:
+    """Return the comment above an exercise.
+
+    It has the place among the others, minutes, difficulty and points.
+
+    Args:
+        stem: the lesson.
+        name: the exercise.
+        among: names of the lesson's exercises, in order.
+
+    >>> exercise_label("l11_saliency", "saliency_map", ["saliency_map", "smooth_grad"])
+    '# Exercise 1 of 2 · 20 minutes · difficulty 2 of 3 · 4 points'
+    """
+    told = words(stem, name)
+    points = f"{told.points:g} point" + ("s" if told.points != 1 else "")
+    place = f"Exercise {among.index(name) + 1} of {len(among)}"
+    return f"# {place} · {told.minutes} minutes · difficulty {told.difficulty} of 3 · {points}"
+
+
+def labelled_stub(source: LessonSource, name: str) -> str:
+    """Return the stub of one exercise below its label."""
+    return f"{exercise_label(source.stem, name, source.exercises)}\n{source.stub(name)}"
+
+
 def exercises_text(source: LessonSource) -> str:
     """Return the text of `exercises.py`: a line with its version, then the stubs.
 
     The version is the digest of the stubs, so an untouched file is recognised without git: its text
     still fits the digest.
     """
-    body = source.stubs()
+    body = "".join(
+        labelled_stub(source, chunk.name) if chunk.name else for_students(chunk.text)
+        for chunk in source.chunks
+    )
     advice = f"Complete them here; `convlens check {source.stem}` says what is right."
     return f"# Stubs of {source.stem}, version {digest(body)}. {advice}\n{body}"
 

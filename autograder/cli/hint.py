@@ -25,11 +25,13 @@ def hint(
     copy = WorkingCopy.find()
     exercise_id = pick(exercise, copy)
     stem, _, name = exercise_id.partition(".")
-    hints = words(stem, name).hints
+    told = words(stem, name)
+    hints = told.hints
     progress = Progress(copy.state)
     number = progress.next_hint(exercise_id, len(hints))
     console = output()
     console.print(f"Hint {number + 1} of {len(hints)} for {short(exercise_id)}", style="bold")
+    console.print(f"{told.minutes} minutes, difficulty {told.difficulty} of 3", style="dim")
     console.print(hints[number])
     try:
         progress.save()

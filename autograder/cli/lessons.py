@@ -17,7 +17,8 @@ def lessons() -> int:
         ids = [f"{lesson.stem}.{name}" for name in lesson.exercises]
         points += sum(progress.of(exercise).get("points", 0.0) for exercise in ids)
         done = sum(progress.passes(exercise) for exercise in ids)
-        line = f"{lesson.number:02}  {lesson.topic:22} {bar(done, len(ids), 14):22} {lesson.title}"
+        name = f"{lesson.title}, {lesson.minutes} minutes"
+        line = f"{lesson.number:02}  {lesson.topic:22} {bar(done, len(ids), 14):22} {name}"
         console.print(line, style="green" if done == len(ids) else "")
     console.print(f"\n{points:g} points. Work on one: convlens check LESSON --watch")
     return 0

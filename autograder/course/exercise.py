@@ -81,7 +81,8 @@ class Mistake:
 class Exercise:
     """Record of one exercise.
 
-    Points, minutes, hints and the words of its own mistakes are read from its Markdown file.
+    Points, minutes, difficulty, hints and the words of its own mistakes are read from its Markdown
+    file.
 
     Args:
         stem: the lesson.
@@ -130,6 +131,11 @@ class Exercise:
     def minutes(self) -> int:
         """Minutes that a student is likely to take."""
         return self.words.minutes
+
+    @property
+    def difficulty(self) -> int:
+        """Difficulty, 1 to 3."""
+        return self.words.difficulty
 
     @property
     def returns(self) -> str:

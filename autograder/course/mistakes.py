@@ -7,7 +7,7 @@ can read from top to bottom:
 
     # saliency_map
 
-    4 points, 20 minutes. Returns one map per image, (N, H, W).
+    4 points, 20 minutes, difficulty 2 of 3. Returns one map per image, (N, H, W).
 
     ## Hints
 
@@ -45,7 +45,8 @@ from autograder.course.reference import ROOT
 
 CHECKS = ROOT / "autograder" / "checks"
 _SUMMARY = re.compile(
-    r"(?P<points>[\d.]+) points?, (?P<minutes>\d+) minutes\. Returns (?P<returns>.+)\."
+    r"(?P<points>[\d.]+) points?, (?P<minutes>\d+) minutes"
+    r"(?:, difficulty (?P<difficulty>\d) of 3)?\. Returns (?P<returns>.+)\."
 )
 _ENTRY = re.compile(r"\*\*(?P<id>\w+)\*\*(?: (?P<fence>`+)(?P<code>.+?)(?P=fence))?")
 _HINT = re.compile(r"\d+\. ")
@@ -83,6 +84,7 @@ class Words:
     Args:
         points: full marks.
         minutes: how long a student is likely to take.
+        difficulty: 1 is a line or two, 2 takes thought, 3 is steep; 0 where the file does not say.
         returns: what the call returns, such as "one map per image, (N, H, W)".
         hints: three, from a question to nearly the code.
         mistakes: the exercise's own wrong versions, most telling first.
@@ -91,6 +93,7 @@ class Words:
 
     points: float
     minutes: int
+    difficulty: int
     returns: str
     hints: tuple[str, ...]
     mistakes: tuple[Wrong, ...]
@@ -152,7 +155,9 @@ def parse(text: str, where: str) -> Words:
     head, sections = _sections(text)
     summary = _SUMMARY.search(" ".join(head))
     if summary is None:
-        raise WordsError(f"{where}: the line “4 points, 20 minutes. Returns ...” is missing")
+        raise WordsError(
+            f"{where}: the line “4 points, 20 minutes, difficulty 2 of 3. Returns ...” is missing"
+        )
     unknown = sections.keys() - {"Hints", "Mistakes", "Also right"}
     if unknown:
         raise WordsError(f"{where}: no section may be called {sorted(unknown)[0]}")
@@ -162,6 +167,7 @@ def parse(text: str, where: str) -> Words:
     return Words(
         points,
         int(summary["minutes"]),
+        int(summary["difficulty"] or 0),
         summary["returns"],
         tuple(_hints(sections.get("Hints", []))),
         tuple(_entries(sections.get("Mistakes", []), where, shared_words())),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.build.stubs import exercises_text
+from autograder.build.stubs import exercise_label, exercises_text, labelled_stub
 from autograder.course.reference import LessonSource
 from autograder.course.student_file import BadSubmission, grade_id, read_bytes, read_source
 from autograder.files import write_whole
@@ -109,6 +109,7 @@ class _StubMerge:
             previous = name
         for node, new in _given_nodes(self.source):
             self._given(node, new)
+        self._labels()
         self._header()
 
     def _exercise(self, name: str, previous: str) -> None:
@@ -117,7 +118,8 @@ class _StubMerge:
         if span is None:
             after = _span("\n".join(self.lines), previous) if previous else None
             place = after[1] if after else len(_trimmed(self.lines))
-            self.lines[place:place] = ["", "", *stub]
+            new = labelled_stub(self.source, name).strip("\n").splitlines()
+            self.lines[place:place] = ["", "", *new]
             self.notes.append(f"`{name}` is a new exercise.")
             return
         start, end = span
@@ -181,6 +183,14 @@ class _StubMerge:
 
     def _span_now(self, name: str) -> tuple[int, int] | None:
         return _span("\n".join(self.lines), name)
+
+    def _labels(self) -> None:
+        """Renew the comment above each exercise, where it still stands."""
+        for name in self.source.exercises:
+            span = self._span_now(name)
+            if span and span[0] and self.lines[span[0] - 1].startswith("# Exercise "):
+                label = exercise_label(self.source.stem, name, self.source.exercises)
+                self.lines[span[0] - 1] = label
 
     def _header(self) -> None:
         """Renew the first line, which names the version of the stubs."""

@@ -1,4 +1,4 @@
-# Stubs of l02_hooks, version 711ccd6a2b8c. Complete them here; `convlens check l02_hooks` says what is right.
+# Stubs of l02_hooks, version c43e5e2640a8. Complete them here; `convlens check l02_hooks` says what is right.
 """Lesson 2: look inside a forward pass with hooks, and change what passes through.
 
 A hook is a function that PyTorch calls when a module has run. Registering one returns a handle. The
@@ -28,6 +28,32 @@ from torch.utils.hooks import RemovableHandle
 from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 
 
+# Exercise 1 of 7 · 15 minutes · difficulty 1 of 3 · 2 points
+def capture_activation(model: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """Return what one layer gives for these images.
+
+    Args:
+        model: any network.
+        layer: dotted module name, such as ``"blocks.3.relu"``.
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        The layer's output, detached. It is a copy: it stays what the layer gave, even if a later
+        layer overwrites it in place. If the layer runs twice, its last output counts.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        ValueError: the layer exists but does not run in this pass.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> capture_activation(model, "1", torch.zeros(2, 3, 2, 2)).shape
+    torch.Size([2, 5])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l02_hooks.capture_activation: not written yet")
+
+
+# Exercise 2 of 7 · 25 minutes · difficulty 2 of 3 · 4 points
 def capture_activations(
     model: nn.Module, layers: Sequence[str], images: Tensor
 ) -> dict[str, Tensor]:
@@ -54,6 +80,7 @@ def capture_activations(
     raise NotImplementedError("l02_hooks.capture_activations: not written yet")
 
 
+# Exercise 3 of 7 · 25 minutes · difficulty 2 of 3 · 4 points
 class ActivationRecorder:
     """Keep what the named layers give, for as long as a ``with`` block lasts.
 
@@ -97,6 +124,7 @@ class ActivationRecorder:
         raise NotImplementedError("l02_hooks.ActivationRecorder: not written yet")
 
 
+# Exercise 4 of 7 · 25 minutes · difficulty 2 of 3 · 3 points
 def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
     """Arrange all channels of one image's activation in one grey picture.
 
@@ -120,6 +148,7 @@ def feature_map_grid(activation: Tensor, columns: int) -> Tensor:
     raise NotImplementedError("l02_hooks.feature_map_grid: not written yet")
 
 
+# Exercise 5 of 7 · 15 minutes · difficulty 1 of 3 · 3 points
 def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -> Tensor:
     """Return the logits when one channel of one layer is silent.
 
@@ -145,6 +174,7 @@ def ablate_channel(model: nn.Module, layer: str, channel: int, images: Tensor) -
     raise NotImplementedError("l02_hooks.ablate_channel: not written yet")
 
 
+# Exercise 6 of 7 · 30 minutes · difficulty 3 of 3 · 4 points
 @with_autograd
 def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
     """Return the gradient of each image's target logit at one layer's output.
@@ -170,3 +200,36 @@ def capture_gradients(model: nn.Module, layer: str, images: Tensor, target: Tens
     """
     # YOUR CODE HERE
     raise NotImplementedError("l02_hooks.capture_gradients: not written yet")
+
+
+# Exercise 7 of 7 · 35 minutes · difficulty 3 of 3 · 4 points
+def channels_to_flip(model: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """Count how many channels must fall silent before the answer flips.
+
+    The answer is the class with the largest logit. The channels of the layer fall silent one after
+    the other, and stay so. First goes the one that adds most to the answer, as the gradient guesses
+    it: gradient of the answer's logit times activation, summed over the channel's places. The order
+    is made once, on the whole network, for each image by itself.
+
+    Args:
+        model: a classifier, logits (N, K).
+        layer: dotted name of a layer whose output is (N, C, h, w).
+        images: float (N, 3, H, W), normalised for the model.
+
+    Returns:
+        long (N,): after how many silent channels each image's answer is first another one, at
+        least 1; C + 1 where it is still the same when all C are silent.
+
+    Raises:
+        AttributeError: the model has no layer of that name.
+        ValueError: the layer exists but does not run in this pass.
+
+    Paper: Serrano and Smith 2019, "Is Attention Interpretable?", count to the decision flip.
+
+    >>> model = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False), nn.Flatten())
+    >>> _ = nn.init.dirac_(model[0].weight)
+    >>> channels_to_flip(model, "0", torch.tensor([[[[3.0]], [[2.0]], [[1.0]]]]))
+    tensor([1])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l02_hooks.channels_to_flip: not written yet")

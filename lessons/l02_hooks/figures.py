@@ -202,6 +202,58 @@ def guess_and_truth(course: Any) -> Figure:
     return figure
 
 
+def flips(course: Any) -> Figure:
+    """Plot the lead of the answer while channels fall silent.
+
+    They do so in the order of the gradient, and in random orders.
+    """
+    seen = _photos()
+    network, lesson = seen.classifier.network, course.l02_hooks
+    generator = torch.Generator().manual_seed(0)
+    figure = new_figure(9, 4)
+    for number, name in enumerate(("camera", "coffee")):
+        images = seen.images[seen.names.index(name)][None]
+        activation = lesson.capture_activation(network, "head", images)
+        with torch.inference_mode():
+            answer = network(images).argmax(1)
+        gradient = lesson.capture_gradients(network, "head", images, answer.clone())
+        order = (gradient * activation).sum((2, 3))[0].argsort(descending=True)
+        speaking = activation[0].amax((1, 2)).nonzero().flatten()
+        axes = figure.add_subplot(1, 2, number + 1)
+        for _ in range(10):
+            shuffled = speaking[torch.randperm(len(speaking), generator=generator)]
+            lead = _lead(network, activation, int(answer), shuffled)
+            axes.plot(lead, color=INK, linewidth=0.8, alpha=0.6)
+        axes.plot(_lead(network, activation, int(answer), order), color=ORANGE, linewidth=2.5)
+        flip = int(lesson.channels_to_flip(network, "head", images))
+        axes.axhline(0, color=INK, linewidth=1, linestyle="--")
+        axes.plot(flip, 0, "o", color=ORANGE, markersize=9)
+        axes.text(
+            1.15 * flip, 0.35, str(flip), color=ORANGE, fontsize=TITLE_POINTS, fontweight="bold"
+        )
+        axes.set(xscale="log", xlim=(1, 800), ylim=(-4, 5), xlabel="silent channels")
+        axes.set_xticks((1, 10, 100, 800), ("1", "10", "100", "800"))
+        axes.minorticks_off()
+        axes.set_ylabel("" if number else "lead of the answer")
+        style_axes(axes, f"{name}: {seen.classifier.classes[int(answer)]}")
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _lead(network: nn.Module, activation: Tensor, answer: int, order: Tensor) -> Tensor:
+    """Return the answer's logit minus the best other one, with 0, 1, 2, ... channels silent."""
+    # After the head come a mean and a linear layer, so no pass through the network is needed.
+    pooled = activation.mean((2, 3))
+    silent = torch.ones(len(order) + 1, pooled.shape[1])
+    for count, channel in enumerate(order.tolist(), 1):
+        silent[count:, channel] = 0
+    with torch.inference_mode():
+        logits = network.get_submodule("classifier")(silent * pooled)
+    others = logits.clone()
+    others[:, answer] = -torch.inf
+    return logits[:, answer] - others.amax(1)
+
+
 def own_scale_and_common_scale(course: Any) -> Figure:
     """Draw the same channels twice, each on its own scale and all on one."""
     seen = _photos()

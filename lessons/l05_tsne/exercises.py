@@ -1,4 +1,4 @@
-# Stubs of l05_tsne, version 3104b9063bb5. Complete them here; `convlens check l05_tsne` says what is right.
+# Stubs of l05_tsne, version 12ce57454db4. Complete them here; `convlens check l05_tsne` says what is right.
 """High dimensions on paper: PCA, t-SNE and the picture wall.
 
 A point of high dimension cannot be drawn. PCA draws its shadow; t-SNE (van der Maaten and Hinton
@@ -61,6 +61,7 @@ def kl_divergence(p: Tensor, y: Tensor) -> float:
     return float((torch.xlogy(p, p) - torch.xlogy(p, q)).sum())
 
 
+# Exercise 1 of 8 · 20 minutes · difficulty 2 of 3 · 2 points
 @torch.no_grad()
 def pca(x: Tensor, k: int) -> Tensor:
     """Project the points on the k directions in which they vary most.
@@ -86,6 +87,7 @@ def pca(x: Tensor, k: int) -> Tensor:
     raise NotImplementedError("l05_tsne.pca: not written yet")
 
 
+# Exercise 2 of 8 · 45 minutes · difficulty 3 of 3 · 4 points
 @torch.no_grad()
 def conditional_probabilities(squared_distances: Tensor, perplexity: float) -> Tensor:
     """Find which points each point would pick as its neighbours.
@@ -116,6 +118,7 @@ def conditional_probabilities(squared_distances: Tensor, perplexity: float) -> T
     raise NotImplementedError("l05_tsne.conditional_probabilities: not written yet")
 
 
+# Exercise 3 of 8 · 5 minutes · difficulty 1 of 3 · 1 point
 @torch.no_grad()
 def joint_probabilities(conditional: Tensor) -> Tensor:
     """Make one symmetric distribution over all pairs from the rows of neighbours.
@@ -136,6 +139,7 @@ def joint_probabilities(conditional: Tensor) -> Tensor:
     raise NotImplementedError("l05_tsne.joint_probabilities: not written yet")
 
 
+# Exercise 4 of 8 · 10 minutes · difficulty 1 of 3 · 2 points
 @torch.no_grad()
 def student_t_affinities(y: Tensor) -> tuple[Tensor, Tensor]:
     """Measure with Student's t how near the points of the map are to each other.
@@ -157,6 +161,7 @@ def student_t_affinities(y: Tensor) -> tuple[Tensor, Tensor]:
     raise NotImplementedError("l05_tsne.student_t_affinities: not written yet")
 
 
+# Exercise 5 of 8 · 30 minutes · difficulty 2 of 3 · 3 points
 @torch.no_grad()
 def tsne_gradient(p: Tensor, y: Tensor) -> Tensor:
     """Return the gradient of KL(P || Q) with respect to the map.
@@ -180,6 +185,7 @@ def tsne_gradient(p: Tensor, y: Tensor) -> Tensor:
     raise NotImplementedError("l05_tsne.tsne_gradient: not written yet")
 
 
+# Exercise 6 of 8 · 60 minutes · difficulty 3 of 3 · 5 points
 @torch.no_grad()
 def tsne(
     x: Tensor,
@@ -219,6 +225,7 @@ def tsne(
     raise NotImplementedError("l05_tsne.tsne: not written yet")
 
 
+# Exercise 7 of 8 · 25 minutes · difficulty 2 of 3 · 3 points
 @torch.no_grad()
 def embedding_canvas(
     images: Tensor, points: Tensor, canvas: tuple[int, int], thumbnail: tuple[int, int]
@@ -249,3 +256,33 @@ def embedding_canvas(
     """
     # YOUR CODE HERE
     raise NotImplementedError("l05_tsne.embedding_canvas: not written yet")
+
+
+# Exercise 8 of 8 · 20 minutes · difficulty 2 of 3 · 3 points
+@torch.no_grad()
+def neighbours_kept(x: Tensor, y: Tensor, k: int) -> float:
+    """Measure which share of the true neighbours is still near on the map.
+
+    For each point, find its k nearest others among `x` and its k nearest others on the map `y`, and
+    count how many are in both.
+
+    Args:
+        x: (N, D) floating point, one point a row.
+        y: (N, 2) the map, row by row of the same points; any number of columns will do.
+        k: number of neighbours, 1 to N - 1.
+
+    Returns:
+        The share over all points, in [0, 1]. A perfect map keeps 1, and a map that knows nothing
+        about k / (N - 1).
+
+    Raises:
+        ValueError: k is not within 1 to N - 1.
+
+    Paper: Kobak and Berens 2019, "KNN"; Lee and Verleysen 2009.
+
+    >>> line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    >>> neighbours_kept(line, line, k=1), neighbours_kept(line, line[[1, 0, 2, 3]], k=1)
+    (1.0, 0.75)
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l05_tsne.neighbours_kept: not written yet")

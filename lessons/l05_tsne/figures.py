@@ -238,6 +238,32 @@ def picture_wall(course: Any) -> Figure:
     return figure
 
 
+def kept(course: Any) -> Figure:
+    """Plot which share of how many neighbours t-SNE and PCA keep."""
+    x, _ = _digits()
+    lesson = course.l05_tsne
+    maps = {"t-SNE": _digit_map(lesson.tsne), "PCA": lesson.pca(x, 2)}
+    counts = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1700)
+    figure = new_figure(8, 4)
+    axes = figure.add_subplot()
+    for (name, points), colour, place in zip(
+        maps.items(), (COLOURS[3], COLOURS[5]), ((1.1, 63), (1.1, 9)), strict=True
+    ):
+        shares = [100 * lesson.neighbours_kept(x, points, count) for count in counts]
+        axes.plot(counts, shares, color=colour, linewidth=2.5, marker="o", markersize=5)
+        axes.text(*place, name, color=colour, fontsize=TITLE_POINTS, fontweight="bold")
+    chance = [100 * count / (len(x) - 1) for count in counts]
+    axes.plot(counts, chance, color=INK, linewidth=1.5, linestyle="--")
+    axes.set(xscale="log", xlim=(1, 1797), ylim=(0, 100))
+    axes.set(xlabel="neighbours asked for", ylabel="kept on the map, %")
+    ticks = (1, 10, 100, 1000)
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    style_axes(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
 def what_a_map_hides(course: Any) -> Figure:
     """Draw points of a plane beside their maps.
 

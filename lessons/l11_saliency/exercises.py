@@ -1,4 +1,4 @@
-# Stubs of l11_saliency, version fe099375e8d6. Complete them here; `convlens check l11_saliency` says what is right.
+# Stubs of l11_saliency, version 38079ccd63b4. Complete them here; `convlens check l11_saliency` says what is right.
 """Lesson 11, saliency: which pixels would change the answer if they changed a little?
 
 `images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)`
@@ -24,6 +24,7 @@ from lessons.toolkit.precision import full_precision
 from lessons.toolkit.regions import connected_components, graph_segment
 
 
+# Exercise 1 of 5 · 20 minutes · difficulty 2 of 3 · 4 points
 @with_autograd
 def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Measure how sensitive the target logit is to each pixel.
@@ -51,6 +52,7 @@ def saliency_map(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     raise NotImplementedError("l11_saliency.saliency_map: not written yet")
 
 
+# Exercise 2 of 5 · 30 minutes · difficulty 3 of 3 · 4 points
 @with_autograd
 def smooth_grad(
     model: nn.Module,
@@ -90,6 +92,7 @@ def smooth_grad(
     raise NotImplementedError("l11_saliency.smooth_grad: not written yet")
 
 
+# Exercise 3 of 5 · 20 minutes · difficulty 2 of 3 · 3 points
 def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]:
     """Find the box around the largest region of the most salient pixels.
 
@@ -113,6 +116,7 @@ def saliency_box(saliency: Tensor, quantile: float) -> tuple[int, int, int, int]
     raise NotImplementedError("l11_saliency.saliency_box: not written yet")
 
 
+# Exercise 4 of 5 · 15 minutes · difficulty 1 of 3 · 3 points
 def saliency_segmentation(
     image: Tensor,
     saliency: Tensor,
@@ -142,3 +146,32 @@ def saliency_segmentation(
     """
     # YOUR CODE HERE
     raise NotImplementedError("l11_saliency.saliency_segmentation: not written yet")
+
+
+# Exercise 5 of 5 · 15 minutes · difficulty 2 of 3 · 3 points
+def saliency_lift(saliency: Tensor, masks: Tensor) -> Tensor:
+    """Compare the saliency on an object with what its area alone would get.
+
+    A map that knows nothing spreads its sum evenly: an object that covers a tenth of the picture
+    gets a tenth of it. The lift is how many times as much it really gets.
+
+    Args:
+        saliency: float (N, H, W), at least 0.
+        masks: bool (N, H, W), True on each image's object, which has at least one pixel.
+
+    Returns:
+        float (N,), at least 0: the share of the map's sum that lies on the object, divided by the
+        share of the pixels that do. 1 is chance. A map that is 0 everywhere has a lift of 0.
+
+    Raises:
+        ValueError: an object has no pixels.
+
+    Paper: Arras, Osman and Samek 2022, "CLEVR-XAI", relevance mass accuracy, here over the area.
+
+    >>> saliency = torch.tensor([[[6.0, 1.0], [1.0, 0.0]]])
+    >>> masks = torch.tensor([[[True, False], [False, False]]])
+    >>> saliency_lift(saliency, masks)
+    tensor([3.])
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l11_saliency.saliency_lift: not written yet")

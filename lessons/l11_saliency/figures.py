@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from lessons.toolkit.classes import class_index
 from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import INK, image_grid, new_figure, overlay, style_axes
+from lessons.toolkit.plots import INK, image_grid, new_figure, style_axes
 from lessons.toolkit.regions import graph_segment
+from lessons.toolkit.scenes import CLASSES as SCENE_CLASSES
+from lessons.toolkit.scenes import make_scenes
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
@@ -39,22 +42,33 @@ def _question(photo: str = "cat") -> _Question:
     return _Question(classifier, rgb, images, target.clone())
 
 
-def _for_the_eye(saliency: Tensor) -> Tensor:
-    """Return a map at half its resolution, its strongest pixels clipped.
+def _ink(saliency: Tensor, blur: float = 1.0) -> Tensor:
+    """Draw a map in black on white.
 
-    The strongest half percent is clipped, or single pixels would be all that one sees.
+    Its grain and its regions can both be read.
+
+    Args:
+        saliency: (H, W).
+        blur: standard deviation of a Gaussian, pixels. The strongest percent is black: single
+            pixels would otherwise be all that one sees.
+
+    Returns:
+        float (3, H, W) in [0, 1].
     """
-    coarse = nn.functional.avg_pool2d(saliency[None], 2)[0]
-    return coarse.clamp(max=coarse.quantile(0.995))
+    reach = math.ceil(3 * blur)
+    bell = (-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * blur**2)).exp()
+    bell /= bell.sum()
+    padded = nn.functional.pad(saliency[None, None], (reach,) * 4, mode="reflect")
+    rows = nn.functional.conv2d(padded, bell.view(1, 1, -1, 1))
+    smooth = nn.functional.conv2d(rows, bell.view(1, 1, 1, -1))[0, 0]
+    return 1 - (smooth / smooth.quantile(0.99)).clamp(0, 1).expand(3, -1, -1)
 
 
 def cat_and_map(course: Any) -> Figure:
-    """Draw the photo, its saliency map, and the one over the other."""
+    """Draw the photo beside its saliency map."""
     asked = _question()
     saliency = course.l11_saliency.saliency_map(asked.classifier.network, *asked[2:])[0]
-    every_pixel = saliency.clamp(max=saliency.quantile(0.995))
-    pictures = [asked.rgb, every_pixel, overlay(asked.rgb, _for_the_eye(saliency), 0.65)]
-    return image_grid(pictures, ["photo", "saliency", "both"], inches=2)
+    return image_grid([asked.rgb, _ink(saliency)], ["photo", "saliency"], inches=3.7)
 
 
 def flicker(course: Any) -> Figure:
@@ -94,9 +108,9 @@ def smooth_wall(course: Any) -> Figure:
             smooth = course.l11_saliency.smooth_grad(
                 asked.classifier.network, *asked[2:], samples, noise
             )
-            pictures.append(_for_the_eye(smooth[0]))
+            pictures.append(_ink(smooth[0]))
             titles.append(f"{100 * noise:.0f} %, {samples}×")
-    return image_grid(pictures, titles, columns=3, inches=1.6)
+    return image_grid(pictures, titles, columns=3, inches=2.4)
 
 
 def two_questions(course: Any) -> Figure:
@@ -109,9 +123,9 @@ def two_questions(course: Any) -> Figure:
         smooth = course.l11_saliency.smooth_grad(
             asked.classifier.network, asked.images, target, 16, 0.15
         )
-        pictures.append(_for_the_eye(smooth[0]))
+        pictures.append(_ink(smooth[0], blur=2))
         titles.append(f"{name}?")
-    return image_grid(pictures, titles, inches=1.9)
+    return image_grid(pictures, titles, inches=2.4)
 
 
 def box_and_cut(course: Any) -> Figure:
@@ -130,7 +144,7 @@ def box_and_cut(course: Any) -> Figure:
         cut = lesson.saliency_segmentation(asked.rgb, saliency, segment=keeper)
         faded = 0.15 * asked.rgb + 0.6
         pictures += [asked.rgb, _painted(asked.rgb, keeper.markers), asked.rgb.where(cut, faded)]
-    figure = image_grid(pictures, ["box", "seeds", "cut-out"] * 2, columns=3, inches=1.9)
+    figure = image_grid(pictures, ["box", "seeds", "cut-out"] * 2, columns=3, inches=2.4)
     for axes, (top, left, bottom, right) in zip(figure.axes[::3], boxes, strict=True):
         size = (right - left, bottom - top)
         frame = Rectangle((left - 0.5, top - 0.5), *size, fill=False, edgecolor=ORANGE, linewidth=3)
@@ -166,6 +180,24 @@ def logit_or_probability(course: Any) -> Figure:
     pictures, titles = [asked.rgb], ["photo"]
     for title, model in (("logit", network), ("softmax", with_softmax)):
         saliency = course.l11_saliency.saliency_map(model, *asked[2:])[0]
-        pictures.append(_for_the_eye(saliency))
+        pictures.append(_ink(saliency))
         titles.append(f"{title}: {float(saliency.max()):.2g}")
-    return image_grid(pictures, titles, inches=1.9)
+    return image_grid(pictures, titles, inches=2.4)
+
+
+def scenes_and_masks(course: Any) -> Figure:
+    """Draw scenes above the saliency of their class, with the outline of the object."""
+    lesson, network = course.l11_saliency, load_model("scenes").network
+    scenes = make_scenes(16, seed=0)
+    fish = scenes.labels < len(SCENE_CLASSES) // 2
+    shown = torch.cat([fish.nonzero()[:2], (~fish).nonzero()[:2]]).flatten()
+    masks, labels = scenes.masks[shown], scenes.labels[shown]
+    saliency = lesson.saliency_map(network, scenes.inputs()[shown], labels)
+    lift = lesson.saliency_lift(saliency, masks)
+    titles = [SCENE_CLASSES[label].replace(" ", "\n", 1) for label in labels.tolist()]
+    titles += [f"lift {float(one):.1f}" for one in lift]
+    maps = [_ink(one, blur=0.7) for one in saliency]
+    figure = image_grid([*scenes.images[shown], *maps], titles, columns=4, inches=2.2)
+    for axes, mask in zip(figure.axes[4:], masks, strict=True):
+        axes.contour(mask.float().numpy(), [0.5], colors=[ORANGE], linewidths=1.5)
+    return figure

@@ -60,8 +60,9 @@ IMPORT = "from torch import Tensor\n"
     ("spoil", "words"),
     [
         (reword("3. So.\n", ""), "weigh does not have 3 hints"),
-        (reword("2 points", "0 points"), "weigh has no points or no minutes"),
-        (reword("5 minutes", "0 minutes"), "weigh has no points or no minutes"),
+        (reword("5 minutes", "0 minutes"), "weigh has no minutes"),
+        (reword(", difficulty 1 of 3", ""), "weigh does not say its difficulty, 1 to 3"),
+        (reword("difficulty 1", "difficulty 4"), "weigh does not say its difficulty, 1 to 3"),
         (with_mistakes(13), "weigh has 13 mistakes of its own; at most 12 are read"),
         (reword("**columns**", "**first_entry**"), "two versions called first_entry"),
         (

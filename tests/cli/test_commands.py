@@ -51,7 +51,7 @@ def test_a_lesson_goes_by_number_stem_and_topic(
         (["check", "saliency", "--file", "."], "cannot be read"),
         (["check", "saliency", "--watch", "--json"], "--watch goes with no other option"),
         (["check", "saliency", "--debug", "--json"], "--debug goes with neither"),
-        (["show", "saliency", "cat_and_mop"], "Did you mean cat_and_map?"),
+        (["show", "saliency", "cat_and_mop"], "Did you mean cat_and_map"),
         (["show", "saliency", "--file", "nowhere.py"], "There is no file nowhere.py"),
         (["solution", "saliency.saliency_map"], "has not passed yet"),
         (["submit"], "There is nothing to hand in yet"),
@@ -146,9 +146,9 @@ def test_passing_is_remembered_and_opens_the_solution(
 ) -> None:
     solve(copy, source)
     assert main(["check", "saliency"]) == 0
-    assert "4 of 4 pass, 14 of 14 points" in capsys.readouterr().out
+    assert "5 of 5 pass, 17 of 17 points" in capsys.readouterr().out
     assert main(["lessons"]) == 0
-    assert "4/4" in capsys.readouterr().out
+    assert "5/5" in capsys.readouterr().out
     assert main(["solution", "saliency.saliency_map"]) == 0
     shown = capsys.readouterr().out
     assert "torch.autograd.grad" in shown and "SOLUTION" not in shown
@@ -188,7 +188,7 @@ def test_a_damaged_progress_file_costs_the_ticks_only(
     copy.state.mkdir()
     (copy.state / "progress.json").write_bytes(damage)
     assert main(["lessons"]) == 0
-    assert "0/4" in capsys.readouterr().out
+    assert "0/5" in capsys.readouterr().out
 
 
 def test_reset_of_one_exercise_keeps_the_rest_and_a_copy(
@@ -297,7 +297,7 @@ def test_submit_checks_the_bytes_that_it_packs(
     as_notebook(copy.notebook(STEM), solved_cells(source))
     assert main(["submit"]) == 0
     out = capsys.readouterr().out
-    assert "3 of 4 pass, 10 of 14 points" in out and "not yet: saliency.saliency_map" in out
+    assert "4 of 5 pass, 13 of 17 points" in out and "not yet: saliency.saliency_map" in out
     assert "lesson.ipynb holds work too, and is not packed: exercises.py counts." in out
     assert not Progress(copy.state).passes(f"{STEM}.saliency_map")
 
@@ -345,7 +345,7 @@ def test_an_exceptions_text_does_nothing_to_the_terminal(
 
 def stopping(source: LessonSource) -> str:
     line = "logits = model(images)"
-    stop = ((line, f"breakpoint()\n        {line}"), ("gradient.abs()", "gradient"))
+    stop = ((line, f"breakpoint()\n    {line}"), ("gradient.abs()", "gradient"))
     return source.edited("saliency_map", stop)
 
 
@@ -426,7 +426,7 @@ def test_a_notebook_is_checked_by_name_and_when_only_it_was_worked_on(
     as_notebook(Path("mine.ipynb"), cells)
     assert main(["check", "--file", "mine.ipynb"]) == 1
     out = capsys.readouterr().out
-    assert "3 of 4 pass" in out
+    assert "4 of 5 pass" in out
     assert "NameError" in out and "(`return nothing`)" in out  # no line of a file nobody sees
     as_notebook(copy.notebook(STEM), solved_cells(source))
     assert main(["check", "saliency", "--json"]) == 0

@@ -21,7 +21,7 @@ from autograder.course.mistakes import (
 )
 from autograder.course.reference import ROOT, read_lesson
 
-HEAD = "# weigh\n\n4 points, 20 minutes. Returns one map per image, (N, H, W).\n"
+HEAD = "# weigh\n\n4 points, 20 minutes, difficulty 2 of 3. Returns one map per image, (N, H, W).\n"
 SAID = ("What it does.", "What to look at.")
 
 
@@ -36,16 +36,29 @@ def mistake(*lines: str) -> Wrong:
 
 
 @pytest.mark.parametrize(
-    ("line", "points", "minutes", "returns"),
+    ("line", "points", "minutes", "difficulty", "returns"),
     [
-        ("4 points, 20 minutes. Returns one map, (N, H, W).", 4.0, 20, "one map, (N, H, W)"),
-        ("1 point, 5 minutes. Returns itself from `with`.", 1.0, 5, "itself from `with`"),
-        ("2.5 points, 15 minutes. Returns a\npair (Q, q).", 2.5, 15, "a pair (Q, q)"),
+        ("4 points, 20 minutes. Returns one map, (N, H, W).", 4.0, 20, 0, "one map, (N, H, W)"),
+        (
+            "1 point, 5 minutes, difficulty 1 of 3. Returns itself from `with`.",
+            1.0,
+            5,
+            1,
+            "itself from `with`",
+        ),
+        (
+            "2.5 points, 15 minutes,\ndifficulty 3 of 3. Returns a\npair (Q, q).",
+            2.5,
+            15,
+            3,
+            "a pair (Q, q)",
+        ),
     ],
 )
-def test_the_summary(line: str, points: float, minutes: int, returns: str) -> None:
+def test_the_summary(line: str, points: float, minutes: int, difficulty: int, returns: str) -> None:
     found = parse(f"# weigh\n\n{line}\n", "weigh.md")
-    assert (found.points, found.minutes, found.returns) == (points, minutes, returns)
+    assert (found.points, found.minutes) == (points, minutes)
+    assert (found.difficulty, found.returns) == (difficulty, returns)
     assert found.hints == found.mistakes == found.accepted == ()
 
 
@@ -151,7 +164,7 @@ def test_points_are_counted_in_quarters() -> None:
     "line", ["", "points: 4", "4 points, 20 minutes.", "4 points. Returns a map."]
 )
 def test_a_summary_must_be_whole(line: str) -> None:
-    with pytest.raises(WordsError, match=r"20 minutes. Returns .* is missing"):
+    with pytest.raises(WordsError, match=r"2 of 3. Returns .* is missing"):
         parse(f"# weigh\n\n{line}\n", "weigh.md")
 
 

@@ -28,6 +28,8 @@ VALUES: dict[str, Any] = {
     "samples": 2,
     "noise": 0.1,
     "rule": "guided",
+    "maps": torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(2)),
+    "share": 0.3,
 }
 
 
@@ -181,6 +183,8 @@ def test_each_dtype_is_kept(path: str) -> None:
         model = build(ModelSpec("nested", seed=3, dtype="float64")).to(dtype)
         results = tensors(call(path, model=model, images=images().to(dtype)))
         for right, result in zip(exact, results, strict=True):
+            if not right.is_floating_point():  # a count
+                continue
             assert (right.dtype, result.dtype) == (torch.float64, dtype)
             assert result.isfinite().all()
             if dtype == torch.float32 and not path.endswith("smooth_grad"):  # it draws by dtype

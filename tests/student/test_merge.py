@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build.stubs import exercises_text
+from autograder.build import stubs
+from autograder.build.stubs import exercise_label, exercises_text
 from autograder.cli.main import main
+from autograder.course.mistakes import Words
 from autograder.course.reference import ROOT, LessonSource, cut, without_markers
 from autograder.student.merge import merge_stubs
 from autograder.student.working_copy import WorkingCopy
@@ -57,6 +59,13 @@ MINE = (
     .replace("    return x + 1\n", "    y = my_helper(x)  # a comment of mine\n    return y\n")
     .replace("def first", "def my_helper(x):\n    return math.floor(x) + 1\n\n\ndef first")
 )
+
+
+@pytest.fixture(autouse=True)
+def same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every exercise of these lessons, which stand in no file, the same words."""
+    some = Words(2.0, 15, 1, "x", ("1", "2", "3"), (), ())
+    monkeypatch.setattr(stubs, "words", lambda stem, name: some)
 
 
 def merged(new: str, mine: str, folder: Path) -> tuple[str, list[str]]:
@@ -112,11 +121,23 @@ def test_new_exercises_stubs_and_given_code_come_in_their_places(tmp_path: Path)
     assert len(notes) == 4
 
 
+def test_the_labels_of_all_exercises_count_a_new_one(tmp_path: Path) -> None:
+    old = cut(OLD, STEM)
+    mine = exercises_text(old).replace("def second", "# mine\ndef second")
+    new = OLD.replace("def second(x):", "def also(x):\n    ### BEGIN SOLUTION\n    return 0\n    "
+                      "### END SOLUTION\n\n\ndef second(x):")  # fmt: skip
+    text, _ = merged(new, mine, tmp_path)
+    names = cut(new, STEM).exercises
+    for name in ("first", "also", "Third"):
+        assert f"{exercise_label(STEM, name, names)}\n" in text
+    assert "# mine\ndef second" in text  # whose label no longer stands right above it
+
+
 def test_an_untouched_stub_takes_the_new_signature(tmp_path: Path) -> None:
-    stubs = exercises_text(cut(OLD, STEM))
+    before = exercises_text(cut(OLD, STEM))
     new = cut(OLD.replace("def second(x)", "def second(x, y)"), STEM)
     path = tmp_path / "exercises.py"
-    path.write_text(stubs, encoding="utf-8")
+    path.write_text(before, encoding="utf-8")
     assert merge_stubs(path, new).data.decode() == exercises_text(new)
 
 
@@ -158,7 +179,7 @@ def test_a_notebook_gets_new_stubs_and_missing_cells_and_keeps_the_rest(
     cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in mine["cells"]}
     written = ["def saliency_map(model, images, target):\n", "    return 'mine'\n"]
     cells[f"{STEM}-saliency_map"]["source"] = written
-    cells[f"{STEM}-saliency_box"]["source"][0] = "def saliency_box(old):\n"
+    cells[f"{STEM}-saliency_box"]["source"][1] = "def saliency_box(old):\n"  # below its label
     begun = cells[f"{STEM}-saliency_segmentation"]["source"]
     begun.insert(-1, "    seeds = None  # begun\n")  # above the stub's own line
     own = {"cell_type": "code", "id": "own", "metadata": {}, "source": "print('mine')"}

@@ -28,6 +28,7 @@ WORDS = {
         "points": "points",
         "minutes": "minutes",
         "about": "about",
+        "difficulty": "difficulty {} of 3",
         "stub": "Stub",
         "solution": "Solution",
         "show": "Show the solution",
@@ -179,7 +180,8 @@ def _exercise(source: LessonSource, exercise: Exercise, words: dict[str, str]) -
     shown = f'??? success "{words["show"]}"\n\n{_indent(_code(solution))}'
     facts = (
         f"{_number(exercise.points)} {words['point' if exercise.points == 1 else 'points']} · "
-        f"{words['about']} {exercise.minutes} {words['minutes']}"
+        f"{words['about']} {exercise.minutes} {words['minutes']} · "
+        f"{words['difficulty'].format(exercise.difficulty)}"
     )
     hints = [
         f'??? question "{words["hint"]} {number}"\n\n{_indent(hint)}'

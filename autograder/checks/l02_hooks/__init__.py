@@ -5,11 +5,13 @@ from __future__ import annotations
 from autograder.checks.l02_hooks.cases import (
     ablation_cases,
     activation_cases,
+    flip_cases,
     gradient_cases,
     grid_cases,
+    layer_cases,
     recorder_cases,
 )
-from autograder.checks.mistakes.anchored import kept, scalings
+from autograder.checks.mistakes.anchored import kept, reductions, scalings
 from autograder.checks.mistakes.gradients import layer_gradient
 from autograder.course.exercise import Exercise, Lesson
 
@@ -18,6 +20,13 @@ STEM = "l02_hooks"
 LESSON = Lesson(
     STEM,
     (
+        Exercise(
+            STEM,
+            "capture_activation",
+            layer_cases,
+            batch=("images",),
+            anchored=kept("output.clone()"),
+        ),
         Exercise(
             STEM,
             "capture_activations",
@@ -59,6 +68,19 @@ LESSON = Lesson(
             gradient_cases,
             batch=("images", "target"),
             anchored=layer_gradient("capture_gradients", "return gradient"),
+        ),
+        Exercise(
+            STEM,
+            "channels_to_flip",
+            flip_cases,
+            batch=("images",),
+            needs=("capture_activation", "capture_gradients"),
+            anchored=reductions(
+                "(gradient * activation).sum((2, 3))",
+                "(gradient * activation)",
+                "(2, 3)",
+                "the sum over the channel's places",
+            ),
         ),
     ),
 )

@@ -10,6 +10,28 @@ from autograder.course.exercise import Case
 from autograder.protocol.wire import ModelSpec
 
 
+def layer_cases(rng: Generator) -> dict[str, Case]:
+    def case(model: str, layer: str, images: Tensor) -> Case:
+        return Case({"model": network(rng, model, images), "layer": layer, "images": images})
+
+    double = normal(rng, 2, 3, 13, 16, dtype=torch.float64)
+    cases = {
+        "two images": case("plain", "conv1", normal(rng, 2, 3, 14, 18)),
+        "one image": case("plain", "pool", normal(rng, 1, 3, 16, 12)),
+        "a name with dots": case("nested", "blocks.0.conv", normal(rng, 2, 3, 12, 16)),
+        "before an in-place ReLU": case("inplace", "conv1", normal(rng, 3, 3, 12, 15)),
+        "a ReLU that runs three times": case("residual", "relu", normal(rng, 2, 3, 16, 12)),
+        "a layer without height and width": case("plain", "classifier", normal(rng, 3, 3, 12, 12)),
+        "float64": case("normalised", "norm", double),
+        "image already requiring grad": case(
+            "plain", "relu1", normal(rng, 2, 3, 12, 14).requires_grad_()
+        ),
+        "images the model cannot take": case("plain", "conv1", normal(rng, 1, 4, 9, 9)),
+        "a layer the model does not have": case("plain", "conv9", normal(rng, 1, 3, 12, 12)),
+    }
+    return refuse(vary(cases, layer="relu2"))
+
+
 def activation_cases(rng: Generator) -> dict[str, Case]:
     def case(model: str, layers: list[str], images: Tensor, call: str = "") -> Case:
         spec = network(rng, model, images)
@@ -182,5 +204,33 @@ def gradient_cases(rng: Generator) -> dict[str, Case]:
         ),
         "images the model cannot take": case("plain", "conv1", normal(rng, 1, 4, 9, 9), [0]),
         "a layer the model does not have": case("plain", "conv9", normal(rng, 1, 3, 9, 9), [0]),
+    }
+    return refuse(vary(cases, layer="relu2"))
+
+
+def flip_cases(rng: Generator) -> dict[str, Case]:
+    def case(model: str, layer: str, images: Tensor) -> Case:
+        return Case({"model": network(rng, model, images), "layer": layer, "images": images})
+
+    def loud(count: int, height: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Draw images of one colour each, under noise.
+
+        They are so loud that no bias decides the answer.
+        """
+        colours = normal(rng, count, 3, 1, 1, dtype=dtype)
+        return 30 * (colours + normal(rng, count, 3, height, width, dtype=dtype))
+
+    asking, noise = loud(4, 12, 14).requires_grad_(), 30 * normal(rng, 6, 3, 16, 12)
+    cases = {
+        "twelve images": case("plain", "conv1", loud(12, 14, 18)),
+        "one image": case("plain", "relu1", loud(1, 16, 12)),
+        "before an in-place ReLU": case("inplace", "conv1", loud(8, 12, 15)),
+        "a name with dots": case("nested", "blocks.0", loud(8, 12, 16)),
+        "a ReLU that runs three times": case("residual", "relu", noise),
+        "BatchNorm and dropout": case("normalised", "norm", loud(8, 14, 12)),
+        "float64": case("functional", "conv2", loud(5, 13, 16, torch.float64)),
+        "image already requiring grad": case("plain", "conv2", asking),
+        "images the model cannot take": case("plain", "conv1", normal(rng, 1, 4, 9, 9)),
+        "a layer the model does not have": case("plain", "conv9", normal(rng, 1, 3, 12, 12)),
     }
     return refuse(vary(cases, layer="relu2"))

@@ -12,6 +12,7 @@ from autograder.checks.l05_tsne.cases import (
     conditional_cases,
     gradient_cases,
     joint_cases,
+    kept_cases,
     pca_cases,
     tsne_cases,
 )
@@ -47,5 +48,6 @@ LESSON = Lesson(
             deadline=40.0,
         ),
         Exercise(STEM, "embedding_canvas", canvas_cases, bounds=(0, 1), rtol=1e-3, atol=1e-4),
+        Exercise(STEM, "neighbours_kept", kept_cases, bounds=(0, 1), rtol=1e-6),
     ),
 )

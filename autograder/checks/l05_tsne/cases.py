@@ -245,3 +245,33 @@ def canvas_cases(rng: Generator) -> dict[str, Case]:
         "a thumbnail larger than the wall": Case({**one, "canvas": (5, 7), "thumbnail": (4, 8)}),
     }
     return vary(cases, canvas=(33, 50), thumbnail=(6, 9))
+
+
+def kept_cases(rng: Generator) -> dict[str, Case]:
+    def case(x: Tensor, y: Tensor, k: int) -> Case:
+        return Case({"x": x, "y": y, "k": k})
+
+    def shadow(count: int, dimensions: int, k: int, dtype: torch.dtype = torch.float32) -> Case:
+        """Draw points and a map of them that has lost all dimensions but two."""
+        x = normal(rng, count, dimensions, dtype=dtype)
+        return case(x, x[:, :2] * between(rng, 3, 9), k)
+
+    digits = _digits(rng, 60)
+    flat = normal(rng, 12, 2)
+    # Two bundles of points, far apart: their centres are all that the map keeps.
+    bundles = torch.cat([normal(rng, 6, 5), normal(rng, 6, 5) + 90])
+    centres = torch.arange(12.0).div(6, rounding_mode="floor")[:, None] * 50
+    crossed = torch.cat([centres, centres], 1) + normal(rng, 12, 2)
+    cases = {
+        "thirty points": shadow(30, 6, 4),
+        "the nearest neighbour alone": shadow(25, 4, 1),
+        "sixty digits, put down anywhere": case(digits, normal(rng, 60, 2), 8),
+        "a map that is the data": case(flat, flat, 3),
+        "the data in another unit, turned and moved": case(flat, 7 - 4 * flat.flip(1), 5),
+        "all others as neighbours": shadow(9, 5, 8),
+        "two bundles": case(bundles, crossed, 5),
+        "float64": shadow(20, 5, 6, DOUBLE),
+        "no neighbour": case(flat, flat, 0),
+        "more neighbours than others": case(flat, flat, 12),
+    }
+    return vary(cases, k=9)

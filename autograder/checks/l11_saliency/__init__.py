@@ -7,6 +7,7 @@ from typing import Any
 
 from autograder.checks.l11_saliency.cases import (
     box_cases,
+    lift_cases,
     saliency_cases,
     segmentation_cases,
     smooth_cases,
@@ -105,6 +106,13 @@ LESSON = Lesson(
             STEM,
             "saliency_segmentation",
             segmentation_cases,
+        ),
+        Exercise(
+            STEM,
+            "saliency_lift",
+            lift_cases,
+            batch=("saliency", "masks"),
+            bounds=NOT_NEGATIVE,
         ),
     ),
 )

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import constant, fresh_seed, network, normal, refuse, vary, whole
+from autograder.checks.inputs import (
+    between,
+    constant,
+    fresh_seed,
+    network,
+    normal,
+    refuse,
+    vary,
+    whole,
+)
 from autograder.course.exercise import Case
 
 
@@ -145,3 +154,43 @@ def segmentation_cases(rng: Generator) -> dict[str, Case]:
         "float64, default quantiles": Case(double),
     }
     return vary(cases, foreground=0.7, background=0.1)
+
+
+def lift_cases(rng: Generator) -> dict[str, Case]:
+    def case(count: int, height: int, width: int, dtype: torch.dtype = torch.float32) -> Case:
+        """Draw maps of different loudness, and a box of its own on each for the object."""
+        loudness = torch.logspace(-2, 1, count)[torch.randperm(count, generator=rng)]
+        saliency = torch.rand(count, height, width, generator=rng, dtype=dtype)
+        masks = torch.zeros(count, height, width, dtype=torch.bool)
+        for mask in masks:
+            top, left = whole(rng, height // 2), whole(rng, width // 2)
+            mask[top : top + 2 + whole(rng, 4), left : left + 3 + whole(rng, 4)] = True
+        saliency = saliency + 2 * masks * torch.rand(count, 1, 1, generator=rng)
+        return Case({"saliency": saliency * loudness[:, None, None].to(dtype), "masks": masks})
+
+    even = case(2, 8, 9)
+    even.inputs["saliency"][:] = between(rng, 0.2, 3)
+    on_it = case(3, 10, 7)
+    on_it.inputs["saliency"].mul_(on_it.inputs["masks"])
+    beside = case(2, 9, 11)
+    beside.inputs["saliency"].mul_(~beside.inputs["masks"])
+    everywhere = case(2, 6, 8)
+    everywhere.inputs["masks"][:] = True
+    nothing = case(3, 8, 8)
+    nothing.inputs["saliency"][1] = 0
+    wanting_grad = case(2, 9, 8)
+    wanting_grad.inputs["saliency"].requires_grad_()
+    lost = case(2, 7, 9)
+    lost.inputs["masks"][1] = False
+    return {
+        "three maps": case(3, 12, 17),
+        "one map": case(1, 16, 10),
+        "the same everywhere": even,
+        "all of it on the object": on_it,
+        "none of it on the object": beside,
+        "an object that fills the picture": everywhere,
+        "a map that is 0 everywhere": nothing,
+        "float64": case(4, 9, 12, torch.float64),
+        "a map with a graph": wanting_grad,
+        "an object without a pixel": lost,
+    }

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from autograder.checks.l14_grad_cam.cases import guided_cases, layer_cases, weight_cases
+from autograder.checks.l14_grad_cam.cases import (
+    covering_cases,
+    guided_cases,
+    layer_cases,
+    weight_cases,
+)
 from autograder.checks.mistakes.anchored import enlargements, reductions, weighted_sums
 from autograder.checks.mistakes.gradients import layer_gradient
 from autograder.course.exercise import Exercise, Lesson
@@ -74,6 +79,19 @@ LESSON = Lesson(
                 *layer_gradient("counterfactual", MAP.format(sign="-")),
                 *SUMS,
                 *reductions("channel_weights(-gradient)", "(-gradient)", "(2, 3)", PLACES),
+            ),
+        ),
+        Exercise(
+            STEM,
+            "covering_test",
+            covering_cases,
+            batch=(*BATCH, "maps"),
+            rtol=1e-3,
+            atol=1e-3,
+            anchored=enlargements(
+                'F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)',
+                "maps",
+                "images.shape[-2:]",
             ),
         ),
     ),

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import network, normal, refuse, vary
+from autograder.checks.inputs import network, normal, refuse, vary, whole
 from autograder.course.exercise import Case
 
 
@@ -120,3 +120,67 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
         "a network without ReLUs": without("linear", "mix", normal(rng, 2, 3, 12, 12), [1, 3]),
     }
     return refuse(vary(cases, layer="conv1"))
+
+
+def covering_cases(rng: Generator) -> dict[str, Case]:
+    def case(
+        model: str,
+        images: Tensor,
+        target: list[int],
+        maps: Tensor,
+        share: float,
+    ) -> Case:
+        spec = network(rng, model, images)
+        given = {"model": spec, "images": images, "target": torch.tensor(target)}
+        return Case({**given, "maps": maps, "share": share})
+
+    def maps(count: int, height: int, width: int) -> Tensor:
+        """Draw maps of different loudness with a spot on one side.
+
+        One threshold for the batch then shows, and so does a mirror image.
+        """
+        drawn = torch.rand(count, height, width, generator=rng)
+        drawn[..., : width // 2] += 1
+        return drawn * torch.linspace(0.3, 3, count)[:, None, None]
+
+    # Off zero: what covers an image must change it.
+    def photos(count: int, height: int, width: int) -> Tensor:
+        return normal(rng, count, 3, height, width) + 0.8
+
+    wanting_grad = photos(2, 14, 18).requires_grad_()
+    cases = {
+        "two images": case("plain", photos(2, 16, 22), [3, 1], maps(2, 4, 6), 0.2),
+        "one image": case("residual", photos(1, 20, 14), [2], maps(1, 5, 4), 0.35),
+        "three images": case("inplace", photos(3, 13, 17), [0, 4, 4], maps(3, 6, 8), 0.15),
+        "a map as large as the image": case(
+            "normalised", photos(2, 12, 15), [1, 0], maps(2, 12, 15), 0.3
+        ),
+        # Each pixel counts alike, whatever lies around it.
+        "weights known on paper": case("linear", photos(2, 12, 16), [1, 3], maps(2, 3, 4), 0.25),
+        "a map of zeros": case("plain", photos(2, 12, 14), [2, 0], torch.zeros(2, 3, 4), 0.2),
+        "a map that is mostly 0": case(
+            "plain", photos(2, 16, 16), [4, 1], _one_spot(rng, 2, 4, 6), 0.6
+        ),
+        "float64": case(
+            "functional", photos(3, 15, 12).double(), [4, 2, 0], maps(3, 5, 4).double(), 0.3
+        ),
+        "image already requiring grad": case("plain", wanting_grad, [0, 2], maps(2, 4, 5), 0.2),
+        "a map with a graph": case(
+            "plain", photos(2, 14, 16), [1, 3], maps(2, 4, 4).requires_grad_(), 0.25
+        ),
+        "frozen parameters": case("frozen", photos(2, 12, 14), [2, 1], maps(2, 3, 5), 0.4),
+        "images that the network refuses": case(
+            "plain", normal(rng, 2, 4, 12, 12), [0, 1], maps(2, 3, 3), 0.2
+        ),
+    }
+    one_map = case("plain", photos(2, 12, 12), [1, 0], maps(1, 3, 3), 0.2)
+    return refuse(vary(cases, share=0.5)) | {"a map for one of two images": one_map}
+
+
+def _one_spot(rng: Generator, count: int, height: int, width: int) -> Tensor:
+    """Draw maps that are 0 but for one place each, left of the middle."""
+    maps = torch.zeros(count, height, width)
+    for one in maps:
+        row, column = whole(rng, height), whole(rng, width // 2)
+        one[row, column] = 0.5 + torch.rand((), generator=rng)
+    return maps

@@ -10,8 +10,10 @@ from autograder.worker.networks import build
 from solutions.l02_hooks import (
     ActivationRecorder,
     ablate_channel,
+    capture_activation,
     capture_activations,
     capture_gradients,
+    channels_to_flip,
     feature_map_grid,
 )
 
@@ -56,6 +58,16 @@ def test_activations_agree_with_captum(name, layer):
     torch.testing.assert_close(ours, theirs.detach())
 
 
+@pytest.mark.parametrize(("name", "layer"), LAYERS)
+def test_one_activation_agrees_with_captum(name, layer, unchanged):
+    model, images = network(name), photos().requires_grad_()
+    with unchanged(model, images):
+        ours = capture_activation(model, layer, images)
+    theirs = LayerActivation(model, model.get_submodule(layer)).attribute(images)
+    torch.testing.assert_close(ours, theirs.detach())
+    assert not ours.requires_grad
+
+
 def test_an_inplace_relu_does_not_overwrite_the_record():
     plain = capture_activations(network("plain"), ["conv1", "conv2"], photos())
     inplace = capture_activations(network("inplace"), ["conv1", "conv2"], photos())
@@ -76,6 +88,10 @@ def test_no_hook_survives_an_exception(unchanged):
     with unchanged(model):
         with pytest.raises(RuntimeError):
             capture_activations(model, ["conv1"], too_many_channels)
+        with pytest.raises(RuntimeError):
+            capture_activation(model, "conv1", too_many_channels)
+        with pytest.raises(RuntimeError):
+            channels_to_flip(model, "conv1", too_many_channels)
         with pytest.raises(RuntimeError):
             capture_gradients(model, "conv1", too_many_channels, target)
         with pytest.raises(RuntimeError):
@@ -273,3 +289,57 @@ def test_the_grid_shows_each_channel_in_its_place():
         torch.testing.assert_close(tile, (before[channel] - low) / (high - low))
     assert grid[28:, 18:].eq(0).all()
     assert torch.equal(activation, before)
+
+
+def test_one_layer_that_does_not_run_is_named():
+    model = network("nested")
+    for function in (capture_activation, channels_to_flip):
+        with pytest.raises(ValueError, match="auxiliary"):
+            function(model, "auxiliary", photos())
+        with pytest.raises(AttributeError, match="conv9"):
+            function(model, "conv9", photos())
+
+
+class TwoClasses(nn.Module):
+    """Class 0 adds up three channels, class 1 has the fourth: its flips are known on paper."""
+
+    def __init__(self, bias: float = 0.0) -> None:
+        super().__init__()
+        self.features = nn.Identity()
+        self.bias = bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = self.features(x).mean((2, 3))
+        return torch.stack([pooled[:, :3].sum(1) + self.bias, pooled[:, 3]], 1)
+
+
+def test_flips_known_on_paper(unchanged):
+    #                  3 + 2 + 1 > 2.5, 2 + 1 > 2.5, 1 < 2.5: the second silent channel flips it.
+    channels = torch.tensor([[3.0, 2.0, 1.0, 2.5], [1.0, 3.0, 2.0, 0.5], [1.0, 1.5, 0.5, 9.0]])
+    images = channels[:, :, None, None].expand(3, 4, 2, 3).clone()
+    model = TwoClasses()
+    with unchanged(model, images):
+        assert channels_to_flip(model, "features", images).tolist() == [2, 3, 1]
+    # With such a head start class 0 wins on nothing at all: four silent channels are not enough.
+    assert channels_to_flip(TwoClasses(bias=5.0), "features", images[:2]).tolist() == [5, 5]
+
+
+@pytest.mark.parametrize(("name", "layer"), [("plain", "conv1"), ("residual", "conv2")])
+def test_flips_agree_with_a_search_over_masked_images(name, layer):
+    model, images = network(name), 30 * (photos(6) + photos(6).mean((2, 3), keepdim=True))
+    with torch.no_grad():
+        answer = model(images).argmax(1)
+    share = capture_gradients(model, layer, images, answer)
+    share *= capture_activations(model, [layer], images)[layer]
+    for image, logits, said in zip(
+        images.split(1), share.sum((2, 3)), channels_to_flip(model, layer, images), strict=True
+    ):
+        order = sorted(range(len(logits)), key=lambda channel: -float(logits[channel]))
+        flips = []
+        for count in range(1, len(order) + 1):
+            shift = torch.zeros(1, len(order), 1, 1, dtype=torch.float64)
+            shift[:, order[:count]] = -1
+            activation = capture_activations(model, [layer], image)[layer]
+            changed = shifted_logits(model, layer, image, shift * activation).argmax(1)
+            flips += [count] if changed != model(image).argmax(1) else []
+        assert int(said) == (flips or [len(order) + 1])[0]

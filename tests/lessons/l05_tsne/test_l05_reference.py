@@ -12,13 +12,14 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 from sklearn.manifold._t_sne import _joint_probabilities
 from sklearn.manifold._utils import _binary_search_perplexity
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from solutions.l05_tsne import (
     conditional_probabilities,
     embedding_canvas,
     joint_probabilities,
     kl_divergence,
+    neighbours_kept,
     pca,
     squared_distances,
     student_t_affinities,
@@ -316,6 +317,41 @@ def test_wall_leaves_images_alone_keeps_dtype_and_refuses_a_large_thumbnail():
     assert wall.max() <= 1
     with pytest.raises(ValueError, match="does not fit"):
         embedding_canvas(images, random(3, 2), (8, 20), (9, 5))
+
+
+# Neighbours kept
+
+
+def test_neighbours_kept_agree_with_scikit_learn():
+    x = random(150, 8)  # digits have ties
+    y = pca(x, 2)
+
+    def near(points, k):
+        return NearestNeighbors(n_neighbors=k).fit(points.numpy()).kneighbors(return_distance=False)
+
+    for k in (1, 5, 40):
+        both = [len(np.intersect1d(a, b)) for a, b in zip(near(x, k), near(y, k), strict=True)]
+        assert neighbours_kept(x, y, k) == pytest.approx(np.mean(both) / k, abs=1e-9)
+
+
+def test_neighbours_kept_on_paper():
+    line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    assert neighbours_kept(line, line, 1) == neighbours_kept(line, 5 - 2 * line, 2) == 1
+    # 0 and 1 have changed places: only 3, whose neighbour was 1, has lost it.
+    assert neighbours_kept(line, line[[1, 0, 2, 3]], 1) == 0.75
+    # All others are neighbours, wherever the map puts them.
+    assert neighbours_kept(random(9, 4), random(9, 2, seed=1), 8) == 1
+
+
+def test_a_map_that_knows_nothing_keeps_what_chance_gives(digits):
+    kept = neighbours_kept(digits, random(len(digits), 2), 90)
+    assert kept == pytest.approx(90 / (len(digits) - 1), abs=3e-3)
+
+
+def test_neighbours_kept_refuses_a_k_that_is_not_there():
+    for k in (0, 9):
+        with pytest.raises(ValueError, match="1 to 8"):
+            neighbours_kept(random(9, 3), random(9, 2), k)
 
 
 # At the edges

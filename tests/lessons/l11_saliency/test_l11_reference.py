@@ -15,6 +15,7 @@ from autograder.worker.networks import build
 from lessons.toolkit.regions import connected_components, graph_segment
 from solutions.l11_saliency import (
     saliency_box,
+    saliency_lift,
     saliency_map,
     saliency_segmentation,
     smooth_grad,
@@ -292,6 +293,37 @@ def test_graph_segment_keeps_its_seeds():
     assert labels.dtype == torch.long
     assert labels[markers > 0].tolist() == markers[markers > 0].tolist()
     assert set(labels.unique().tolist()) == {1, 2}
+
+
+# Lift
+
+
+def test_lift_agrees_with_numpy():
+    saliency = saliency_map(network("plain"), photos(), TARGET)
+    masks = photos().sum(1) > 0.5
+    share = [
+        np.average(mask, weights=one)
+        for one, mask in zip(saliency.numpy(), masks.numpy(), strict=True)
+    ]
+    expected = np.array(share) / masks.double().mean((1, 2)).numpy()
+    np.testing.assert_allclose(saliency_lift(saliency, masks), expected, rtol=1e-10)
+
+
+def test_a_map_that_is_the_same_everywhere_has_the_lift_of_chance():
+    # Each pixel of the linear network has the same slope, so its saliency knows no place.
+    saliency = saliency_map(network("linear"), photos(), TARGET)
+    masks = torch.zeros(3, 14, 17, dtype=torch.bool)
+    masks[:, 2:5, 3:11] = True
+    torch.testing.assert_close(saliency_lift(saliency, masks), torch.ones(3, dtype=torch.float64))
+
+
+def test_lift_on_paper():
+    saliency = torch.tensor([[[4.0, 4.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 0.0]], [[0.0] * 2] * 2])
+    masks = torch.tensor([[[True, False], [False, False]]]).expand(3, 2, 2)
+    assert saliency_lift(saliency, masks).tolist() == pytest.approx([1.6, 0.0, 0.0])
+    assert saliency_lift(7 * saliency, masks)[0] == saliency_lift(saliency, masks)[0]
+    with pytest.raises(ValueError, match="pixel"):
+        saliency_lift(saliency, torch.zeros(3, 2, 2, dtype=torch.bool))
 
 
 # At the edges

@@ -9,6 +9,7 @@ from captum.attr import GuidedGradCam, LayerGradCam
 from pytorch_grad_cam import GradCAM as PackageGradCam
 from pytorch_grad_cam.utils.image import scale_cam_image
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from skimage.transform import resize
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchcam.methods import GradCAM as TorchGradCam
@@ -21,6 +22,7 @@ from solutions.l14_grad_cam import (
     activation_and_gradient,
     channel_weights,
     counterfactual,
+    covering_test,
     grad_cam,
     guided_grad_cam,
 )
@@ -293,3 +295,39 @@ def test_on_a_gpu(method):
     result = method(network("inplace").cuda(), "conv2", images, target)
     assert result.device == images.device
     torch.testing.assert_close(result.cpu(), method(network("inplace"), "conv2", photos(), TARGET))
+
+
+# Covering
+
+
+def test_covering_agrees_with_scikit_image(unchanged):
+    model, images = network("plain"), photos() + 0.8
+    maps = grad_cam(model, "conv2", images, TARGET)
+    with unchanged(model, images):
+        changes = covering_test(model, images, TARGET, maps, share=0.2)
+    with torch.no_grad():
+        for flip, change in zip((slice(None), slice(None, None, -1)), changes, strict=True):
+            covered = images.clone()
+            for image, cam in zip(covered, maps.numpy(), strict=True):
+                # Order 1 is bilinear; the grids cover the same area, as with corners not aligned.
+                large = resize(cam, images.shape[-2:], order=1, mode="edge", anti_aliasing=False)
+                image[:, torch.from_numpy((large > np.quantile(large, 0.8))[:, flip].copy())] = 0
+            expected = (model(covered) - model(images))[torch.arange(3), TARGET]
+            torch.testing.assert_close(change, expected)
+
+
+def test_covering_a_network_without_places_takes_away_what_lay_there():
+    model, images = network("linear"), photos() + 0.8
+    left = torch.zeros(3, 1, 2, dtype=torch.float64)
+    left[..., 0] = torch.tensor([[1.0], [5.0], [0.1]])
+    weight = model.mix.weight.detach()[TARGET]
+    covered, control = covering_test(model, images, TARGET, left, share=0.5)
+    torch.testing.assert_close(covered, -(weight * images)[..., :9].sum((1, 2, 3)))
+    torch.testing.assert_close(control, -(weight * images)[..., 9:].sum((1, 2, 3)))
+
+
+def test_a_map_that_says_nothing_covers_nothing():
+    model, images = network("plain"), photos()
+    maps = torch.zeros(3, 4, 5, dtype=torch.float64)
+    for change in covering_test(model, images, TARGET, maps, share=0.3):
+        assert change.eq(0).all()
