@@ -103,7 +103,7 @@ FILES = {
     "crash in the middle": (
         on("images.dtype == torch.float64", "ctypes.string_at(0)"),
         "error",
-        2.0,
+        1.78,
         "crashed in native code",
     ),
     "crash on the plainest case": (
