@@ -1,4 +1,4 @@
-# Stubs of l14_grad_cam, version f5899ff35359. Complete them here; `convlens check l14_grad_cam` says what is right.
+# Stubs of l14_grad_cam, version 732da190ca15. Complete them here; `convlens check l14_grad_cam` says what is right.
 """Lesson 14: Grad-CAM, a class activation map for any network.
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from lessons.toolkit.passes import check_ran, target_logits, with_autograd
 
 
+# Exercise 1 of 6 · 30 minutes · difficulty 3 of 3 · 4 points
 @with_autograd
 def activation_and_gradient(
     model: nn.Module, layer: str, images: Tensor, target: Tensor
@@ -54,6 +55,7 @@ def activation_and_gradient(
     raise NotImplementedError("l14_grad_cam.activation_and_gradient: not written yet")
 
 
+# Exercise 2 of 6 · 5 minutes · difficulty 1 of 3 · 1 point
 def channel_weights(activation_gradients: Tensor) -> Tensor:
     """Average the gradient of each channel over its places.
 
@@ -72,6 +74,7 @@ def channel_weights(activation_gradients: Tensor) -> Tensor:
     raise NotImplementedError("l14_grad_cam.channel_weights: not written yet")
 
 
+# Exercise 3 of 6 · 15 minutes · difficulty 2 of 3 · 4 points
 def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
     """Find where the target class is, at the resolution of a layer.
 
@@ -98,6 +101,7 @@ def grad_cam(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Te
     raise NotImplementedError("l14_grad_cam.grad_cam: not written yet")
 
 
+# Exercise 4 of 6 · 15 minutes · difficulty 2 of 3 · 2 points
 def guided_grad_cam(
     model: nn.Module, layer: str, images: Tensor, target: Tensor, guided: Tensor | None = None
 ) -> Tensor:
@@ -135,6 +139,7 @@ def guided_grad_cam(
     raise NotImplementedError("l14_grad_cam.guided_grad_cam: not written yet")
 
 
+# Exercise 5 of 6 · 10 minutes · difficulty 1 of 3 · 2 points
 def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor) -> Tensor:
     """Find where the evidence against the target class is.
 
@@ -162,3 +167,41 @@ def counterfactual(model: nn.Module, layer: str, images: Tensor, target: Tensor)
     """
     # YOUR CODE HERE
     raise NotImplementedError("l14_grad_cam.counterfactual: not written yet")
+
+
+# Exercise 6 of 6 · 25 minutes · difficulty 3 of 3 · 4 points
+def covering_test(
+    model: nn.Module, images: Tensor, target: Tensor, maps: Tensor, share: float
+) -> tuple[Tensor, Tensor]:
+    """Measure what the target logit does when the strongest part of a map is covered.
+
+    The same shape is covered once more at its mirror image, left for right, as a control: covering
+    anything changes the logit, and only the difference says something about the map.
+
+    Args:
+        model: a classifier, logits (N, K).
+        images: float (N, 3, H, W), normalised for the model; 0 is the colour that covers.
+        target: long (N,), the class of each image.
+        maps: float (N, h, w), one for each image; enlarged to (H, W), bilinear with
+            ``align_corners=False``.
+        share: in (0, 1). What lies above the 1 - share quantile of an image's own enlarged map is
+            covered; of a map that is 0 everywhere, nothing.
+
+    Returns:
+        Two float (N,), detached: the change of the logit (covered minus whole) with the strongest
+        part covered, and with its mirror image covered. Below 0 the logit fell.
+
+    Raises:
+        ValueError: there is not one target and one map for each image.
+
+    Paper: Zeiler and Fergus 2014, section 4.2, for covering. The control is this course's.
+
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 1, bias=False))
+    >>> _ = nn.init.ones_(model[1].weight)
+    >>> images, left = torch.ones(1, 3, 1, 4), torch.tensor([[[9.0, 0.0, 0.0, 0.0]]])
+    >>> images[..., 3] = 2.0
+    >>> covering_test(model, images, torch.tensor([0]), left, share=0.25)
+    (tensor([-3.]), tensor([-6.]))
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l14_grad_cam.covering_test: not written yet")
