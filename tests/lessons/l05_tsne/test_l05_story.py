@@ -57,7 +57,9 @@ def test_who_touches_on_the_wall():
     )
     found = [len(pairs) for pairs in (alone, with_9, with_1)]
     assert found == pytest.approx([1, 10, 17], abs=2)
-    assert "one or two of 539" in STORY and "about 10 of 719" in STORY and "about 17 of 901" in STORY
+    assert (
+        "one or two of 539" in STORY and "about 10 of 719" in STORY and "about 17 of 901" in STORY
+    )
     assert sum(9 in pair for pair in with_9) >= len(with_9) - 1
     assert 4 <= with_1.count((1, 8)) <= 8 and "a third of them between a 1 and an 8" in STORY
 
