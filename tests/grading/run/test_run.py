@@ -63,7 +63,7 @@ def test_every_student_has_a_row_with_the_known_score(out: Path):
     assert grades == {
         "ada": (17, "graded"),
         "bob": (0, "graded"),
-        "cem": (10, "graded"),
+        "cem": (13, "graded"),
         "eva": (results(out)["eva"]["score"], "graded"),
         "hui": (0, "unusable"),
     }
@@ -361,7 +361,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(
     monkeypatch.setattr(terminal, "RunScreen", Pressed)
     (tmp_path / ".seed").write_text("5")
     assert ask(inbox, tmp_path) == command.STOPPED
-    assert "5 of 16 checks are kept: the same command goes on" in capsys.readouterr().err
+    assert "5 of 20 checks are kept: the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "results.json").exists()
     monkeypatch.undo()
     grade_here(inbox, tmp_path)
@@ -393,7 +393,7 @@ def test_a_mixed_class_in_the_sandbox(tmp_path: Path):
     status = {row.student: row.status for row in graded.rows}
     assert {name for name in scores if scores[name] == 17} == {"ada", "mia", "안젤라 kim"}
     assert {name for name in status if status[name] == "unusable"} == {"hui", "kim", "Lea"}
-    assert {scores[name] for name in ("cem", "dai", "eva", "fay", "ivo", "jan")} == {10}
+    assert {scores[name] for name in ("cem", "dai", "eva", "fay", "ivo", "jan")} == {13}
     zoe = next(row for row in graded.rows if row.student == "zoe")
     assert {exercise.outcome for exercise in zoe.exercises} == {"timeout"} and zoe.score == 0
     told = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["students"]
