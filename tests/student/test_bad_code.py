@@ -72,7 +72,7 @@ BAD_FILES = {
 def test_a_file_that_does_not_load_says_so_for_every_exercise(name: str, checker: Checker) -> None:
     text, *says = BAD_FILES[name]
     verdicts = check(checker, text)
-    assert len(verdicts) == 4
+    assert len(verdicts) == 5
     assert all(verdict.points == 0 for verdict in verdicts)
     assert [part for part in says if part not in verdicts[0].message] == [], verdicts[0].message
 

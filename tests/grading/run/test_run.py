@@ -61,13 +61,13 @@ def test_every_student_has_a_row_with_the_known_score(out: Path):
             row["student"]: (float(row["score"]), row["status"]) for row in csv.DictReader(file)
         }
     assert grades == {
-        "ada": (14, "graded"),
+        "ada": (17, "graded"),
         "bob": (0, "graded"),
-        "cem": (10, "graded"),
+        "cem": (13, "graded"),
         "eva": (results(out)["eva"]["score"], "graded"),
         "hui": (0, "unusable"),
     }
-    assert 11 <= grades["eva"][0] < 14
+    assert 14 <= grades["eva"][0] < 17
 
 
 def test_results_are_as_their_schema_says(out: Path):
@@ -231,7 +231,7 @@ def test_equal_files_are_graded_once(tmp_path: Path):
         hand_in(tmp_path / "in", student, read_lesson(STEM).bare())
     sandbox = OwnSandbox()
     graded = grade_here(tmp_path / "in", tmp_path / "out", sandbox)
-    assert sandbox.jobs == 4 and [row.score for row in graded.rows] == [14, 14, 14]
+    assert sandbox.jobs == 5 and [row.score for row in graded.rows] == [17, 17, 17]
 
 
 def test_a_fault_of_the_grader_is_never_a_zero_and_is_tried_again(inbox: Path, tmp_path: Path):
@@ -240,7 +240,7 @@ def test_a_fault_of_the_grader_is_never_a_zero_and_is_tried_again(inbox: Path, t
     assert ada.status == "ungraded" and "zygote is gone" in ada.reason
     assert {exercise.points for exercise in ada.exercises} == {None}
     mended = grade_here(inbox, tmp_path)
-    assert {row.student: row.score for row in mended.rows}["ada"] == 14
+    assert {row.student: row.score for row in mended.rows}["ada"] == 17
 
 
 def test_half_a_surrogate_pair_and_strange_file_names_sink_nothing(tmp_path: Path):
@@ -254,7 +254,7 @@ def test_half_a_surrogate_pair_and_strange_file_names_sink_nothing(tmp_path: Pat
     (inbox / "sur.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
     Path(str(inbox / "n") + "\udcff\n.zip").write_bytes(b"PK")
     graded = grade_here(inbox, tmp_path / "out")
-    assert {row.student: row.score for row in graded.rows}["ada"] == 14
+    assert {row.student: row.score for row in graded.rows}["ada"] == 17
     sur = next(row for row in graded.rows if row.student == "sur")
     assert sur.status == "graded" and sur.score == 0
     assert len(results(tmp_path / "out")) == 7
@@ -320,8 +320,8 @@ def test_the_command_ends_with_0_where_all_is_graded_and_speaks_json(
     hand_in(tmp_path / "in", "ada", read_lesson(STEM).bare())
     assert ask(tmp_path / "in", tmp_path / "out", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["students"] == [{"student": "ada", "score": 14, "status": "graded", "reason": ""}]
-    assert told["max_score"] == 14 and told["lessons"] == [STEM]
+    assert told["students"] == [{"student": "ada", "score": 17, "status": "graded", "reason": ""}]
+    assert told["max_score"] == 17 and told["lessons"] == [STEM]
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(
     monkeypatch.setattr(terminal, "RunScreen", Pressed)
     (tmp_path / ".seed").write_text("5")
     assert ask(inbox, tmp_path) == command.STOPPED
-    assert "5 of 16 checks are kept: the same command goes on" in capsys.readouterr().err
+    assert "5 of 20 checks are kept: the same command goes on" in capsys.readouterr().err
     assert not (tmp_path / "results.json").exists()
     monkeypatch.undo()
     grade_here(inbox, tmp_path)
@@ -391,9 +391,9 @@ def test_a_mixed_class_in_the_sandbox(tmp_path: Path):
     graded = run.grade(Request(inbox, tmp_path / "out", [STEM], 5, workers=2))
     scores = {row.student: row.score for row in graded.rows}
     status = {row.student: row.status for row in graded.rows}
-    assert {name for name in scores if scores[name] == 14} == {"ada", "mia", "안젤라 kim"}
+    assert {name for name in scores if scores[name] == 17} == {"ada", "mia", "안젤라 kim"}
     assert {name for name in status if status[name] == "unusable"} == {"hui", "kim", "Lea"}
-    assert {scores[name] for name in ("cem", "dai", "eva", "fay", "ivo", "jan")} == {10}
+    assert {scores[name] for name in ("cem", "dai", "eva", "fay", "ivo", "jan")} == {13}
     zoe = next(row for row in graded.rows if row.student == "zoe")
     assert {exercise.outcome for exercise in zoe.exercises} == {"timeout"} and zoe.score == 0
     told = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))["students"]
