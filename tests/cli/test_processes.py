@@ -86,7 +86,7 @@ def test_debug_has_a_keyboard(
     stop: str, typed: str, says: str, copy: WorkingCopy, source: LessonSource
 ) -> None:
     line = "logits = model(images)"
-    edits = ((line, f"{stop}\n        {line}"), ("gradient.abs()", "gradient"))
+    edits = ((line, f"{stop}\n    {line}"), ("gradient.abs()", "gradient"))
     copy.exercises(STEM).write_text(source.edited("saliency_map", edits), encoding="utf-8")
     done = subprocess.run(
         [*CONVLENS, "check", "saliency", "--debug"],
