@@ -169,7 +169,7 @@ def test_pytest_sees_one_item_an_exercise_with_the_verdict(
         [sys.executable, "-m", "pytest", *words], cwd=copy.root, capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert "1 failed, 3 passed" in done.stdout
+    assert f"1 failed, {len(source.exercises) - 1} passed" in done.stdout
     assert "with its sign" in done.stdout and "Traceback" not in done.stdout
     cases = ElementTree.parse(copy.root / "report.xml").getroot().iter("testcase")
     found = {
