@@ -15,6 +15,7 @@ from autograder.course.reference import read_lesson, solution_regions, without_m
 from autograder.judge.expected import PUBLIC_SEED, Expectation
 
 SHORTEST_LINE = 12
+IDIOMS = {"with torch.no_grad():"}  # stands in every second file that uses torch
 DIGITS = 6
 _NUMBER = re.compile(rf"(?<![\w.])-?\d*\.\d{{{DIGITS},}}(?:e-?\d+)?")
 
@@ -43,7 +44,7 @@ def secret_lines(stem: str) -> tuple[str, ...]:
     They come without indentation, and short ones are left out.
     """
     source = read_lesson(stem)
-    public = {_plain(line) for line in source.stubs().splitlines()}
+    public = IDIOMS | {_plain(line) for line in source.stubs().splitlines()}
     regions = [region for c in source.chunks if c.name for region in solution_regions(c.text)]
     lines = [_plain(line) for region in regions for line in region.splitlines()]
     return tuple(

@@ -6,6 +6,7 @@ It holds the story, given code, stubs and checks.
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from autograder.build.stubs import digest, exercise_label
@@ -101,8 +102,9 @@ def _cells(
         folded = f"{_FOLD}\n\n````text\n{block.output}\n````\n\n</details>"
         return [cell, _cell("markdown", f"expected-{number}", folded)]
     if isinstance(block, FigureBlock):
-        comment = f"# {block.caption}\n" if block.caption else ""
-        return [_cell("code", f"figure-{number}", f'{comment}show("{stem}.{block.name}")')]
+        lines = textwrap.wrap(block.caption, 88)
+        code = [*(f"# {line}" for line in lines), f'show("{stem}.{block.name}")']
+        return [_cell("code", f"figure-{number}", "\n".join(code))]
     name = block.name
     text = for_students(source.chunk(name)) if solved else source.stub(name)
     text = f"{exercise_label(stem, name, source.exercises)}\n{text}"
@@ -122,7 +124,11 @@ def _cells(
 
 def _given(source: LessonSource) -> Cell:
     given = source.given().strip()
-    tools = "from autograder import check, hint, show, solution"
+    tools = (
+        "# check(f) says what is wrong with f, hint(f) helps on, solution(f) shows ours once\n"
+        "# yours passes, and show(...) draws a figure with your functions where they are written.\n"
+        "from autograder import check, hint, show, solution"
+    )
     return _graded("given", f"{given}\n\n{tools}", f"{source.stem}-given", locked=True)
 
 

@@ -23,7 +23,9 @@ from lessons.toolkit.errors import UserError
 def check(
     lesson: Annotated[
         str | None,
-        typer.Argument(help="LESSON or LESSON.EXERCISE: 11, saliency, saliency.smooth_grad"),
+        typer.Argument(
+            help="LESSON or LESSON.EXERCISE: 11, saliency, saliency.smooth_grad; or a path."
+        ),
     ] = None,
     watch: Annotated[bool, typer.Option(help="Check again whenever the file is saved.")] = False,
     file: Annotated[Path | None, typer.Option(help="Another .py or .ipynb to check.")] = None,
@@ -46,7 +48,7 @@ def check(
         return Watch(copy, checker, stem, exercise, lesson is None, WatchScreen(copy)).run()
     if file is not None and not file.exists():
         raise UserError(f"There is no file {file}.", "Check the path.")
-    path = file or copy.chosen(stem)
+    path = file or _named(lesson, stem, copy) or copy.chosen(stem)
     source = copy.source(stem, path)
     if debug:
         if as_json or device != "cpu":
@@ -58,6 +60,12 @@ def check(
     checker = Checker(_device(device))
     lesson_file = LessonFile(stem, source, copy.shown(path), copy.earlier(source))
     own = path.resolve() in (copy.exercises(stem).resolve(), copy.notebook(stem).resolve())
+    other = copy.passed_over(stem) if path == copy.exercises(stem) else None
+    if other is not None and not as_json:
+        output().print(
+            f"{copy.shown(other)} holds work too, and {path.name} is checked. For the notebook: "
+            f"convlens check {copy.shown(other)}"
+        )
     return _check(copy, checker, lesson_file, exercise, as_json, own)
 
 
@@ -88,6 +96,14 @@ def _target(given: str | None, file: Path | None, copy: WorkingCopy) -> tuple[st
             f"{file} holds {problem}.", "Name the lesson: convlens check LESSON --file F"
         )
     return found[0], None
+
+
+def _named(given: str | None, stem: str, copy: WorkingCopy) -> Path | None:
+    """Return the lesson's own file if it was named by its path, as a shell completes it."""
+    if given is None or not Path(given).is_file():
+        return None
+    own = (copy.exercises(stem), copy.notebook(stem))
+    return next((path for path in own if path.resolve() == Path(given).resolve()), None)
 
 
 def _device(name: str) -> str:

@@ -20,11 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autograder.course.catalogue import landed_stems
+from autograder.course.catalogue import find_lesson, landed_stems, topic
 from autograder.course.figures import Course, draw, waits_for
 from autograder.course.mistakes import words
 from autograder.course.pictures import Picture, pictures
 from autograder.course.reference import read_lesson, without_markers
+from autograder.course.story import figure_names
 from autograder.course.student_file import definitions, join_cells
 from autograder.student.check import (
     Check,
@@ -128,8 +129,11 @@ def show(figure: str) -> Figure | None:
 
     Returns:
         The figure; None where the reference's picture is shown.
+
+    Raises:
+        CheckFailed: there is no such figure; the message names the nearest.
     """
-    stem, _, name = figure.partition(".")
+    stem, name = _figure(figure)
     mine = {key: value for key, value in _namespace().items() if key[:1] != "_"}
     try:
         return draw(stem, name, Course("lessons.{stem}.exercises", {stem: mine}))
@@ -140,6 +144,25 @@ def show(figure: str) -> Figure | None:
         if (there := pictures(stem).get(name)) is not None:
             _display(_reference_picture(there), there)
         return None
+
+
+def _figure(given: Any) -> tuple[str, str]:
+    """Return stem and name of a figure."""
+    if not isinstance(given, str):
+        raise CheckFailed(
+            'Give lesson and figure as one word, such as show("saliency.cat_and_map"). '
+            "A function is tried with check(...)."
+        )
+    lesson, _, name = given.rpartition(".")
+    known = [f"{topic(stem)}.{figure}" for stem in landed_stems() for figure in figure_names(stem)]
+    try:
+        stem = find_lesson(lesson)
+        if name in figure_names(stem):
+            return stem, name
+        raise unknown("figure", name, figure_names(stem))
+    except UserError as error:
+        problem = error if lesson else unknown("figure", given, known)
+        raise CheckFailed(str(problem)) from None
 
 
 def _reference_picture(there: Picture) -> dict[str, Any]:
@@ -197,8 +220,6 @@ def _checker() -> Checker:
 
 def _stem_of(exercise: Any) -> str:
     """Return the stem of the lesson that has an exercise of this name.
-
-    If several have one, return the lesson of which the notebook defines the most exercises.
 
     Where several have one, it is the lesson of which the notebook defines the most exercises.
     """

@@ -432,6 +432,12 @@ def test_a_notebook_is_checked_by_name_and_when_only_it_was_worked_on(
     assert main(["check", "saliency", "--json"]) == 0
     copy.exercises(STEM).write_text(wrong(source), encoding="utf-8")
     assert main(["check", "saliency.saliency_map", "--json"]) == 1  # the Python file counts again
+    capsys.readouterr()
+    named = f"lessons/{STEM}/lesson.ipynb"
+    assert main(["check", named]) == 0  # the very file that was named
+    assert "holds work too" not in capsys.readouterr().out
+    assert main(["check", "saliency.saliency_map"]) == 1
+    assert f"For the notebook: convlens check {named}" in capsys.readouterr().out
 
 
 def test_a_plain_file_elsewhere_tells_its_lesson_by_its_functions(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autograder.course.reference import LessonSource, without_markers
-from autograder.student.notebook import CheckFailed, check
+from autograder.student.notebook import CheckFailed, check, show
 from autograder.student.progress import Progress
 from autograder.student.working_copy import WorkingCopy
 
@@ -82,6 +83,21 @@ def test_a_failed_check_is_an_assertion_as_nbgrader_expects(copy: WorkingCopy) -
     with pytest.raises(AssertionError, match="cannot be found"):
         check(saliency_map)
     assert issubclass(CheckFailed, AssertionError)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (check, "Give lesson and figure as one word"),
+        ("l11_saliency.flickr", "There is no figure called 'flickr'. Did you mean flicker?"),
+        ("saliency.nothing", "There is no figure called 'nothing'"),
+        ("salency.flicker", "There is no lesson called 'salency'. Did you mean saliency?"),
+        ("flicker", "There is no figure called 'flicker'. Did you mean saliency.flicker"),
+    ],
+)
+def test_a_figure_that_is_not_there_is_one_sentence(given: Any, says: str) -> None:
+    with pytest.raises(CheckFailed, match=re.escape(says)):
+        show(given)
 
 
 @pytest.mark.slow
