@@ -204,16 +204,25 @@ def _finish(copy: WorkingCopy, results: list[Checked], own: bool) -> None:
     if first is None and not own:
         return
     if first is None:
-        console.print(f"Next: {_next_lesson(copy)}", style="bold")
+        stem = verdicts[0].exercise.partition(".")[0]
+        console.print(f"Next: {_next(copy, stem)}", style="bold")
         return
     if path := save_picture(copy.state, first):
         console.print(f"Yours, expected and the difference: {copy.shown(path)}")
     console.print(f"Next: convlens hint {short(first.verdict.exercise)}", style="bold")
 
 
-def _next_lesson(copy: WorkingCopy) -> str:
-    stem = current_lesson(copy)
-    progress = Progress(copy.state)
-    if all(progress.passes(f"{stem}.{name}") for name in read_lesson(stem).exercises):
-        return "all lessons pass. convlens submit packs your work."
-    return f"convlens check {topic(stem)}"
+def _next(copy: WorkingCopy, stem: str) -> str:
+    """Return what to do after all that was checked has passed.
+
+    The lesson's own next exercise comes first, then the lessons after it, then those before.
+    """
+    progress, stems = Progress(copy.state), landed_stems()
+    for name in read_lesson(stem).exercises:
+        if not progress.passes(f"{stem}.{name}"):
+            return f"convlens check {topic(stem)}.{name}"
+    place = stems.index(stem)
+    for other in (*stems[place:], *stems[:place]):
+        if not all(progress.passes(f"{other}.{name}") for name in read_lesson(other).exercises):
+            return f"convlens check {topic(other)}"
+    return "all lessons pass. convlens submit packs your work."

@@ -80,6 +80,9 @@ def show_reason(console: Console, checked: Checked) -> None:
     lines = [plain_line(verdict.message), plain_line(verdict.detail)]
     if verdict.case_count and 0 < verdict.passed_cases < verdict.case_count:
         lines.append(f"{verdict.passed_cases} of {verdict.case_count} cases hold.")
+        # Points beyond the cases that hold: in others the result is right, and it left a trace.
+        if verdict.points * verdict.case_count > (verdict.passed_cases + 1) * verdict.max_points:
+            lines[-1] += " In others only the result is right, which counts for most of the points."
     for number, line in enumerate(filter(None, lines)):
         style = "" if number == 0 else "dim"
         if console.soft_wrap:

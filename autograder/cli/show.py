@@ -10,7 +10,7 @@ import typer
 from autograder.cli.screen import Passing, output
 from autograder.course.catalogue import course_lesson, find_lesson, topic
 from autograder.course.pictures import pictures
-from autograder.course.story import CellBlock, FigureBlock, read_story
+from autograder.course.story import CellBlock, FigureBlock, read_story, same_output
 from autograder.plain_text import plain_lines
 from autograder.student.draw import Part, draw_own
 from autograder.student.working_copy import WorkingCopy
@@ -101,7 +101,7 @@ def _say_cell(
     lines = plain_lines(said["output"], most=40)
     for line in lines:
         console.print(f"  {line}", soft_wrap=True)
-    if lines != plain_lines(cell.output, most=40):
+    if not same_output("\n".join(lines), "\n".join(plain_lines(cell.output, most=40))):
         console.print("  in lesson.md, by the reference:", style="dim")
         for line in cell.output.splitlines():
             console.print(f"  {line}", style="dim", soft_wrap=True)

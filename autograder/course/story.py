@@ -7,6 +7,7 @@ exercise is a link to the file where it is written, and what a cell prints stand
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _EXERCISE = re.compile(r"\[[^\]]*\]\(exercises\.py#(?P<name>\w+)\)")
 _FENCE = re.compile(r"(?P<indent> *)(?P<ticks>`{3,}|~{3,})(?P<language>.*)")
 _FOLD, _FOLD_END = "<details", "</details>"
 _STRAY = re.compile(r"\]\((pictures/\w+\.\w+|exercises\.py#\w*)")
+_NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]\d+)?")
 _LINK = re.compile(r"\]\(\.\./(l\d\d_\w+)/lesson\.md")
 
 
@@ -261,6 +263,22 @@ def _fenced(paragraph: str, language: str) -> str | None:
     if mark and not mark["indent"] and mark["language"].strip() == language:
         return "\n".join(rest[:-1])
     return None
+
+
+def same_output(ours: str, theirs: str) -> bool:
+    """Compare what two runs of a cell printed, up to the rounding of its numbers.
+
+    >>> same_output("off by 9.5e-06\\n", "off by 7.6e-06"), same_output("3 rows", "4 rows")
+    (True, False)
+    """
+    says, prints = (
+        "\n".join(line.rstrip() for line in text.splitlines()) for text in (ours, theirs)
+    )
+    if _NUMBER.sub("#", says) != _NUMBER.sub("#", prints):
+        return False
+    pairs = zip(_NUMBER.findall(says), _NUMBER.findall(prints), strict=True)
+    numbers = ([float(number.replace(",", "")) for number in pair] for pair in pairs)
+    return all(math.isclose(a, b, rel_tol=0.05, abs_tol=0.02) for a, b in numbers)
 
 
 def linked_stems(story: Story) -> set[str]:

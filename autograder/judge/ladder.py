@@ -20,7 +20,9 @@ from autograder.course.exercise import Case, Complaint, Exercise
 from autograder.judge.words import (
     MEMORY,
     MEMORY_STEP,
+    NO_GRAD_THERE,
     SIDE_EFFECTS,
+    TORCH_ERRORS,
     call_text,
     dtype_text,
     kind_text,
@@ -347,7 +349,16 @@ def error_text(error: dict[str, Any]) -> str:
     where = _place(error)
     if error["type"] == "MemoryError":
         return f"{MEMORY}{where}. {MEMORY_STEP}"
-    return f"{said.rstrip('.')}{where}."
+    return f"{said.rstrip('.')}{where}.{_explained(error, message)}"
+
+
+def _explained(error: dict[str, Any], message: str) -> str:
+    """Return what torch means by an error, or "" where nothing is known."""
+    for piece, sentence in TORCH_ERRORS.items():
+        if piece in message:
+            return f" {sentence}"
+    line = error["lines"][-1][1] if error["lines"] else ""
+    return f" {NO_GRAD_THERE}" if "'NoneType'" in message and ".grad" in line else ""
 
 
 def _place(error: dict[str, Any]) -> str:

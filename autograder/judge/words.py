@@ -71,6 +71,43 @@ SIDE_EFFECTS = {
     ),
 }
 
+# What torch means by some of its errors. A piece of its text, and a sentence that is true of all.
+TORCH_ERRORS = {
+    "does not require grad": (
+        "Autograd follows what is made of a tensor after its `requires_grad_()`, outside `no_grad`."
+    ),
+    "appears to not have been used in the graph": (
+        "What you differentiate by is not the tensor that the network went on with: a copy is "
+        "another tensor."
+    ),
+    "implicitly created only for scalar outputs": (
+        "A backward pass begins at one number: what do you want the slope of?"
+    ),
+    "through the graph a second time": (
+        "One backward pass uses the graph up: ask for all you need at once, or run forward again."
+    ),
+    "leaf Variable that requires grad is being used in an in-place": (
+        "A tensor that asks for its gradient must not be overwritten: work on a copy."
+    ),
+    "has been modified by an inplace operation": (
+        "The backward pass needs a tensor that was overwritten: look for `+=` and for names ending "
+        "in `_`, and keep a copy."
+    ),
+    "BackwardHookFunctionBackward": (
+        "A full backward hook does not get on with a layer that works in place: ask "
+        "`torch.autograd.grad` instead."
+    ),
+    "call numpy() on Tensor that requires grad": "Take it out of its graph first: `detach()`.",
+    "must match the size of tensor": (
+        "Shapes are matched from the last dimension backwards: where is one of size 1 missing?"
+    ),
+    "The expanded size of the tensor": "A tensor is put into a place of another shape.",
+}
+NO_GRAD_THERE = (
+    "`.grad` is None where nothing was collected: backward fills it on leaves only, and a tensor "
+    "made from one that requires grad is no leaf until you `detach()` it."
+)
+
 MEMORY = "asked for more memory than a check may use"
 MEMORY_STEP = "Look for a tensor or a list that is larger than it needs to be."
 

@@ -286,7 +286,8 @@ def image_grid(
     columns = min(columns or 6, len(images))
     rows = -(-len(images) // columns)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images)
-    title_inches = 0.4 if titles is not None else 0.05
+    lines = max(title.count("\n") + 1 for title in titles) if titles is not None else 0
+    title_inches = 0.05 + 0.35 * lines
     figure = new_figure(columns * inches, rows * (inches * tallest + title_inches))
     for number, image in enumerate(images):
         axes = figure.add_subplot(rows, columns, number + 1)

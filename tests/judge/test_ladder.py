@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from autograder.checks import lesson
 from autograder.checks.compare import close, worst
 from autograder.course.reference import read_lesson
 from autograder.judge.expected import Expectation, run_trusted
+from autograder.judge.ladder import error_text
 from autograder.judge.verdict import Verdict, in_quarters, judge, well_formed
 from autograder.protocol.answers import Answer
 from autograder.protocol.wire import Foreign
@@ -91,7 +94,7 @@ def test_cases_that_were_answered_count_however_the_rest_ended(status: str, answ
     verdict = judge(EXPECTATION, Answer(status, tuple(records[: 1 + answered]), "why"))
     count = len(EXPECTATION.cases)
     assert (verdict.outcome, verdict.passed_cases) == (outcome, answered)
-    assert verdict.points == round(verdict.max_points * answered / count, 2)
+    assert verdict.points == in_quarters(verdict.max_points, answered / count)
     assert f"{words}{list(EXPECTATION.cases)[answered]}”" in verdict.message
     said = f"{answered} of {count} cases were answered before" in verdict.message
     assert said == (answered > 0)
@@ -251,3 +254,33 @@ def test_points_come_in_quarters_and_only_a_whole_share_is_full(points: float) -
     assert given[0] == 0 and given[-1] == points
     assert all(each < points for each in given[:-1])
     assert points < 0.5 or all(each > 0 for each in given[1:])
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: torch.autograd.grad(torch.ones(2).sum(), torch.ones(2)), "outside `no_grad`"),
+        (
+            lambda: torch.autograd.grad(
+                torch.ones(2, requires_grad=True).sum(), torch.ones(2, requires_grad=True)
+            ),
+            "a copy is another tensor",
+        ),
+        (lambda: torch.ones(2, requires_grad=True).backward(), "begins at one number"),
+        (lambda: torch.ones(2, requires_grad=True).numpy(), "Take it out of its graph"),
+        (lambda: torch.ones(2, 3) * torch.ones(2), "from the last dimension backwards"),
+        (lambda: torch.ones(2, requires_grad=True).add_(1), "work on a copy"),
+        (lambda: torch.zeros(2).expand(3, 3), "place of another shape"),
+    ],
+)
+def test_what_torch_means_is_said(make: Callable[[], object], says: str):
+    with pytest.raises(RuntimeError) as caught:
+        make()
+    error = {"type": "RuntimeError", "message": str(caught.value), "lines": [[3, "…"]]}
+    assert says in error_text(error)
+
+
+def test_a_grad_that_is_none_is_told_from_another_none():
+    error = {"type": "AttributeError", "message": "'NoneType' object has no attribute 'abs'"}
+    assert "on leaves only" in error_text({**error, "lines": [[3, "return x.grad.abs()"]]})
+    assert "leaves" not in error_text({**error, "lines": [[3, "return helper().abs()"]]})
