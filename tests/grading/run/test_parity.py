@@ -60,50 +60,50 @@ FILES = {
     "slow case": (
         on("len(images) == 1", "time.sleep(60)"),
         "timeout",
-        0.44,
+        0.5,
         "stopped after 5 s while on “one image”; 1 of 9 cases were answered before.",
     ),
     "memory in one case": (
         on("images.dtype == torch.float64", "torch.ones(10 << 30)"),
         "error",
-        3.56,
+        3.5,
         "on “float64” asked for more memory than a check may use (line",
     ),
     "a list too long in one case": (
         on("images.dtype == torch.float64", "[0] * (1 << 40)"),
         "error",
-        3.56,
+        3.5,
         "on “float64” asked for more memory than a check may use (line",
     ),
     "exit in the middle": (
         on("len(images) == 3", "os._exit(3)"),
         "error",
-        0.89,
+        1.0,
         "(its exit code was 3) while on “in-place ReLU”; 2 of 9 cases were answered before.",
     ),
     "exit in the middle with 0": (
         on("len(images) == 3", "os._exit(0)"),
         "error",
-        0.89,
+        1.0,
         "(its exit code was 0) while on “in-place ReLU”",
     ),
     "a result of too many parts": (
         on("len(images) == 3", "return list(range(30_000))"),
         "error",
-        0.89,
+        1.0,
         "sent more data than a check may send while on “in-place ReLU”; 2 of 9 cases",
     ),
     # Printed in both calls, "ss" stands in "process" too: a report must not see a quotation there.
     "a letter printed, then exit": (
         on("len(images) < 3", "print('s', end='') if len(images) == 2 else os._exit(3)"),
         "error",
-        0.44,
+        0.5,
         "ended its process (its exit code was 3) while on “one image”",
     ),
     "crash in the middle": (
         on("images.dtype == torch.float64", "ctypes.string_at(0)"),
         "error",
-        1.78,
+        1.75,
         "crashed in native code",
     ),
     "crash on the plainest case": (
@@ -115,7 +115,7 @@ FILES = {
     "one open branch": (
         on("images.dtype == torch.float64", "raise NotImplementedError"),
         "error",
-        3.56,
+        3.5,
         "on “float64” raised NotImplementedError",
     ),
     "every branch open": (
@@ -127,7 +127,7 @@ FILES = {
     "SystemExit in one case": (
         on("images.dtype == torch.float64", "raise SystemExit"),
         "error",
-        3.56,
+        3.5,
         "ended the program with SystemExit",
     ),
 }
