@@ -9,7 +9,7 @@ from autograder.checks import lesson
 from autograder.checks.compare import close, worst
 from autograder.course.reference import read_lesson
 from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import Verdict, in_quarters, judge, well_formed
+from autograder.judge.verdict import in_quarters, judge
 from autograder.protocol.answers import Answer
 from autograder.protocol.wire import Foreign
 
@@ -91,7 +91,7 @@ def test_cases_that_were_answered_count_however_the_rest_ended(status: str, answ
     verdict = judge(EXPECTATION, Answer(status, tuple(records[: 1 + answered]), "why"))
     count = len(EXPECTATION.cases)
     assert (verdict.outcome, verdict.passed_cases) == (outcome, answered)
-    assert verdict.points == round(verdict.max_points * answered / count, 2)
+    assert verdict.points == in_quarters(verdict.max_points, answered / count)
     assert f"{words}{list(EXPECTATION.cases)[answered]}”" in verdict.message
     said = f"{answered} of {count} cases were answered before" in verdict.message
     assert said == (answered > 0)
