@@ -9,7 +9,7 @@ from autograder.checks import lesson
 from autograder.checks.compare import close, worst
 from autograder.course.reference import read_lesson
 from autograder.judge.expected import Expectation, run_trusted
-from autograder.judge.verdict import in_quarters, judge
+from autograder.judge.verdict import Verdict, in_quarters, judge, well_formed
 from autograder.protocol.answers import Answer
 from autograder.protocol.wire import Foreign
 

@@ -23,7 +23,6 @@ def said(exercise, *edits):
         ("capture_activation", "kept[layer] = output.clone()", "kept.update(layer=output.clone())"),
         ("capture_activation", "        model(images)\n", "        pass\n    model(images)\n"),
         ("capture_gradients", "kept[layer] = leaf", 'kept["x"] = leaf'),
-        ("ablate_channel", "ran.add(layer)", 'ran.add("layer")'),
     ],
 )
 def test_nothing_under_the_layers_name_has_two_causes(exercise, right, wrong):
