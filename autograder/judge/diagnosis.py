@@ -30,6 +30,9 @@ MOST_SEARCHES = 3
 # What came back is no result at all: the ladder's own sentence says everything.
 SAID_BY_THE_LADDER = {"returned_none", "printed_not_returned", "numpy_not_tensor"}
 
+# Results of another form in which two mistakes can still be recognised.
+COMPARABLE = {"wrong_shape", "wrong_keys", "wrong_length", "tensor_not_number"}
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -198,7 +201,7 @@ class _Search:
         if ours["status"] != "returned" or expected["status"] != "returned" or constant(ours):
             return False
         problem = structure(expected["value"], ours.get("value"))
-        return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
+        return problem is None or problem[0] in COMPARABLE
 
     def _pairs(self, case: str) -> Iterator[Variant]:
         """Yield pairs of mistakes of different families, the cheap ones first.
