@@ -271,6 +271,8 @@ class _Exercise:
         variant = _ordered(one, other)
         if all(constant(self._outcome(variant, case)) for case in self.expectation.cases):
             return False  # nor of zero everywhere
+        if self._same(variant, ()):
+            return False  # nor of two that undo each other
         return not self._same(variant, (one,)) and not self._same(variant, (other,))
 
     def _explains_all(self, verdict: Verdict, variant: Variant) -> bool:

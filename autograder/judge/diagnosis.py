@@ -18,7 +18,8 @@ import torch
 from autograder.checks.compare import close
 from autograder.course.exercise import Mistake
 from autograder.judge.expected import Expectation, Record, Variant
-from autograder.judge.ladder import Finding, climb, leaves, structure
+from autograder.judge.ladder import Finding, climb, holds_graph, leaves, structure
+from autograder.judge.words import SIDE_EFFECTS
 
 # Families whose mistakes are tried around every other: a wrong question, and train mode.
 AROUND = ("question", "state")
@@ -28,6 +29,9 @@ MOST_PAIRS = 250
 MOST_SEARCHES = 3
 # What came back is no result at all: the ladder's own sentence says everything.
 SAID_BY_THE_LADDER = {"returned_none", "printed_not_returned", "numpy_not_tensor"}
+
+# Results of another form in which two mistakes can still be recognised.
+COMPARABLE = {"wrong_shape", "wrong_keys", "wrong_length", "tensor_not_number"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,9 @@ class _Search:
         for case in self.failing:
             if any(case in explanation.cases for explanation in found):
                 continue
+            if found and self._covers(found[0].mistakes, case):
+                found[0] = replace(found[0], cases=found[0].cases | {case})
+                continue
             if self.codes[case] in SAID_BY_THE_LADDER:
                 continue
             if len(found) == 2 or searches == MOST_SEARCHES:
@@ -102,6 +109,17 @@ class _Search:
             # It says more than a factor that makes up for it.
             found = [_certain(explanation) for explanation in found] + [ignored]
         return tuple(found)
+
+    def _covers(self, variant: Variant, case: str) -> bool:
+        """Check whether mistakes found on an earlier case say enough of this one.
+
+        The exercise's own judge names a mistake where it sees one; on other cases the same mistake
+        may look like another, or like none.
+        """
+        if self._explains(variant, case):
+            return True
+        finding = self._finding(variant, case) if case in self.named else None
+        return finding is not None and finding.mistake == self.named[case]
 
     def _explain(self, case: str, main: Explanation | None) -> Explanation | None:
         if case in self.named:  # the exercise's own judge has named it
@@ -183,7 +201,7 @@ class _Search:
         if ours["status"] != "returned" or expected["status"] != "returned" or constant(ours):
             return False
         problem = structure(expected["value"], ours.get("value"))
-        return problem is None or problem[0] in ("wrong_shape", "wrong_keys", "wrong_length")
+        return problem is None or problem[0] in COMPARABLE
 
     def _pairs(self, case: str) -> Iterator[Variant]:
         """Yield pairs of mistakes of different families, the cheap ones first.
@@ -229,6 +247,8 @@ class _Search:
 
     def _explains(self, variant: Variant, case: str) -> bool:
         ours, last = self.records[case], variant[-1]
+        if not all(seen(mistake, ours) for mistake in variant):
+            return False
         if last.fits is not None:
             return fits(last, self.expectation.outcome(variant[:-1], case), ours)
         return self._same(self.expectation.outcome(variant, case), ours, case)
@@ -238,10 +258,13 @@ class _Search:
 
     def _contradicts(self, variant: Variant, case: str) -> bool:
         """Check whether the mistakes would fail a case that passes."""
+        return _fails(self._finding(variant, case))
+
+    def _finding(self, variant: Variant, case: str) -> Finding | None:
+        """Return what the ladder finds on a case where the reference makes these mistakes."""
         theirs = {"again": None, "effects": [], **self.expectation.outcome(variant, case)}
         expected = self.expectation.records[case]
-        finding = climb(self.exercise, case, self.expectation.cases[case], expected, theirs)
-        return _fails(finding)
+        return climb(self.exercise, case, self.expectation.cases[case], expected, theirs)
 
     def _is_weak(self, case: str, variant: Variant, cases: frozenset[str]) -> bool:
         """Check whether the explained cases are too little evidence.
@@ -257,6 +280,22 @@ class _Search:
         ):
             return False
         return len(cases) < min(2, len(self.failing))
+
+
+def seen(mistake: Mistake, record: Record) -> bool:
+    """Check whether a mistake that leaves something behind has left it on a case.
+
+    A right value proves no such mistake: only the observer can tell. Other mistakes need no
+    witness.
+
+    Args:
+        mistake: any mistake.
+        record: what the student's code did on the case.
+    """
+    if mistake.id == "keeps_graph":
+        return holds_graph(record.get("value"))
+    effect = "hooks_left" if mistake.id == "hooks_left_on_error" else mistake.id
+    return effect not in SIDE_EFFECTS or effect in record.get("effects", [])
 
 
 def fits(mistake: Mistake, theirs: Record, ours: Record) -> bool:

@@ -18,6 +18,7 @@ from autograder.checks.compare import close, worst
 from autograder.course.catalogue import topic
 from autograder.course.exercise import Case, Complaint, Exercise
 from autograder.judge.words import (
+    LAYER_COPY,
     MEMORY,
     MEMORY_STEP,
     NO_GRAD_THERE,
@@ -215,6 +216,8 @@ class _Climb:
                 if code == "hooks_left" and self.expected["status"] == "raised":
                     code = "hooks_left_on_error"
                 what, next_step = SIDE_EFFECTS[code]
+                if code == "input_changed" and "layer" in self.case.inputs:
+                    next_step = LAYER_COPY
                 return Finding("side effects", code, f"{self.call} {what}. {next_step}", tidy=True)
         if self.expected["status"] == "raised":
             return None

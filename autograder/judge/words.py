@@ -108,6 +108,11 @@ NO_GRAD_THERE = (
     "made from one that requires grad is no leaf until you `detach()` it."
 )
 
+
+LAYER_COPY = (
+    "Work on a copy: a layer's own output is the network's, and others may hold it. A layer that "
+    "hands on its input gives you the caller's images; `clone()` gives you a tensor of your own."
+)
 MEMORY = "asked for more memory than a check may use"
 MEMORY_STEP = "Look for a tensor or a list that is larger than it needs to be."
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+import torch
 from tiny import Tiny
 
 from autograder.checks import lesson
 from autograder.checks.mistakes.shared import shared
+from autograder.course.exercise import Mistake
 from autograder.course.reference import read_lesson
-from autograder.judge.diagnosis import fits
+from autograder.judge.diagnosis import fits, seen
 from autograder.judge.expected import Expectation, run_trusted
 from autograder.judge.verdict import Verdict, judge
+from autograder.judge.words import SIDE_EFFECTS
 from autograder.protocol.answers import Answer
 
 RAISE = "    if x.dim() != 2:\n        raise ValueError('x')\n"
@@ -185,3 +188,29 @@ def test_an_unexplained_case_hides_no_later_ones() -> None:
     verdict = student("saliency_map", ("gradient.abs().amax(dim=1)", strange))
     assert verdict.case == "two images" and named(verdict) == ["norm_taken"]
     assert "On “one image”: The Euclidean norm was taken" in verdict.message
+
+
+@pytest.mark.parametrize("id", [*SIDE_EFFECTS, "keeps_graph"])
+def test_what_is_left_behind_needs_a_witness(id: str) -> None:
+    mistake = Mistake(id, "It is left.", "Look.", family="state")
+    right = torch.ones(2)
+    assert not seen(mistake, {"status": "returned", "value": right, "effects": []})
+    effect = id.removesuffix("_on_error")
+    value = right.requires_grad_() if id == "keeps_graph" else right
+    assert seen(mistake, {"status": "returned", "value": value, "effects": [effect]})
+
+
+def test_a_value_needs_no_witness() -> None:
+    for id in ("train_mode", "negated", "largest_entry"):
+        assert seen(Mistake(id, "It is wrong.", "Look."), {"status": "returned", "effects": []})
+
+
+def test_no_changed_tensor_is_named_that_nobody_changed() -> None:
+    # One mistake that the judge names on all cases but one, where it looks like no other.
+    stem, exercise = "l05_tsne", "conditional_probabilities"
+    expectation = Expectation(stem, lesson(stem).exercise(exercise))
+    edits = (("math.log(perplexity)", "math.log2(perplexity)"),)
+    job = expectation.job(read_lesson(stem).edited(exercise, edits), "mine.py")
+    verdict = judge(expectation, Answer("ok", tuple(run_trusted(job))))
+    assert named(verdict) == ["target_in_bits"]
+    assert "tensor" not in verdict.message and "changed" not in verdict.message

@@ -14,20 +14,46 @@ from autograder.course.exercise import Complaint
 from solutions import l05_tsne as reference
 
 
-def judge_pca(expected: Any, actual: Any, _inputs: Mapping[str, Any]) -> Complaint | None:
+def judge_pca(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Complaint | None:
     """Judge coordinates along principal axes.
 
     Args:
         expected: coordinates from the reference, (N, k).
         actual: coordinates from the student's code, of the same shape.
+        inputs: the case's arguments, of which `x` is read.
 
     Returns:
         The complaint, or None where they are right.
     """
-    either_way = (expected * actual).sum(0).sign()
-    if close(expected, actual * either_way, 1e-3, 1e-4):
+    if _same_axes(expected, actual):
         return None
-    return Complaint("returned coordinates that are not along the directions of most spread.")
+    if _same_axes(expected.flip(1), actual):
+        return Complaint("returned the columns in another order.", mistake="order_reversed")
+    return Complaint(
+        "returned coordinates that are not along the directions of most spread.",
+        mistake=_wrong_axes(actual, inputs["x"]),
+    )
+
+
+def _same_axes(expected: Tensor, actual: Tensor) -> bool:
+    """Check whether coordinates agree where each axis may point either way."""
+    return close(expected, actual * (expected * actual).sum(0).sign(), 1e-3, 1e-4)
+
+
+def _wrong_axes(actual: Tensor, x: Tensor) -> str | None:
+    """Name the directions that were taken instead of the first ones, either way round."""
+    centred = (x - x.mean(0)).double()
+    k, (count, dimensions) = actual.shape[1], x.shape
+    if dimensions >= count:
+        return None  # Some directions have no spread: which of them come last is chance.
+    _, _, axes = torch.linalg.svd(centred, full_matrices=False)
+    last = (centred @ axes[-k:].T).to(actual)
+    if _same_axes(last, actual) or _same_axes(last.flip(1), actual):
+        return "least_spread_first"
+    # The columns of V^T mix directions, each of either sign: so look at what points were measured
+    # along, not at where they came out.
+    measured = torch.linalg.lstsq(centred, actual.double()).solution
+    return "columns_for_rows" if close(axes[:, :k].abs(), measured.abs(), 1e-3, 1e-3) else None
 
 
 def _entropy(p: Tensor) -> Tensor:

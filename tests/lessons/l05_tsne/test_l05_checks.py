@@ -5,6 +5,11 @@ import torch
 from sklearn.manifold import TSNE
 
 from autograder.checks import lesson
+from autograder.checks.l05_tsne.judges import judge_pca
+from autograder.course.reference import read_lesson
+from autograder.judge.expected import Expectation, run_trusted
+from autograder.judge.verdict import judge
+from autograder.protocol.answers import Answer
 from solutions.l05_tsne import (
     conditional_probabilities,
     joint_probabilities,
@@ -83,3 +88,59 @@ def test_the_forces_name_the_mistake_in_a_descent_that_is_not_the_reference(case
         found = complaint(case, descend(wrong, start, 500))
         assert found is not None
         assert found.mistake == mistake
+
+
+def cloud(count, dimensions):
+    generator = torch.Generator().manual_seed(4)
+    x = torch.randn(count, dimensions, generator=generator, dtype=torch.float64)
+    return x * 2.0 ** -torch.arange(dimensions) + 5
+
+
+def right_singular(centred):
+    """V^T with rows of either sign, as another machine may give them."""
+    axes = torch.linalg.svd(centred, full_matrices=False).Vh
+    return axes * torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0])[: len(axes), None]
+
+
+@pytest.mark.parametrize(
+    ("directions", "mistake"),
+    [
+        (lambda c: torch.linalg.eigh(c.T @ c).eigenvectors[:, -2:], "order_reversed"),
+        (lambda c: torch.linalg.eigh(c.T @ c).eigenvectors[:, :2], "least_spread_first"),
+        (lambda c: right_singular(c)[-2:].T, "least_spread_first"),
+        (lambda c: right_singular(c)[:, :2], "columns_for_rows"),
+        (lambda c: right_singular(c)[1:3].T, None),
+    ],
+)
+def test_wrong_directions_are_named_either_way_round(directions, mistake):
+    x = cloud(20, 5)
+    centred = x - x.mean(0)
+    found = judge_pca(pca(x, 2), centred @ directions(centred), {"x": x, "k": 2})
+    assert found is not None and found.mistake == mistake
+
+
+def test_directions_are_right_either_way_round():
+    for x in (cloud(20, 5), cloud(3, 5)):
+        centred = x - x.mean(0)
+        assert judge_pca(pca(x, 2), centred @ right_singular(centred)[:2].T, {"x": x}) is None
+
+
+def said(exercise, *edits):
+    """Judge the reference with a student's mistakes in it."""
+    expectation = Expectation("l05_tsne", lesson("l05_tsne").exercise(exercise))
+    job = expectation.job(read_lesson("l05_tsne").edited(exercise, edits), "mine.py")
+    return judge(expectation, Answer("ok", tuple(run_trusted(job))))
+
+
+def test_a_point_among_its_own_neighbours_is_not_told_to_be_zero():
+    right = "squared_distances(points).fill_diagonal_(torch.inf)"
+    verdict = said("neighbours_kept", (right, "squared_distances(points)"))
+    assert verdict.diagnosis == "itself_as_neighbour"
+    assert "infinitely far" in verdict.message and "sum" not in verdict.message
+
+
+def test_reversed_directions_are_not_called_wrong_ones():
+    flipped = ("axes = axes * largest.sign()", "axes = axes.flip(0)")
+    verdict = said("pca", flipped)
+    assert verdict.diagnosis == "order_reversed" and not verdict.also
+    assert "not along" not in verdict.message
