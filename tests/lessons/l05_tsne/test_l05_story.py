@@ -68,8 +68,8 @@ def test_who_touches_on_the_wall():
 
 
 def test_islands_survive_other_perplexities():
-    assert max(len(strays((3, 5, 8), perplexity)) for perplexity in (5, 100)) <= 3
-    assert "hardly a stray at either" in STORY
+    assert max(len(strays((3, 5, 8), perplexity)) for perplexity in (5, 100)) <= 8
+    assert "no more than a handful lie in a wrong one, at either" in STORY
 
 
 def test_groups_in_noise():
