@@ -99,7 +99,7 @@ def _target(given: str | None, file: Path | None, copy: WorkingCopy) -> tuple[st
 
 
 def _named(given: str | None, stem: str, copy: WorkingCopy) -> Path | None:
-    """Return the lesson's own file if it was named by its path, as a shell completes it."""
+    """Return the lesson's own file if it was named by its path."""
     if given is None or not Path(given).is_file():
         return None
     own = (copy.exercises(stem), copy.notebook(stem))

@@ -261,7 +261,7 @@ class _Search:
         return _fails(self._finding(variant, case))
 
     def _finding(self, variant: Variant, case: str) -> Finding | None:
-        """Return what the ladder finds on a case where the reference makes these mistakes."""
+        """Return what the ladder finds where the reference makes these mistakes."""
         theirs = {"again": None, "effects": [], **self.expectation.outcome(variant, case)}
         expected = self.expectation.records[case]
         return climb(self.exercise, case, self.expectation.cases[case], expected, theirs)

@@ -41,7 +41,7 @@ def _same_axes(expected: Tensor, actual: Tensor) -> bool:
 
 
 def _wrong_axes(actual: Tensor, x: Tensor) -> str | None:
-    """Name the directions that were taken instead of the first ones, either way round."""
+    """Name the directions taken instead of the first ones, either way round."""
     centred = (x - x.mean(0)).double()
     k, (count, dimensions) = actual.shape[1], x.shape
     if dimensions >= count:
