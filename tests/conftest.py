@@ -1,9 +1,15 @@
 """Fixtures that more than one room of tests uses; this file also lets tests import workshop.py."""
 
+import os
 from pathlib import Path
 
 import pytest
 from workshop import Workshop
+
+# Beside other workers one thread is enough: more of them on the same cores wait for each other, and
+# a tour took 53 s where it takes 5. Read by torch when it is imported, which is after this.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
