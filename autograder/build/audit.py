@@ -22,7 +22,7 @@ from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems
 from autograder.course.exercise import Exercise, Lesson, Mistake
 from autograder.course.mistakes import WordsError
-from autograder.course.reference import LessonSource, SourceError, make_stub, read_lesson
+from autograder.course.reference import LessonSource, SourceError, read_lesson
 from autograder.judge.diagnosis import constant, fits, same_record
 from autograder.judge.expected import (
     Expectation,
@@ -177,10 +177,7 @@ class _Exercise:
             self._problem(f"the stub is {found.outcome}: {found.message}")
         if (found := self._text(self.source.bare())).outcome != "passed":
             self._problem(f"the reference is {found.outcome}: {found.message}")
-        stub = make_stub(
-            self.source.chunk(self.exercise.name), self.report.stem, self.exercise.name
-        )
-        told = stub + self.source.text.partition("\nfrom ")[0]
+        told = self.source.stub(self.exercise.name) + self.source.text.partition("\nfrom ")[0]
         for case, record in self.expectation.records.items():
             kind = record["error"]["type"] if record["status"] == "raised" else ""
             if kind not in TORCHS_OWN and kind not in told:

@@ -9,7 +9,7 @@ import json
 import textwrap
 from typing import Any
 
-from autograder.build.stubs import digest, exercise_label
+from autograder.build.stubs import digest, labelled
 from autograder.course.exercise import Lesson
 from autograder.course.reference import LessonSource, for_students
 from autograder.course.story import (
@@ -106,8 +106,7 @@ def _cells(
         code = [*(f"# {line}" for line in lines), f'show("{stem}.{block.name}")']
         return [_cell("code", f"figure-{number}", "\n".join(code))]
     name = block.name
-    text = for_students(source.chunk(name)) if solved else source.stub(name)
-    text = f"{exercise_label(stem, name, source.exercises)}\n{text}"
+    text = labelled(source, name, for_students(source.chunk(name)) if solved else source.stub(name))
     points = record.exercise(name).points
     return [
         _graded(name, text.strip(), f"{stem}-{name}", solution=True),

@@ -91,7 +91,7 @@ def run(
     drawn = draw_lessons(chosen, say) if draw and not check else []
     report = _difference if check else _write
     lines = [line for product in products(chosen) if (line := report(product))]
-    if not draw:
+    if check or not draw:
         drawn = [line for stem in chosen for line in drawing_problems(stem)]
     return [*drawn, *lines]
 

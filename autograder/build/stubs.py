@@ -37,9 +37,9 @@ def exercise_label(stem: str, name: str, among: Sequence[str]) -> str:
     return f"# {place} · {told.minutes} minutes · difficulty {told.difficulty} of 3 · {points}"
 
 
-def labelled_stub(source: LessonSource, name: str) -> str:
-    """Return the stub of one exercise below its label."""
-    return f"{exercise_label(source.stem, name, source.exercises)}\n{source.stub(name)}"
+def labelled(source: LessonSource, name: str, text: str) -> str:
+    """Return the text of one exercise, such as its stub, below its label."""
+    return f"{exercise_label(source.stem, name, source.exercises)}\n{text}"
 
 
 def exercises_text(source: LessonSource) -> str:
@@ -49,7 +49,9 @@ def exercises_text(source: LessonSource) -> str:
     still fits the digest.
     """
     body = "".join(
-        labelled_stub(source, chunk.name) if chunk.name else for_students(chunk.text)
+        labelled(source, chunk.name, source.stub(chunk.name))
+        if chunk.name
+        else for_students(chunk.text)
         for chunk in source.chunks
     )
     advice = f"Complete them here; `convlens check {source.stem}` says what is right."

@@ -75,10 +75,7 @@ def current_lesson(copy: WorkingCopy) -> str:
     If all pass, return the last one.
     """
     progress, stems = Progress(copy.state), landed_stems()
-    for stem in stems:
-        if not all(progress.passes(f"{stem}.{name}") for name in read_lesson(stem).exercises):
-            return stem
-    return stems[-1]
+    return next((stem for stem in stems if progress.waiting(stem)), stems[-1])
 
 
 def _target(given: str | None, file: Path | None, copy: WorkingCopy) -> tuple[str, str | None]:
@@ -218,11 +215,10 @@ def _next(copy: WorkingCopy, stem: str) -> str:
     The lesson's own next exercise comes first, then the lessons after it, then those before.
     """
     progress, stems = Progress(copy.state), landed_stems()
-    for name in read_lesson(stem).exercises:
-        if not progress.passes(f"{stem}.{name}"):
-            return f"convlens check {topic(stem)}.{name}"
+    if left := progress.waiting(stem):
+        return f"convlens check {topic(stem)}.{left[0]}"
     place = stems.index(stem)
     for other in (*stems[place:], *stems[:place]):
-        if not all(progress.passes(f"{other}.{name}") for name in read_lesson(other).exercises):
+        if progress.waiting(other):
             return f"convlens check {topic(other)}"
     return "all lessons pass. convlens submit packs your work."

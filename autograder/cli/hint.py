@@ -55,6 +55,5 @@ def pick(given: str | None, copy: WorkingCopy) -> str:
         UserError: there is none of that name.
     """
     stem, exercise = find_target(given) if given is not None else (current_lesson(copy), None)
-    progress, names = Progress(copy.state), read_lesson(stem).exercises
-    waiting = [name for name in names if not progress.passes(f"{stem}.{name}")]
-    return f"{stem}.{exercise or (waiting or names)[0]}"
+    waiting = Progress(copy.state).waiting(stem) or read_lesson(stem).exercises
+    return f"{stem}.{exercise or waiting[0]}"

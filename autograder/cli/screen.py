@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from autograder.course.catalogue import topic
-from autograder.plain_text import plain_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,15 +74,16 @@ def show_reason(console: Console, checked: Checked) -> None:
     """
     from rich.padding import Padding
 
+    from autograder.student.check import sentences  # listing lessons does without it
+
     verdict = checked.verdict
-    # An exception's text is the student's own, and a terminal obeys what is printed on it.
-    lines = [plain_line(verdict.message), plain_line(verdict.detail)]
+    lines = sentences(checked)
     if verdict.case_count and 0 < verdict.passed_cases < verdict.case_count:
         lines.append(f"{verdict.passed_cases} of {verdict.case_count} cases hold.")
         # Points beyond the cases that hold: in others the result is right, and it left a trace.
         if verdict.points * verdict.case_count > (verdict.passed_cases + 1) * verdict.max_points:
             lines[-1] += " In others only the result is right, which counts for most of the points."
-    for number, line in enumerate(filter(None, lines)):
+    for number, line in enumerate(lines):
         style = "" if number == 0 else "dim"
         if console.soft_wrap:
             console.print(f"  {line}", style=style)

@@ -230,11 +230,17 @@ def reasons(checked: Checked) -> str:
 
     These are its sentence, and numbers and what it printed where there are any.
     """
-    # An exception's text is the student's own, and a terminal obeys what is printed on it.
-    lines = [plain_line(checked.verdict.message), plain_line(checked.verdict.detail)]
+    lines = sentences(checked)
     if checked.printed:
         lines += [f"It printed on “{checked.verdict.case}”:", *(f"| {x}" for x in checked.printed)]
-    return "\n".join(filter(None, lines))
+    return "\n".join(lines)
+
+
+def sentences(checked: Checked) -> list[str]:
+    """Return a verdict's sentence, and its numbers where there are any."""
+    # An exception's text is the student's own, and a terminal obeys what is printed on it.
+    lines = [plain_line(checked.verdict.message), plain_line(checked.verdict.detail)]
+    return list(filter(None, lines))
 
 
 def in_background(items: Callable[[], Iterator[T]]) -> Iterator[T]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.build.stubs import exercise_label, exercises_text, labelled_stub
+from autograder.build.stubs import exercise_label, exercises_text, labelled
 from autograder.course.reference import LessonSource
 from autograder.course.student_file import BadSubmission, grade_id, read_bytes, read_source
 from autograder.files import write_whole
@@ -118,7 +118,7 @@ class _StubMerge:
         if span is None:
             after = _span("\n".join(self.lines), previous) if previous else None
             place = after[1] if after else len(_trimmed(self.lines))
-            new = labelled_stub(self.source, name).strip("\n").splitlines()
+            new = labelled(self.source, name, "\n".join(stub)).splitlines()
             self.lines[place:place] = ["", "", *new]
             self.notes.append(f"`{name}` is a new exercise.")
             return

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from autograder.course.reference import read_lesson
 from autograder.files import write_whole
 from lessons.toolkit.errors import UserError
 
@@ -47,6 +48,11 @@ class Progress:
     def passes(self, exercise_id: str) -> bool:
         """Return True if the last check of an exercise passed."""
         return self.of(exercise_id).get("outcome") == "passed"
+
+    def waiting(self, stem: str) -> list[str]:
+        """Return the exercises of a lesson that do not pass, in order."""
+        names = read_lesson(stem).exercises
+        return [name for name in names if not self.passes(f"{stem}.{name}")]
 
     def note(self, exercise_id: str, outcome: str, points: float, max_points: float) -> None:
         """Note one verdict, which `save` writes."""

@@ -11,7 +11,6 @@ import time
 from typing import Any, Protocol
 
 from autograder.course.catalogue import landed_stems
-from autograder.course.reference import read_lesson
 from autograder.student.changes import Changes
 from autograder.student.check import Check, Checked, Checker, LessonFile
 from autograder.student.progress import Progress, remember
@@ -203,8 +202,7 @@ class Watch:
         """
         progress = Progress(self._copy.state)
         for stem in landed_stems():
-            names = read_lesson(stem).exercises
-            if stem > self._stem and not all(progress.passes(f"{stem}.{n}") for n in names):
+            if stem > self._stem and progress.waiting(stem):
                 self._stem, self._file = stem, None
                 self._events.put(("saved", 0, None))
                 return True

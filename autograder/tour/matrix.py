@@ -6,7 +6,6 @@ et al. 2018, "Sanity checks for saliency maps").
 
 from __future__ import annotations
 
-import io
 import textwrap
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from lessons.toolkit.models import with_random_weights
-from lessons.toolkit.plots import new_figure, overlay
+from lessons.toolkit.plots import figure_png, new_figure, overlay
 from lessons.toolkit.technique import Subject, Technique, rank_correlation, signed
 
 ALPHA = 0.8
@@ -147,9 +146,8 @@ def draw_matrix(subject: Subject, rows: list[Row], credits: list[str]) -> bytes:
                 axes.set_xlabel(words, color=TEXT, fontsize=13)
     made_by = "ConvLens tour"
     figure.supxlabel("  ·  ".join([made_by, *credits]), color=PALE, fontsize=10, x=0.01, ha="left")
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
-    return data.getvalue()
+    figure.set_dpi(DOTS_PER_INCH)
+    return figure_png(figure)
 
 
 def _broken(title: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lessons.toolkit.plots import overlay
+from lessons.toolkit.plots import clipped, overlay
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique
 
 SAMPLES, NOISE = 12, 0.15
@@ -22,9 +22,9 @@ def _for_the_eye(saliency: Tensor) -> Tensor:
 
     The strongest half percent is clipped, or single pixels would be all that one sees.
     """
-    coarse = functional.avg_pool2d(saliency[None, None].float(), 2)
-    coarse = coarse.clamp(max=coarse.flatten().sort().values[round(0.995 * coarse.numel()) - 1])
-    return functional.interpolate(coarse, size=saliency.shape, mode="bilinear")[0, 0].cpu()
+    coarse = clipped(functional.avg_pool2d(saliency[None].float(), 2)[0])
+    fine = functional.interpolate(coarse[None, None], size=saliency.shape, mode="bilinear")
+    return fine[0, 0].cpu()
 
 
 def _plain(course: Any, subject: Subject, rank: int = 0) -> Tensor:

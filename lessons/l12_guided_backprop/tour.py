@@ -7,19 +7,21 @@ from typing import Any
 from torch import Tensor, nn
 
 from lessons.toolkit.plots import magnitude
-from lessons.toolkit.technique import Declined, Panel, Subject, Technique, rank_correlation, signed
+from lessons.toolkit.technique import (
+    Panel,
+    Subject,
+    Technique,
+    guided_gradient,
+    rank_correlation,
+    signed,
+)
 
 OTHER_ACTIVATIONS = (nn.Hardswish, nn.SiLU, nn.GELU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
 
 
 def _guided(course: Any, subject: Subject, rank: int) -> Tensor:
     """Return how strongly each pixel excites a class, clipped for the eye."""
-    lesson, network = course.l12_guided_backprop, subject.classifier.network
-    try:
-        gradient = lesson.guided_backprop(network, subject.images, subject.target(rank))
-    except ValueError as error:
-        raise Declined("needs a network with ReLUs") from error
-    return magnitude(gradient[0])
+    return magnitude(guided_gradient(course, subject, rank)[0])
 
 
 def _two_questions(course: Any, subject: Subject) -> list[Panel | str]:

@@ -10,10 +10,10 @@ from lessons.toolkit.plots import magnitude, overlay
 from lessons.toolkit.technique import (
     OWN_PLACE,
     SAME_PLACE,
-    Declined,
     Panel,
     Subject,
     Technique,
+    guided_gradient,
     rank_correlation,
     signed,
 )
@@ -70,11 +70,7 @@ def _places(correlation: float | None) -> str:
 def _lines_kept(course: Any, subject: Subject, rank: int) -> Tensor:
     """Return guided backpropagation times Grad-CAM, as strength clipped for the eye."""
     network, target = subject.classifier.network, subject.target(rank)
-    layer = subject.layer
-    try:
-        guided = course.l12_guided_backprop.guided_backprop(network, subject.images, target)
-    except ValueError as error:
-        raise Declined("needs a network with ReLUs") from error
+    layer, guided = subject.layer, guided_gradient(course, subject, rank)
     product = course.l14_grad_cam.guided_grad_cam(
         network, layer, subject.images, target, guided=guided
     )

@@ -197,11 +197,11 @@ def as_classifier(
             f"{name} gives probabilities: they are not negative and add up to 1.",
             "Leave out the softmax at its end: the techniques ask for the logit of a class.",
         )
-    shapes = dict(_outputs_in_order(network, side))
     if default_layer is None:
         default_layer = _grad_cam_layer(network, side)
     else:
         find_layer(network, default_layer)
+        shapes = dict(_outputs_in_order(network, side))
         if not _is_map(shapes.get(default_layer, torch.Size())):
             shape = tuple(shapes[default_layer]) if default_layer in shapes else "nothing"
             raise UserError(

@@ -172,11 +172,26 @@ def magnitude(gradient: Tensor, quantile: float = 0.995) -> Tensor:
     """
     values = gradient.detach().cpu().float()
     _refuse_unknown(values)
-    strength = values.abs().amax(0)
-    ordered = strength.flatten().sort().values  # torch.quantile refuses large images
+    return clipped(values.abs().amax(0), quantile)
+
+
+def clipped(heatmap: Tensor, quantile: float = 0.995) -> Tensor:
+    """Cut a map's few strongest places off, or they would be all that one sees.
+
+    Args:
+        heatmap: (H, W), at least 0.
+        quantile: share of the places that keep their value.
+
+    Returns:
+        The map, with no value above that quantile.
+
+    >>> clipped(torch.tensor([[0.0, 1.0, 2.0, 9.0]]), 0.7)
+    tensor([[0., 1., 2., 2.]])
+    """
+    ordered = heatmap.flatten().sort().values  # torch.quantile refuses large images
     clip = ordered[round(quantile * (len(ordered) - 1))]
-    # Where nearly all pixels are 0, so is the quantile, and clipping would leave nothing.
-    return strength.clamp(max=clip) if clip > 0 else strength
+    # Where nearly all places are 0, so is the quantile, and clipping would leave nothing.
+    return heatmap.clamp(max=clip) if clip > 0 else heatmap
 
 
 def _refuse_unknown(values: Tensor) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -198,6 +199,21 @@ def feature_maps(course: Any, subject: Subject) -> dict[str, Tensor]:
         # Rounding at each stride may cost a row or a column.
         and abs(seen[name].shape[2] * width / height - seen[name].shape[3]) <= 1.5
     }
+
+
+@lru_cache(maxsize=4)  # two lessons and the comparison at the end ask for the same
+def guided_gradient(course: Any, subject: Subject, rank: int) -> Tensor:
+    """Return guided backpropagation (1, 3, H, W) of the class at a rank.
+
+    Raises:
+        Declined: the network has no ReLU.
+    """
+    network, target = subject.classifier.network, subject.target(rank)
+    try:
+        guided: Tensor = course.l12_guided_backprop.guided_backprop(network, subject.images, target)
+    except ValueError as error:
+        raise Declined("needs a network with ReLUs") from error
+    return guided
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float | None:
