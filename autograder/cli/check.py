@@ -195,7 +195,10 @@ def _finish(copy: WorkingCopy, results: list[Checked], own: bool) -> None:
     points = sum(verdict.points for verdict in verdicts)
     most = sum(verdict.max_points for verdict in verdicts)
     console.print(f"\n{passed} of {len(verdicts)} pass, {points:g} of {most:g} points.")
-    first = next((c for c in results if c.verdict.outcome != "passed"), None)
+    open_ones = [c for c in results if c.verdict.outcome != "passed"]
+    # What was tried and is wrong comes before what nobody has begun.
+    begun = (c for c in open_ones if c.verdict.outcome != "not_attempted")
+    first = next(begun, open_ones[0] if open_ones else None)
     if not own:
         console.print("Your progress is kept for the lesson's own files and stays as it was.")
     if first is None and not own:

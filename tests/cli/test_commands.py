@@ -141,6 +141,15 @@ def test_a_failure_reads_sentence_numbers_picture_next_command(
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_wrong_function_comes_before_one_that_nobody_has_begun(
+    copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = source.replaced("saliency_map", source.stub("saliency_map"))
+    copy.exercises(STEM).write_text(text.replace("return share / area", "return share"), "utf-8")
+    assert main(["check", "saliency"]) == 1
+    assert "Next: convlens hint saliency.saliency_lift" in capsys.readouterr().out
+
+
 def test_passing_is_remembered_and_opens_the_solution(
     copy: WorkingCopy, source: LessonSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
