@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def _run(*command: str) -> None:
 @pytest.mark.parametrize("arguments", [("check", "."), ("format", "--check", ".")])
 def test_ruff_finds_nothing(arguments: tuple[str, ...]) -> None:
     _run(str(BIN / "ruff"), *arguments)
+
+
+def test_no_room_of_the_tests_is_passed_over(pytestconfig: pytest.Config) -> None:
+    patterns = pytestconfig.getini("norecursedirs")
+    rooms = {part for file in (ROOT / "tests").rglob("test_*.py") for part in file.parent.parts}
+    rooms -= set(ROOT.parts)
+    assert "build" in rooms
+    assert not [room for room in rooms for mark in patterns if fnmatch(room, mark)]
 
 
 @pytest.mark.slow

@@ -124,7 +124,7 @@ def guided(course: Any) -> Figure:
         cam = overlay(scene.rgb, _cam(course, scene, name), ALPHA)
         pictures += [signed_to_rgb(lines[0], 0.98), cam, signed_to_rgb(product[0], 0.98)]
         titles += ["guided", f"{name}?", "product"]
-    return image_grid(pictures, titles, columns=3, inches=2.6)
+    return image_grid(pictures, titles, columns=3, inches=2.3)
 
 
 def against(course: Any) -> Figure:
