@@ -148,9 +148,9 @@ class _Exercise:
         if self._stale_texts():  # nothing can be diagnosed
             return
         self._right_versions()
-        applicable = self._applicable()
-        self._two_names(applicable)
-        mistakes = [mistake for mistake in applicable if self._alone(mistake)]
+        verdicts = self._applicable()
+        self._two_names([mistake for mistake, _ in verdicts])
+        mistakes = [mistake for mistake, verdict in verdicts if self._alone(mistake, verdict)]
         self._beside(mistakes)
         self._in_pairs(mistakes)
 
@@ -187,15 +187,16 @@ class _Exercise:
             if found.outcome != "passed":
                 self._problem(f"accepted {other.id} is {found.outcome}: {found.message}")
 
-    def _applicable(self) -> list[Mistake]:
-        """Return the mistakes that change the verdict.
+    def _applicable(self) -> list[tuple[Mistake, Verdict]]:
+        """Return the mistakes that change the verdict, each with its own.
 
         The exercise's own must, and so must ignored arguments and other questions.
         """
         found = []
         for mistake in self.expectation.mistakes:
-            if self._verdict((mistake,)).outcome != "passed":
-                found.append(mistake)
+            verdict = self._verdict((mistake,))
+            if verdict.outcome != "passed":
+                found.append((mistake, verdict))
             elif mistake.family in MUST_SHOW and mistake.id not in NEED_MORE:
                 self._problem(f"mistake {mistake.id} passes")
         return found
@@ -207,8 +208,7 @@ class _Exercise:
             if "own" in (one.family, other.family) and self._same((one,), (other,)):
                 self._problem(f"{one.id} and {other.id} are one mistake with two names")
 
-    def _alone(self, mistake: Mistake) -> bool:
-        verdict = self._verdict((mistake,))
+    def _alone(self, mistake: Mistake, verdict: Verdict) -> bool:
         named = self._names(verdict, mistake)
         self._count("alone", named, mistake.id, verdict)
         return named
