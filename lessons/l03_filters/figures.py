@@ -57,7 +57,7 @@ def _start() -> Tensor:
 
 
 def _colour_share(weight: Tensor) -> Tensor:
-    """Return the part of each filter's energy that is left without the mean of its slices."""
+    """Return the part of each filter's energy that is not in the mean of its slices."""
     colours = weight - weight.mean(1, keepdim=True)
     return colours.square().sum((1, 2, 3)) / weight.square().sum((1, 2, 3))
 
@@ -121,7 +121,7 @@ def _frame(side: int) -> Rectangle:
 
 
 def _stacks(axes: Axes, pictures: Tensor, columns: list[int], count: int) -> int:
-    """Pile pictures up, each in its column; return how high the highest pile is."""
+    """Pile pictures up in their columns and return the height of the highest pile."""
     piles = [0] * count
     for picture, column in zip(pictures, columns, strict=True):
         left, low = column + 0.05, piles[column] + 0.05
@@ -135,7 +135,7 @@ def _stacks(axes: Axes, pictures: Tensor, columns: list[int], count: int) -> int
 
 
 def colour_and_grey(course: Any) -> Figure:
-    """Pile up the filters of two first layers by the share of their energy that is colour."""
+    """Pile up the filters of two first layers by how much of their energy is colour."""
     figure = new_figure(9, 5.6)
     bins = 25
     for row, name in enumerate(FIRST_LAYERS):
@@ -147,7 +147,8 @@ def colour_and_grey(course: Any) -> Figure:
         axes = figure.add_subplot(2, 1, row + 1)
         highest = _stacks(axes, course.l03_filters.zero_as_grey(weight[order]), columns, bins)
         axes.set(xlim=(-0.1, bins + 0.1), ylim=(0, highest), aspect="equal")
-        axes.set_xticks([bins * tenth / 5 for tenth in range(6)], range(0, 101, 20))
+        fifths = range(6)
+        axes.set_xticks([bins * n / 5 for n in fifths], [str(20 * n) for n in fifths])
         axes.set_xlabel("energy that is colour, %" if row else "")
         axes.text(
             bins / 2, highest - 0.7, name, color=INK, fontsize=TITLE_POINTS, fontweight="bold"
@@ -179,7 +180,7 @@ def directions(course: Any) -> Figure:
 
 
 def tuning(course: Any) -> Figure:
-    """Plot what four filters answer to stripes of every direction, and what was predicted."""
+    """Plot what four filters answer to stripes of every direction."""
     lesson = course.l03_filters
     weight = _weight("scenes")
     predicted = torch.rad2deg(lesson.dominant_orientation(weight))
@@ -211,7 +212,7 @@ def _measured(course: Any, layer: str) -> Tensor:
 
 
 def deeper_and_deeper(course: Any) -> Figure:
-    """Plot for five layers the direction that weights predict against the one measured."""
+    """Plot for five layers the measured direction over the predicted one."""
     lesson = course.l03_filters
     figure = new_figure(9, 2.6)
     for block in range(1, 6):
@@ -239,7 +240,7 @@ def deeper_and_deeper(course: Any) -> Figure:
 
 
 def walls_that_do_not_read(course: Any) -> Figure:
-    """Draw one deep filter slice by slice, filters of one channel each, and 1x1 filters."""
+    """Draw one deep filter slice by slice, depthwise filters, and 1x1 filters."""
     lesson = course.l03_filters
     figure = new_figure(9, 3.3)
     deep = lesson.filter_slices(_weight("scenes", "block3.conv"), 0)

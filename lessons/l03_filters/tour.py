@@ -1,4 +1,4 @@
-"""Lesson 3 on the tour: the filters of the first layer, and what a few of them answer."""
+"""Lesson 3 on the tour: filters of the first layer, and what a few of them answer."""
 
 from __future__ import annotations
 
@@ -16,70 +16,76 @@ SHOWN = 64  # filters at the most
 COLUMNS = 16
 TILE = 24  # pixels of a filter in the picture, at least
 QUIET = 1e-4  # of the loudest filter's largest weight: below it a filter is as good as dead
-ALL_COLOUR = 0.9
+ALL_COLOUR = 0.9  # of a filter's energy
+WAVES = 1.5  # kernels from one stripe to the next
+CLEARLY = 2  # times as much that a filter answers to stripes of its own direction
 
 
-def _first_layer(subject: Subject) -> nn.Conv2d:
-    for module in subject.classifier.network.modules():
+def _first_layer(network: nn.Module) -> tuple[str, nn.Conv2d]:
+    for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d) and min(module.kernel_size) > 1:
             if module.in_channels == 3 and module.groups == 1 and set(module.dilation) == {1}:
-                return module
+                return name, module
             break
     raise Declined("needs a first layer of filters that read red, green and blue")
 
 
 def _filters(course: Any, subject: Subject) -> list[Panel | str]:
-    lesson, layer = course.l03_filters, _first_layer(subject)
+    lesson, network = course.l03_filters, subject.classifier.network
+    name, layer = _first_layer(network)
     weight = layer.weight.detach()[:SHOWN]
     count, _, height, width = weight.shape
     larger = math.ceil(TILE / max(height, width))
     fine = weight.repeat_interleave(larger, 2).repeat_interleave(larger, 3)
-    wall = lesson.filter_grid(fine, COLUMNS, padding=3)
-    of = "All" if count == layer.out_channels else f"The first {count} of {layer.out_channels}"
-    caption = f"{of} {count} filters of {height}×{width}" if of == "All" else f"{of} filters"
-    alt = (
-        f"{count} small coloured tiles of {height}×{width} squares, the filters of the first layer."
+    whole = count == layer.out_channels
+    caption = f"All {count} filters" if whole else f"{count} of {layer.out_channels} filters"
+    wall = Panel(
+        lesson.filter_grid(fine, COLUMNS, padding=3).float(),
+        f"{caption} of {name}, {height}×{width}; mid-grey is zero.",
+        f"{count} small coloured tiles of {height}×{width} squares, the first layer's filters.",
+        wide=True,
     )
-    panels: list[Panel | str] = [
-        Panel(wall.float(), f"{caption}; mid-grey is zero.", alt, wide=True)
-    ]
 
     loudest = weight.abs().amax((1, 2, 3))
     alive = loudest > QUIET * loudest.max()
     energy = weight.square().sum((1, 2, 3))
-    share = (weight - weight.mean(1, keepdim=True)).square().sum((1, 2, 3)) / energy
-    colours = alive & (share > ALL_COLOUR)
-    panels.append(
-        f"Of the {int(alive.sum())} that are not silent, {int(colours.sum())} see next to nothing "
-        "but colour."
+    colours = weight - weight.mean(1, keepdim=True)
+    share = (colours.square().sum((1, 2, 3)) / energy).where(alive, 0)
+    plain = int((share > ALL_COLOUR).sum())
+    says = (
+        f"Of {int(alive.sum())} filters that are not silent, {plain} see colour and hardly light."
     )
 
-    strides = max(1, min(layer.stride) // 2)
-    answers = torch.stack([lesson.filter_response(subject.images[0], w, strides) for w in weight])
-    strength = answers.std((1, 2)) / energy.sqrt()
-    angle = lesson.dominant_orientation(weight)
-    for name, turn in (("level", 0.0), ("upright", math.pi / 2)):
-        off = ((angle - turn + math.pi / 2) % math.pi - math.pi / 2).abs()
-        near = alive & ~colours & (off < math.pi / 8)
-        panels += _answer(lesson, weight, answers, strength.where(near, 0), f"{name} stripes")
-    panels += _answer(lesson, weight, answers, strength.where(colours, 0), "colour alone")
+    stripes = torch.tensor([0, math.pi / 2], device=weight.device, dtype=weight.dtype)
+    size, wavelength = subject.images.shape[2], WAVES * max(height, width)
+    tuning = lesson.orientation_tuning(network, name, stripes, wavelength, size)[:, :SHOWN]
+    panels: list[Panel | str] = [wall, says]
+    for mine, own, other in ((0, "level", "upright"), (1, "upright", "level")):
+        ratio = tuning[mine] / tuning[1 - mine].clamp(min=1e-6)
+        number = int((tuning[mine] - tuning[1 - mine]).where(alive, 0).argmax())
+        if ratio[number] >= CLEARLY:
+            times = f"{float(ratio[number]):.0f} times as much"
+            text = f"filter {number} answers to {own} stripes {times} as to {other} ones"
+            panels.append(_answer(lesson, layer, subject.images[0], number, text))
+    if plain:
+        number = int(share.argmax())
+        text = f"filter {number}: {float(share[number]):.0%} of its energy is colour"
+        panels.append(_answer(lesson, layer, subject.images[0], number, text))
     return panels
 
 
-def _answer(
-    lesson: Any, weight: Tensor, answers: Tensor, strength: Tensor, what: str
-) -> list[Panel]:
-    """Return the strongest answer with its filter in the corner, or nothing if none is left."""
-    number = int(strength.argmax())
-    if not float(strength[number]) > 0:
-        return []
-    picture = colour(answers[number].float(), signed=True)
+def _answer(lesson: Any, layer: nn.Conv2d, image: Tensor, number: int, caption: str) -> Panel:
+    """Return what a filter answers to the photo, with the filter in a corner."""
+    kernel = layer.weight.detach()[number]
+    # Half of the layer's stride: a finer picture than the network's own.
+    answer = lesson.filter_response(image, kernel, max(1, min(layer.stride) // 2))
+    picture = colour(answer, signed=True)
     side = min(picture.shape[1:]) // 4
-    tile = lesson.zero_as_grey(weight[[number]]).float().cpu()
-    corner = functional.pad(functional.interpolate(tile, (side, side)), (0, 3, 0, 3), value=1.0)
-    picture[:, : side + 3, : side + 3] = corner[0]
-    caption = f"filter {number}: {what}; orange where it answers with plus, purple with minus"
-    return [Panel(picture, caption, f"Where a filter for {what} answers; the filter in a corner.")]
+    tile = lesson.zero_as_grey(kernel[None]).float().cpu()
+    tile = functional.pad(functional.interpolate(tile, (side, side)), (0, 2, 0, 2), value=1.0)
+    picture[:, : side + 2, : side + 2] = tile[0]
+    alt = f"Where filter {number} answers, in orange and purple; the filter is at the top left."
+    return Panel(picture, caption, alt)
 
 
 TECHNIQUES = (
@@ -87,12 +93,11 @@ TECHNIQUES = (
         title="Filters",
         question="What does the first layer look for?",
         shows=(
-            "The weights of the first layer as pictures, each on its own scale, then what the "
-            "filter of its kind that answers most makes of the photo."
+            "The weights of the first layer as pictures, then the answers of a few filters to the "
+            "photo: orange where one answers with plus, purple with minus."
         ),
         misleads="Each filter is scaled by itself, so one that hardly counts looks as strong.",
-        paper="[Krizhevsky, Sutskever and Hinton 2012]"
-        "(https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks)",
+        paper="[Zeiler and Fergus 2014](https://arxiv.org/abs/1311.2901)",
         draw=_filters,
     ),
 )

@@ -89,7 +89,7 @@ def response_cases(rng: Generator) -> dict[str, Case]:
 
 
 def striped(rng: Generator, *shape: int) -> Tensor:
-    """Draw filters with stripes of any direction, under noise; each slice by its own factor."""
+    """Draw filters with stripes of any direction under noise, in slices of any sign."""
     count, channels, height, width = shape
     angle = math.pi * (0.05 + 0.9 * torch.rand(count, 1, 1, 1, generator=rng))
     across = torch.arange(width) * angle.sin() + torch.arange(height)[:, None] * angle.cos()
