@@ -55,8 +55,9 @@ def zero_as_grey(weight: Tensor) -> Tensor:
 
     Returns:
         float (F, C, h, w) in [0, 1]: each filter is divided by its own largest magnitude, over all
-        its slices together, and -1 to 1 becomes 0 to 1. So a weight of 0 is 0.5 in every filter, a
-        positive weight is brighter and a negative one darker. A filter of zeros is 0.5 everywhere.
+        its slices together and however small it is, and -1 to 1 becomes 0 to 1. So a weight of 0 is
+        0.5 in every filter, a positive weight is brighter and a negative one darker. A filter of
+        zeros is 0.5 everywhere.
 
     >>> zero_as_grey(torch.tensor([4.0, 0.0, -1.0, -2.0]).view(1, 1, 2, 2))
     tensor([[[[1.0000, 0.5000],

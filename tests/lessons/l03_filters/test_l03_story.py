@@ -164,12 +164,12 @@ def test_what_chance_is() -> None:
 
 @pytest.mark.slow
 def test_nine_weights_a_slice() -> None:
-    network = figures._network("efficientnet_lite0").network
+    stem = figures._network("efficientnet_lite0").network.get_submodule("stem")
     grey = figures._colour_share(STEM) < 0.9
     grey[DEAD] = False
     found = []
     for wavelength in (4.0, 9.0):
-        tuning = orientation_tuning(network, "stem.conv", figures._angles(), wavelength, 144)
+        tuning = orientation_tuning(stem, "conv", figures._angles(), wavelength, 144)
         best = figures._angles()[tuning.argmax(0)]
         found.append(float(figures._apart(dominant_orientation(STEM), best)[grey].median()))
     assert [round(off) for off in found] == [4, 11] and "off by 4° at a wavelength of 4" in STORY
