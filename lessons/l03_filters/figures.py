@@ -16,6 +16,7 @@ from lessons.toolkit.plots import (
     INK,
     LABEL_POINTS,
     TITLE_POINTS,
+    clipped,
     colour,
     new_figure,
     style_axes,
@@ -107,7 +108,9 @@ def answers(course: Any) -> Figure:
         weight = _weight(name)[number]
         image = _network(name).preprocess.normalise(rgb)
         axes = figure.add_subplot(2, 4, place)
-        _show(axes, colour(lesson.filter_response(image, weight), signed=True))
+        response = lesson.filter_response(image, weight)
+        limit = clipped(response.abs(), 0.99).max()  # the few strongest places are cut off
+        _show(axes, colour(response.clamp(-limit, limit), signed=True))
         corner = axes.inset_axes((0.02, 0.70, 0.28, 0.28))
         _show(corner, lesson.zero_as_grey(weight[None])[0])
         corner.add_patch(_frame(weight.shape[-1]))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lessons.toolkit.plots import colour
+from lessons.toolkit.plots import clipped, colour
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique
 
 SHOWN = 64  # filters at the most
@@ -18,6 +18,7 @@ TILE = 24  # pixels of a filter in the picture, at least
 QUIET = 1e-4  # of the loudest filter's largest weight: below it a filter is as good as dead
 ALL_COLOUR = 0.9  # of a filter's energy
 WAVES = 1.5  # kernels from one stripe to the next
+SEEN = 0.98  # share of the places that keep their value
 CLEARLY = 2  # times as much that a filter answers to stripes of its own direction
 
 
@@ -79,7 +80,10 @@ def _answer(lesson: Any, layer: nn.Conv2d, image: Tensor, number: int, caption: 
     kernel = layer.weight.detach()[number]
     # Half of the layer's stride: a finer picture than the network's own.
     answer = lesson.filter_response(image, kernel, max(1, min(layer.stride) // 2))
-    picture = colour(answer, signed=True)
+    # The few strongest places are cut off, or they would be all that one sees.
+    answer = answer.cpu().float()
+    limit = clipped(answer.abs(), SEEN).max()
+    picture = colour(answer.clamp(-limit, limit), signed=True)
     side = min(picture.shape[1:]) // 4
     tile = lesson.zero_as_grey(kernel[None]).float().cpu()
     tile = functional.pad(functional.interpolate(tile, (side, side)), (0, 2, 0, 2), value=1.0)
