@@ -1,4 +1,4 @@
-"""Lesson 3 on the tour: filters of the first layer, and what a few of them answer."""
+"""Lesson 3 on the tour: filters of the first layer, and what a few answer."""
 
 from __future__ import annotations
 
