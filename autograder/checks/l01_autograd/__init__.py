@@ -3,69 +3,55 @@
 from __future__ import annotations
 
 from autograder.checks.l01_autograd.cases import (
-    accumulated_gradient_cases,
-    grad_fn_chain_cases,
-    gradient_by_depth_cases,
-    gradient_norm_by_layer_cases,
-    input_gradient_cases,
-    residual_block_cases,
-    vector_jacobian_product_cases,
+    accumulated_cases,
+    block_cases,
+    chain_cases,
+    depth_cases,
+    input_cases,
+    norm_cases,
+    product_cases,
 )
+from autograder.checks.mistakes.gradients import image_gradient
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l01_autograd"
+BATCH = ("images", "target")
+NOT_NEGATIVE = (0, float("inf"))
 
 LESSON = Lesson(
     STEM,
     (
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "vector_jacobian_product",
-            vector_jacobian_product_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "accumulated_gradient",
-            accumulated_gradient_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
+        Exercise(STEM, "vector_jacobian_product", product_cases),
+        Exercise(STEM, "accumulated_gradient", accumulated_cases),
         Exercise(
             STEM,
             "input_gradient",
-            input_gradient_cases,
-            batch=("images",),
+            input_cases,
+            batch=BATCH,
+            anchored=image_gradient(
+                "model(images)",
+                "target_logits(logits, target).sum()",
+                "images",
+                "(gradient,) = torch.autograd.grad(chosen, images)",
+                start="images = images.detach().clone().requires_grad_()",
+            ),
         ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
         Exercise(
             STEM,
             "grad_fn_chain",
-            grad_fn_chain_cases,
-            batch=("images",),
+            chain_cases,
+            without=("input_requires_grad_changed",),  # what has a chain requires grad already
         ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "gradient_norm_by_layer",
-            gradient_norm_by_layer_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "residual_block",
-            residual_block_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
+        Exercise(STEM, "gradient_norm_by_layer", norm_cases, batch=BATCH, bounds=NOT_NEGATIVE),
+        # A block stays in its graph, and its call takes it out.
+        Exercise(STEM, "residual_block", block_cases, without=("keeps_graph",)),
         Exercise(
             STEM,
             "gradient_by_depth",
-            gradient_by_depth_cases,
-            batch=("images",),
+            depth_cases,
+            bounds=NOT_NEGATIVE,
+            needs=("residual_block",),
+            atol=0.0,  # the lowest level may have a trillionth of the top's, and it counts
         ),
     ),
 )
