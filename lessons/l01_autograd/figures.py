@@ -71,7 +71,7 @@ def _moved(cat: _Cat, gradient: Tensor, levels: float) -> Tensor:
 
 
 def _answer(cat: _Cat, rgb: Tensor) -> tuple[str, float, float]:
-    """Return the network's first answer, and probability and logit of the cat's own class."""
+    """Return the first answer, and probability and logit of the cat's own class."""
     with torch.no_grad():
         logits = cat.classifier.network(cat.classifier.preprocess.normalise(rgb)[None])[0]
     name = cat.classifier.classes[int(logits.argmax())]
@@ -79,7 +79,7 @@ def _answer(cat: _Cat, rgb: Tensor) -> tuple[str, float, float]:
 
 
 def nudged(course: Any) -> Figure:
-    """Draw the gradient at the cat, and the cat moved by one colour level down and up it."""
+    """Draw the gradient at the cat, and the cat one level down and up its slopes."""
     cat = _cat()
     network = cat.classifier.network
     gradient = course.l01_autograd.input_gradient(network, cat.images, cat.target)[0]
@@ -101,7 +101,7 @@ def _walk(y: Tensor) -> tuple[dict[Any, int], list[tuple[Any, Any]]]:
     A node's row is the longest way to it from the tensor's own node.
     """
     inputs: dict[Any, list[Any]] = {}
-    waiting = [y.grad_fn]
+    waiting: list[Any] = [y.grad_fn]
     while waiting:
         node = waiting.pop()
         if node not in inputs:
@@ -110,7 +110,7 @@ def _walk(y: Tensor) -> tuple[dict[Any, int], list[tuple[Any, Any]]]:
     # A node is placed when all that it feeds are: each edge is walked once.
     still = Counter(below for some in inputs.values() for below in some)
     rows: dict[Any, int] = {y.grad_fn: 0}
-    ready = [y.grad_fn]
+    ready: list[Any] = [y.grad_fn]
     for node in ready:
         for below in inputs[node]:
             rows[below] = max(rows.get(below, 0), rows[node] + 1)
@@ -123,7 +123,7 @@ def _walk(y: Tensor) -> tuple[dict[Any, int], list[tuple[Any, Any]]]:
 def _draw_graph(
     axes: Axes, y: Tensor, chain: Sequence[str], leaves: dict[str, Tensor], lowest: int
 ) -> None:
-    """Draw the graph behind a tensor from the top down, the nodes of a chain in orange."""
+    """Draw the graph behind a tensor from the top down, with a chain in orange."""
     rows, edges = _walk(y)
     names = {id(leaf): name for name, leaf in leaves.items()}
     on_chain, node = set(), y.grad_fn
@@ -170,7 +170,7 @@ def _draw_graph(
 
 
 def graph(course: Any) -> Figure:
-    """Draw the graph of a small network, read from its nodes, with the chain that was walked."""
+    """Draw the graph of a small network, and in it the chain that was walked."""
     x, weight, bias = (torch.tensor([value], requires_grad=True) for value in (0.5, 2.0, -1.0))
     y = ((x * weight + bias).sigmoid() - 1).square().mean()
     figure = new_figure(6, 6)
@@ -180,7 +180,7 @@ def graph(course: Any) -> Figure:
 
 
 class _Held:
-    """A tensor that the graph keeps; when the graph lets go of it, the meter hears."""
+    """A tensor that the graph keeps, and that tells the meter when it is let go of."""
 
     def __init__(self, meter: _Meter, tensor: Tensor) -> None:
         self.meter, self.tensor = meter, tensor.detach()
@@ -193,7 +193,7 @@ class _Held:
 
 
 class _Meter:
-    """What autograd keeps for the way back, in bytes, each time that it keeps or uses something.
+    """Bytes that autograd keeps for the way back, from event to event.
 
     Memory that two operations keep is counted once, and the network's own weights not at all: they
     are there with or without a graph.
@@ -276,7 +276,7 @@ def slopes(course: Any) -> Figure:
     height, slope = figure.subplots(1, 2)
     for name, (make, shade) in ACTIVATIONS.items():
         style = "--" if name == "LeakyReLU" else "-"
-        line = {"color": shade, "linewidth": 2.5, "linestyle": style, "label": name}
+        line: Any = {"color": shade, "linewidth": 2.5, "linestyle": style, "label": name}
         height.plot(x, make()(x), **line)
         steep = course.l01_autograd.vector_jacobian_product(make(), x, torch.ones_like(x))
         slope.plot(x, steep, **line)
@@ -292,15 +292,13 @@ def slopes(course: Any) -> Figure:
     return figure
 
 
-def _legend(axes: Axes, place: str) -> None:
-    legend = axes.legend(frameon=False, loc=place, fontsize=LABEL_POINTS)
-    for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True):
-        text.set_color(handle.get_color() if hasattr(handle, "get_color") else INK)
-        text.set_fontweight("bold")
+def _legend(axes: Axes, place: Any) -> None:
+    bold = {"size": LABEL_POINTS, "weight": "bold"}
+    axes.legend(frameon=False, loc=place, labelcolor="linecolor", prop=bold)
 
 
 def two_ways(course: Any) -> Figure:
-    """Draw the graphs of a plain layer and of a residual block, read from their nodes."""
+    """Draw the graphs of a plain layer and of a residual block."""
     figure = new_figure(9, 4.8)
     for number, title in enumerate(("plain", "residual")):
         x, weight = (torch.ones(1, requires_grad=True) for _ in range(2))
@@ -317,7 +315,7 @@ def two_ways(course: Any) -> Figure:
 
 @cache
 def _digits() -> tuple[Tensor, Tensor]:
-    """Return the digits of scikit-learn, (1797, 1, 8, 8) of mean 0 and spread 1, and labels."""
+    """Return digits (1797, 1, 8, 8), of mean 0 and spread 1, and their labels."""
     from sklearn.datasets import load_digits
 
     data, labels = (torch.from_numpy(part) for part in load_digits(return_X_y=True))
@@ -327,7 +325,7 @@ def _digits() -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed the weights of networks that are made in a block, and leave the generator alone."""
+    """Seed the weights of networks made in a block, and restore the generator."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -342,7 +340,7 @@ def _stack(course: Any, name: str, depth: int, residual: bool, seed: int) -> nn.
 
 
 def _block_norms(course: Any, name: str, depth: int, residual: bool, seed: int) -> Tensor:
-    """Return the gradient's norm in each block of a network that has learnt nothing, (depth,)."""
+    """Return the gradient's norm in each block before any training, (depth,)."""
     images, labels = _digits()
     model = _stack(course, name, depth, residual, seed)
     norms = course.l01_autograd.gradient_norm_by_layer(model, images[:BATCH], labels[:BATCH])
@@ -389,7 +387,10 @@ def reach(course: Any) -> Figure:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let a block calculate on one thread: on small layers a second one only gets in the way."""
+    """Let a block calculate on one thread.
+
+    On small layers a second one only gets in the way.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -399,7 +400,7 @@ def _one_thread() -> Iterator[None]:
 
 
 class _Run(NamedTuple):
-    """One training: test accuracy in percent each ten steps, and the mean of the last losses."""
+    """Test accuracy in percent each ten steps, and the mean of the last losses."""
 
     accuracy: list[float]
     loss: float
@@ -407,7 +408,7 @@ class _Run(NamedTuple):
 
 @_one_thread()
 def _learn(model: nn.Module, seed: int, steps: int = STEPS, eps: float = 1e-8) -> _Run:
-    """Train a classifier of digits as the story's cell does, from batches of this seed."""
+    """Train a classifier of digits as the story's cell does."""
     images, labels = _digits()
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, eps=eps, fused=True)
@@ -428,7 +429,7 @@ def _learn(model: nn.Module, seed: int, steps: int = STEPS, eps: float = 1e-8) -
 
 @cache
 def _trained(course: Any) -> dict[tuple[str, bool], list[_Run]]:
-    """Return the trainings of deep networks by activation, plain and residual, for each seed."""
+    """Return the trainings by activation, plain and residual, from each seed."""
     return {
         (name, residual): [
             _learn(_stack(course, name, DEEP, residual, seed), seed) for seed in range(SEEDS)
@@ -490,7 +491,7 @@ STARTS: dict[str, tuple[bool, Callable[[nn.Linear], None], str]] = {
 
 
 def _levels(course: Any, start: str, seed: int = 0, depth: int = 50) -> Tensor:
-    """Return the gradient at each level of fifty ReLU blocks, (51,), with one start of weights."""
+    """Return the gradient at each level of fifty ReLU blocks, (51,)."""
     residual, begin, _ = STARTS[start]
     model = _stack(course, "ReLU", depth, residual, seed)
     for block in model.get_submodule("blocks").children():
@@ -505,7 +506,7 @@ def _levels(course: Any, start: str, seed: int = 0, depth: int = 50) -> Tensor:
 
 
 def starts(course: Any) -> Figure:
-    """Plot the gradient by level for four ways to build and to start fifty ReLU blocks."""
+    """Plot the gradient by level for four ways to start fifty ReLU blocks."""
     figure = new_figure(8, 4.4)
     axes = figure.add_subplot()
     for name, (_, _, shade) in STARTS.items():

@@ -1,4 +1,4 @@
-"""Lesson 1 on the tour: the slopes at the pixels, one step along them, and how deep they reach."""
+"""Lesson 1 on the tour, with slopes at the pixels and in every layer."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def _slopes(course: Any, subject: Subject) -> list[Panel | str]:
     gradient = course.l01_autograd.input_gradient(network, subject.images, target)
     name = f"“{subject.name()}”"
     alt = f"Coloured grain on grey: the slope of {name} at each colour of each pixel."
-    panels: list[Panel | str] = [Panel(signed_to_rgb(gradient[0]), "the slopes, about grey", alt)]
+    panels: list[Panel | str] = [Panel(signed_to_rgb(gradient[0]), "The slopes, about grey", alt)]
     for levels, way in ((-1, "down"), (1, "up")):
         moved = subject.rgb + levels * LEVEL * gradient[0].sign().to(subject.rgb)
         moved = moved.clamp(0, 1)
         images = subject.classifier.preprocess.normalise(moved)[None].to(subject.images)
         with torch.no_grad():
             share = float(network(images).softmax(1)[0, target])
-        caption = f"one level {way}: {name} {100 * share:.0f} %"
+        caption = f"One level {way}: {name} {100 * share:.0f} %"
         panels.append(
-            Panel(moved, caption, f"The photo; to the eye it is the same as before. {caption}.")
+            Panel(moved, caption, f"The photo, to the eye the same as before. {caption}.")
         )
     return [*panels, f"As it was: {100 * subject.probability():.0f} %."]
 

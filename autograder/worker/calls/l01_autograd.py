@@ -30,7 +30,7 @@ class _Double(torch.autograd.Function):
 
 
 def _matrix(x: Tensor, columns: int) -> Tensor:
-    """Return a matrix (D, columns) for rows of D numbers, of sines, so the same everywhere."""
+    """Return a matrix (D, columns) of sines, the same everywhere."""
     count = x.shape[-1] * columns
     return torch.arange(1, count + 1, dtype=x.dtype, device=x.device).sin().view(-1, columns)
 
@@ -76,7 +76,7 @@ def _composed(names: Sequence[str]) -> Operation:
 
 
 class _Counted:
-    """A function that counts its calls, and the backward passes that begin at what it gave."""
+    """A function that counts its calls and the backward passes through its results."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.run = _composed(names)
