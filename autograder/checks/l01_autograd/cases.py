@@ -114,6 +114,10 @@ def block_cases(rng: Generator) -> dict[str, Case]:
         more = {} if shortcut is None else {"shortcut": shortcut}
         return Case({"x": x, "branch": branch, **more})
 
+    def way_back(x: Tensor, branch: list[str], shortcut: list[str]) -> Case:
+        given = {"x": x, "branch": branch, "shortcut": shortcut}
+        return Case(given, call="back_through_a_block")
+
     cases = {
         "x itself": case(normal(rng, 2, 5), ["running sum"]),
         "a shortcut of its own": case(normal(rng, 3, 4), ["exp", "two columns"], ["two columns"]),
@@ -122,9 +126,9 @@ def block_cases(rng: Generator) -> dict[str, Case]:
         "a branch that works in place": case(normal(rng, 3, 4), ["relu in place", "triple"]),
         "another number of columns": case(normal(rng, 2, 4), ["two columns"]),
         "shapes that would only be stretched": case(normal(rng, 3, 4), ["sum of each row, kept"]),
-        "back through the block": Case(
-            {"x": normal(rng, 2, 4), "branch": ["sigmoid"], "shortcut": ["triple"]},
-            call="back_through_a_block",
+        "back through the block": way_back(normal(rng, 2, 4), ["sigmoid"], ["triple"]),
+        "back through a block for images": way_back(
+            normal(rng, 2, 3, 4, 5), ["square"], ["running sum"]
         ),
     }
     return vary(cases, branch=["square"], shortcut=["exp"])
