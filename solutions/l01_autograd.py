@@ -212,10 +212,8 @@ def residual_block(
     change = branch(x.clone())
     if change.shape != through.shape:
         # Torch would stretch (N, 1) to (N, 5) in silence.
-        raise ValueError(
-            f"the branch gives {tuple(change.shape)}, the shortcut {tuple(through.shape)}: "
-            "only equal shapes can be added."
-        )
+        shapes = f"{tuple(change.shape)} and {tuple(through.shape)}"
+        raise ValueError(f"branch and shortcut have the shapes {shapes}, which differ")
     return through + change
     ### END SOLUTION
 
