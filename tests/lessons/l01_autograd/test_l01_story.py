@@ -187,6 +187,9 @@ def test_slopes_of_activations():
     weight = nn.Linear(2000, 2000).weight.detach()
     assert float((weight.var() * 2000 / 2) ** 0.5) == pytest.approx(0.41, abs=0.005)
     assert "41 % of a gradient" in TOLD
+    he = nn.init.kaiming_normal_(torch.empty(2000, 2000), nonlinearity="relu")
+    assert float(he.std() / weight.std()) == pytest.approx(math.sqrt(6), rel=0.01)
+    assert f"{math.sqrt(6):.1f} times as large" in TOLD
 
 
 def test_how_deep_the_gradient_reaches(course):
