@@ -54,10 +54,11 @@ def _reach(course: Any, subject: Subject) -> list[Panel | str]:
         f"A bar for each of {len(reached)} layers, from {first} to {last}, on a logarithmic scale "
         f"between {values.min():.0e} and {values.max():.0e}."
     )
-    spread = math.log10(float(values.max() / values.min()))
+    powers = math.log10(float(values.max() / values.min()))
+    factor = f"{10**powers:,.0f}" if powers < 6 else f"ten to the {powers:.0f}"
     return [
         Panel(_bars(values), f"{len(reached)} layers, from {first} to {last}", alt, wide=True),
-        f"From the least to the most it is a factor of {10**spread:,.0f}.",
+        f"From the least to the most it is a factor of {factor}.",
     ]
 
 
