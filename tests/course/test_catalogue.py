@@ -52,9 +52,9 @@ def test_a_number_below_ten_needs_no_zero() -> None:
     [
         ("salincy", "Did you mean saliency?"),
         ("l11_salience", "Did you mean saliency?"),
-        ("99", "Known: hooks, "),
-        ("", "Known: hooks, "),
-        ("quux", "Known: hooks, "),
+        ("99", "Known: autograd, "),
+        ("", "Known: autograd, "),
+        ("quux", "Known: autograd, "),
     ],
 )
 def test_an_unknown_lesson_gets_the_nearest_names(given: str, says: str) -> None:
