@@ -30,6 +30,9 @@ VALUES: dict[str, Any] = {
     "rule": "guided",
     "maps": torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(2)),
     "share": 0.3,
+    "k": 1,
+    "labels": torch.tensor([0, 1]),
+    "batch_size": 2,
 }
 
 
@@ -82,6 +85,8 @@ def call(path: str, **given: Any) -> Any:
 def tensors(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
+    if isinstance(value, int | float):
+        return []
     parts = value.values() if isinstance(value, dict) else value
     return [tensor for part in parts for tensor in tensors(part)]
 
