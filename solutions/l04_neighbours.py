@@ -83,7 +83,7 @@ def pairwise_distances(queries: Tensor, database: Tensor, metric: str) -> Tensor
     # Moving all points alike changes no distance, and near the origin fewer digits are lost.
     origin = queries.mean(0)
     queries, database = queries - origin, database - origin
-    squares = queries.square().sum(1)[:, None] + database.square().sum(1)
+    squares = queries.norm(dim=1).square()[:, None] + database.norm(dim=1).square()
     # Rounding can leave a little less than 0, and the root of that is NaN.
     squared = (squares - 2 * queries @ database.T).clamp(min=0)
     return squared.sqrt().to(dtype)
