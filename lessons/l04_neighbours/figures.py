@@ -123,14 +123,14 @@ def _tiled(tiles: Sequence[tuple[float, int, Tensor, bool]], titles: dict[float,
     rows = 1 + max(row for _, row, *_ in tiles)
     figure = new_figure(8.4, 8.4 * (rows + 0.36) / columns)
     axes = figure.add_subplot()
-    gap = 0.035
+    gap = 0.05
     for column, row, picture, wrong in tiles:
         left, right = column + gap, column + 1 - gap
         top, bottom = row + gap, row + 1 - gap
         axes.imshow(picture.permute(1, 2, 0).numpy(), extent=(left, right, bottom, top))
         if wrong:
             frame = Rectangle((left, top), right - left, bottom - top, fill=False)
-            frame.set(edgecolor=PURPLE, linewidth=5)
+            frame.set(edgecolor=PURPLE, linewidth=3)
             axes.add_patch(frame)
     for column, title in titles.items():
         axes.text(column + gap, -0.08, title, color=INK, fontsize=TITLE_POINTS, fontweight="bold")
@@ -212,9 +212,7 @@ def what_each_layer_recognises(course: Any) -> Figure:
     styles = zip(precisions.items(), (INK, ORANGE), ("--", "-"), strict=True)
     for (name, values), shade, line in styles:
         shares = [100 * value for value in values.values()]
-        axes.plot(
-            shares, color=shade, linestyle=line, linewidth=2.5, marker="o", label=f"crops {name}"
-        )
+        axes.plot(shares, color=shade, linestyle=line, linewidth=2.5, marker="o", label=name)
     names = [name.replace("stages.", "stage ") for name in precisions["negatives"]]
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set(ylabel="% from the same photo", ylim=(0, 104))
