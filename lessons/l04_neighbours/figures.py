@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # matplotlib is absent where student code is run
 
 ORANGE, PURPLE = "#e66101", "#8073ac"  # read on light and dark pages
 SIZE, BATCH = 80, 64  # a crop of 80 pixels costs half of one of 112, and is recognised as well
-# From every fourth crop on, all photos have as many: 1040 is 13 photos times 80.
+# Every fourth crop is made a negative: 20 of each photo.
 EVERY = 4
 LAYERS = ("stem", *(f"stages.{number}" for number in range(7)), "head")
 SCENES, VOTES = 320, 5
@@ -85,7 +85,7 @@ def neighbours(course: Any) -> Figure:
 
 
 def negatives(course: Any) -> Figure:
-    """Draw photographic negatives with the nearest crops, the one it is made of included."""
+    """Draw photographic negatives with the nearest of all crops."""
     return _wall(course, (52, 81, 89, 27), negative=True)
 
 
@@ -205,7 +205,7 @@ def _precisions(course: Any) -> dict[str, dict[str, float]]:
 
 
 def what_each_layer_recognises(course: Any) -> Figure:
-    """Plot the precision of pixels, mean colour and all layers, for crops and negatives."""
+    """Plot the precision of pixels, mean colour and each layer, also for negatives."""
     precisions = _precisions(course)
     figure = new_figure(7.2, 3.6)
     axes = figure.add_subplot()

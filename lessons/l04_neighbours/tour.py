@@ -66,11 +66,11 @@ def _neighbours(course: Any, subject: Subject) -> list[Panel | str]:
         ),
     }
     panels: list[Panel | str] = []
-    nearest: dict[str, list[str]] = {}
+    nearest: dict[str, set[int]] = {}
     for space, (own, database, metric) in spaces.items():
         indices, _ = lesson.nearest_neighbours(own, database, SHOWN, metric)
-        nearest[space] = [names[index] for index in indices[0].tolist()]
-        found = ", ".join(nearest[space])
+        nearest[space] = set(indices[0].tolist())
+        found = ", ".join(names[index] for index in indices[0].tolist())
         panels.append(
             Panel(
                 _row(crops[indices[0]]),
@@ -79,11 +79,10 @@ def _neighbours(course: Any, subject: Subject) -> list[Panel | str]:
                 wide=True,
             )
         )
-    shared = len(set(nearest["pixels"]) & set(nearest["features"]))
+    shared = len(nearest["pixels"] & nearest["features"])
     panels.append(
-        f"Among {COUNT} crops of the course's photos, four are shown by each. "
-        f"Of the photos found by pixels, {shared} of {len(set(nearest['pixels']))} are also found "
-        "by features."
+        f"{COUNT} crops of the course's photos were searched. Of the {SHOWN} found by pixels, "
+        f"{shared} are also among the {SHOWN} found by features."
     )
     return panels
 

@@ -1,4 +1,4 @@
-"""The calls of lesson 4's exercises, on streams, in train mode and with passes counted."""
+"""The calls of lesson 4's exercises, on streams and with passes counted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def accuracy_and_count(student: ModuleType, model: nn.Module, **inputs: Any) -> 
 def nearest_in_stream(
     student: ModuleType, queries: Tensor, parts: Sequence[Tensor], **inputs: Any
 ) -> Any:
-    """Give the database as a stream, in which a part is gone when the next one is asked for."""
+    """Give the database as a stream, in which each part is gone before the next."""
 
     def stream() -> Iterator[Tensor]:
         for part in parts:
