@@ -32,6 +32,9 @@ VALUES: dict[str, Any] = {
     "share": 0.3,
     "angles": torch.linspace(0, 3, 4),
     "wavelength": 5.0,
+    "k": 1,
+    "labels": torch.tensor([0, 1]),
+    "batch_size": 2,
 }
 
 
@@ -84,7 +87,7 @@ def call(path: str, **given: Any) -> Any:
 def tensors(value: Any) -> list[Tensor]:
     if isinstance(value, Tensor):
         return [value]
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return [torch.tensor(value, dtype=torch.float64)]
     parts = value.values() if isinstance(value, dict) else value
     return [tensor for part in parts for tensor in tensors(part)]
