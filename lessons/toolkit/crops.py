@@ -1,4 +1,4 @@
-"""A thousand small pictures: square crops of the course's photos, some of them turned."""
+"""Cut a thousand small pictures out of the course's photos, some of them turned."""
 
 from __future__ import annotations
 
