@@ -51,11 +51,11 @@ NAMED = {
 }
 # Of these, the crops of all photos are looked through. All lie before the end of stage 4.
 TRIED = ("eye", "hair", "tripod", "handle")
-SHOWN = 6
+SHOWN = 5
 # A box of 64 pixels around the middle of a unit: what it looks at, not all that it could see.
 LOOKED_AT = (64, 16, -24)
 SCENE_LAYER, SCENE_QUANTILE = "block4", 0.9
-SCENE_NAMED = {"butterfly": 89, "red": 56, "spotted": 45, "striped": 83}
+SCENE_NAMED = {"butterfly": 62, "red": 56, "spotted": 45, "striped": 83}
 
 
 class _Seen(NamedTuple):
@@ -146,7 +146,7 @@ def growing_fields(course: Any) -> Figure:
 
     seen, lesson = _photos(), course.l06_activations
     cat = seen.rgb[seen.names.index("cat")]
-    figure = new_figure(5.2, 5.2)
+    figure = new_figure(4.4, 4.4)
     axes = figure.add_subplot()
     axes.imshow(cat.permute(1, 2, 0).numpy())
     y, x = 88, 62  # the pupil
@@ -416,7 +416,7 @@ def _best_of_photos(name: str) -> Tensor:
 
 
 def _wall(course: Any, chosen: dict[str, Tensor]) -> Figure:
-    figure = new_figure(9, 1.62 * len(chosen))
+    figure = new_figure(7.2, 1.6 * len(chosen))
     for line, (name, which) in enumerate(chosen.items()):
         for place, patch in enumerate(_patches(course, name, which)):
             axes = figure.add_subplot(len(chosen), SHOWN, line * SHOWN + place + 1)
@@ -510,9 +510,9 @@ def channels_of_the_scenes(course: Any) -> Figure:
     pictures, titles = [], []
     for name, channel in SCENE_NAMED.items():
         maps = half.activations[:, channel]
-        best = maps.amax((1, 2)).sort(descending=True, stable=True).indices[:6]
+        best = maps.amax((1, 2)).sort(descending=True, stable=True).indices[:SHOWN]
         for place, number in enumerate(best.tolist()):
             mask = lesson.activation_mask(maps[number], (64, 64), SCENE_QUANTILE, over=maps)
             pictures.append(lesson.overlay_mask(half.scenes.images[number], mask, DIM))
             titles.append(f"{name}, {channel}" if place == 0 else "")
-    return image_grid(pictures, titles, columns=6, inches=1.5)
+    return image_grid(pictures, titles, columns=SHOWN, inches=1.4)
