@@ -113,11 +113,11 @@ def _masked(course: Any, layer: str, channel: int, photo: str, **how: Any) -> Te
 def a_dozen(course: Any) -> Figure:
     """Draw twelve channels that have a name, each on the photo that excites it."""
     pictures = [_masked(course, *named) for named in NAMED.values()]
-    return image_grid(pictures, list(NAMED), columns=4, inches=2.1)
+    return image_grid(pictures, list(NAMED), columns=4, inches=1.8)
 
 
 def two_thresholds(course: Any) -> Figure:
-    """Draw one channel on four photos, with a threshold for each and with one for all."""
+    """Draw one channel on four photos, with a threshold each and with one for all."""
     layer, channel, _ = NAMED["face"]
     photos = ("astronaut", "camera", "retina", "flower")
     share = {"quantile": 0.97}
@@ -177,7 +177,7 @@ def _way(layer: str) -> list[tuple[int, int, int, int]]:
 
 
 def boxes_and_gradients(course: Any) -> Figure:
-    """Draw the support of a unit's gradient in three networks, and the box of arithmetic."""
+    """Draw the support of a unit's gradient, and its box, in three networks."""
     from matplotlib.patches import Rectangle
 
     lesson, size = course.l06_activations, (32, 32)
@@ -216,7 +216,7 @@ def _support(
 
 
 class _Middle(NamedTuple):
-    """Where the units of a layer look, from the middle of their cells, as a share of a cell."""
+    """Where the units of a layer look, in pixels from the middle of their cells."""
 
     cell: int
     arithmetic: float
@@ -278,7 +278,7 @@ def middle_of_a_unit(course: Any) -> Figure:
 
 
 class _Look(NamedTuple):
-    """What a unit sees: its magnitude of gradient at each pixel, and where the unit is."""
+    """Where a unit is, and the magnitude of its gradient at each pixel."""
 
     seen: Tensor
     row: int
@@ -288,7 +288,7 @@ class _Look(NamedTuple):
 
 @cache
 def _look(layer: str, channel: int, photo: str) -> _Look:
-    """Return where the strongest unit of a channel looks, from the gradient before its ReLU."""
+    """Return where the strongest unit of a channel looks."""
     seen = _photos()
     network, maps = seen.classifier.network, _captured(layer)[:, channel]
     number = seen.names.index(photo)
@@ -302,7 +302,7 @@ def _look(layer: str, channel: int, photo: str) -> _Look:
 
 
 def _window(look: _Look, share: float) -> int:
-    """Return the side of the square around a unit that holds this share of its gradient."""
+    """Return the side of a square that holds this share of a unit's gradient."""
     middles = [(index + 0.5) * look.jump for index in (look.row, look.column)]
     y, x = (
         (torch.arange(len(look.seen)) + 0.5 - middle).abs().view(shape)
@@ -416,7 +416,7 @@ def _best_of_photos(name: str) -> Tensor:
 
 
 def _wall(course: Any, chosen: dict[str, Tensor]) -> Figure:
-    figure = new_figure(7.2, 1.6 * len(chosen))
+    figure = new_figure(6.2, 1.42 * len(chosen))
     for line, (name, which) in enumerate(chosen.items()):
         for place, patch in enumerate(_patches(course, name, which)):
             axes = figure.add_subplot(len(chosen), SHOWN, line * SHOWN + place + 1)
@@ -470,7 +470,7 @@ def _ious(course: Any, half: _Half, channels: Sequence[int] | None = None) -> di
 
 
 def names_put_to_the_test(course: Any) -> Figure:
-    """Plot IoUs of the best channel of each concept, where it was chosen and on other scenes."""
+    """Plot IoUs of the best channel of each concept, then on other scenes."""
     first, second = _half(1), _half(2)
     chosen = _ious(course, first)
     figure = new_figure(8, 4)
@@ -505,7 +505,7 @@ def names_put_to_the_test(course: Any) -> Figure:
 
 
 def channels_of_the_scenes(course: Any) -> Figure:
-    """Draw four named channels of the scenes network on the scenes that excite them most."""
+    """Draw four named channels on the scenes that excite them most."""
     lesson, half = course.l06_activations, _half(2)
     pictures, titles = [], []
     for name, channel in SCENE_NAMED.items():
@@ -515,4 +515,4 @@ def channels_of_the_scenes(course: Any) -> Figure:
             mask = lesson.activation_mask(maps[number], (64, 64), SCENE_QUANTILE, over=maps)
             pictures.append(lesson.overlay_mask(half.scenes.images[number], mask, DIM))
             titles.append(f"{name}, {channel}" if place == 0 else "")
-    return image_grid(pictures, titles, columns=SHOWN, inches=1.4)
+    return image_grid(pictures, titles, columns=SHOWN, inches=1.2)

@@ -19,7 +19,7 @@ def top_patches(student: ModuleType, **inputs: Any) -> Any:
 
 
 def stream_top_patches(student: ModuleType, batches: Sequence[Batch], **inputs: Any) -> Any:
-    """Call `stream_top_patches` with a stream that notes whether its batches are let go."""
+    """Call `stream_top_patches` with a stream that watches its batches."""
     stream = _Stream(batches)
     patches = student.stream_top_patches(iter(stream), **inputs)
     parts = _parts(patches)
