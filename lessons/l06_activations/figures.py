@@ -514,5 +514,5 @@ def channels_of_the_scenes(course: Any) -> Figure:
         for place, number in enumerate(best.tolist()):
             mask = lesson.activation_mask(maps[number], (64, 64), SCENE_QUANTILE, over=maps)
             pictures.append(lesson.overlay_mask(half.scenes.images[number], mask, DIM))
-            titles.append(f"{name}, {channel}" if place == 0 else "")
+            titles.append(name if place == 0 else "")
     return image_grid(pictures, titles, columns=SHOWN, inches=1.2)
