@@ -107,6 +107,13 @@ def test_an_argument_without_a_part_is_named_whatever_else_is_wrong(
     assert "scale_ignored" not in named(tiny.verdict(weigh(f"scale * ({result})")))
 
 
+def test_calls_that_are_given_lists_of_tensors_can_be_compared() -> None:
+    record = next(
+        one for one in lesson("l04_neighbours").exercises if one.name == "nearest_in_parts"
+    )
+    assert {"k", "metric"} <= set(Expectation("l04_neighbours", record).twins)
+
+
 @pytest.mark.parametrize(
     ("result", "names"), [("x.sum(1) * torch.nan", ["not_finite"]), ("(x * 0).sum(1)", [])]
 )
