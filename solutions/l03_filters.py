@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lessons.toolkit.precision import full_precision
 from solutions.l02_hooks import capture_activation
@@ -108,7 +108,7 @@ def filter_grid(weight: Tensor, columns: int, padding: int = 1) -> Tensor:
     # (rows, columns, 3, h, w) -> (3, rows, h, columns, w): a line of the picture runs across tiles.
     grid = tiles.unflatten(0, (rows, columns)).permute(2, 0, 3, 1, 4)
     picture = grid.reshape(3, rows * height, columns * width)
-    return functional.pad(picture, (0, padding, 0, padding), value=0.5)
+    return F.pad(picture, (0, padding, 0, padding), value=0.5)
     ### END SOLUTION
 
 
@@ -138,7 +138,7 @@ def filter_response(image: Tensor, kernel: Tensor, stride: int = 1, padding: int
     if len(image) != len(kernel):
         raise ValueError(f"A kernel of {len(kernel)} channels for an image of {len(image)}.")
     _, height, width = kernel.shape
-    padded = functional.pad(image.detach(), (padding,) * 4)
+    padded = F.pad(image.detach(), (padding,) * 4)
     # A view of every patch: no pixel is copied.
     patches = padded.unfold(1, height, stride).unfold(2, width, stride)  # (C, H', W', h, w)
     return torch.einsum("cyxij,cij->yx", patches, kernel.detach())

@@ -15,8 +15,8 @@ caller has turned it off.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lessons.toolkit.passes import check_ran, target_logits, with_autograd
 
