@@ -70,7 +70,7 @@ def _bars(values: Tensor) -> Tensor:
     figure = new_figure(9, 2.6)
     axes = figure.add_subplot()
     low = 10.0 ** math.floor(math.log10(float(values.min())))
-    axes.bar(range(1, len(values) + 1), values - low, 0.8, bottom=low, color=ORANGE)
+    axes.bar(range(1, len(values) + 1), (values - low).tolist(), 0.8, bottom=low, color=ORANGE)
     axes.set(yscale="log", xlim=(0.3, len(values) + 0.7), xlabel="layer")
     axes.set_ylabel("norm of the gradient", color=INK, fontsize=LABEL_POINTS)
     axes.minorticks_off()

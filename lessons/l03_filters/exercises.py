@@ -1,4 +1,4 @@
-# Stubs of l03_filters, version 84502e8d55d9. Complete them here; `convlens check l03_filters` says what is right.
+# Stubs of l03_filters, version bd8192cdc6f0. Complete them here; `convlens check l03_filters` says what is right.
 """Lesson 3, filters: what can be read from weights alone, without any photo?
 
 `weight` are the weights of a convolution, float (F, C, h, w): F filters, and in each of them one
@@ -17,8 +17,8 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lessons.toolkit.precision import full_precision
 from lessons.l02_hooks.exercises import capture_activation

@@ -18,6 +18,7 @@ TILE = 24  # pixels of a filter in the picture, at least
 QUIET = 1e-4  # of the loudest filter's largest weight: below it a filter is as good as dead
 ALL_COLOUR = 0.9  # of a filter's energy
 WAVES = 1.5  # kernels from one stripe to the next
+SMALLEST = 112  # pixels of an answer's shorter side in the picture, at least
 SEEN = 0.98  # share of the places that keep their value
 CLEARLY = 2  # times as much that a filter answers to stripes of its own direction
 
@@ -84,6 +85,8 @@ def _answer(lesson: Any, layer: nn.Conv2d, image: Tensor, number: int, caption: 
     answer = answer.cpu().float()
     limit = clipped(answer.abs(), SEEN).max()
     picture = colour(answer.clamp(-limit, limit), signed=True)
+    larger = math.ceil(SMALLEST / min(picture.shape[1:]))
+    picture = picture.repeat_interleave(larger, 1).repeat_interleave(larger, 2)
     side = min(picture.shape[1:]) // 4
     tile = lesson.zero_as_grey(kernel[None]).float().cpu()
     tile = functional.pad(functional.interpolate(tile, (side, side)), (0, 2, 0, 2), value=1.0)

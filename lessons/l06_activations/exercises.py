@@ -1,4 +1,4 @@
-# Stubs of l06_activations, version 561f440646a2. Complete them here; `convlens check l06_activations` says what is right.
+# Stubs of l06_activations, version 882badbdcad4. Complete them here; `convlens check l06_activations` says what is right.
 """Lesson 6: what excites one channel of a network?
 
 A channel's map says where something is. A threshold turns it into a mask over the photo; the
@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import functional as F
 
 Field = tuple[int, int, int]
 Box = tuple[int, int, int, int]

@@ -14,7 +14,7 @@ QUANTILE, DIM, SHOWN = 0.95, 0.35, 4
 BESIDE = ("cat", "coffee", "china")
 
 
-def _masks(course: Any, subject: Subject) -> list[Panel]:
+def _masks(course: Any, subject: Subject) -> list[Panel | str]:
     classifier, lesson = subject.classifier, course.l06_activations
     photos = classifier.preprocess.batch([load_photo(name) for name in BESIDE])
     capture = course.l02_hooks.capture_activation
@@ -25,10 +25,10 @@ def _masks(course: Any, subject: Subject) -> list[Panel]:
     height, width = subject.rgb.shape[-2:]
     # Channels that this photo excites most, beyond what the others do.
     lead = activation[0].amax((1, 2)) - others.amax((0, 2, 3))
-    together = torch.cat([activation, others])
-    panels = []
+    panels: list[Panel | str] = []
     for channel in lead.argsort(descending=True)[: 8 * SHOWN].tolist():
-        over = together[:, channel]
+        # As values, for a wide picture has wider maps than the others.
+        over = torch.cat([activation[0, channel].flatten(), others[:, channel].flatten()])
         mask = lesson.activation_mask(activation[0, channel], (height, width), QUANTILE, over=over)
         if not mask.any():  # a ReLU6 that is full in many places has nothing above them
             continue
@@ -42,7 +42,7 @@ def _masks(course: Any, subject: Subject) -> list[Panel]:
         )
         if len(panels) == SHOWN:
             break
-    return panels
+    return panels or ["No channel of this layer stands out here beyond the other photos."]
 
 
 TECHNIQUES = (

@@ -1,4 +1,4 @@
-# Stubs of l14_grad_cam, version 732da190ca15. Complete them here; `convlens check l14_grad_cam` says what is right.
+# Stubs of l14_grad_cam, version 3901f98b1151. Complete them here; `convlens check l14_grad_cam` says what is right.
 """Lesson 14: Grad-CAM, a class activation map for any network.
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
@@ -16,8 +16,8 @@ caller has turned it off.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lessons.toolkit.passes import check_ran, target_logits, with_autograd
 
