@@ -90,28 +90,6 @@ def ascent_step(model: nn.Module, image: Tensor, target: Tensor, rate: float, l2
     ### END SOLUTION
 
 
-def normalise_gradient(gradient: Tensor) -> Tensor:
-    """Give each image's gradient a root mean square of 1.
-
-    Args:
-        gradient: float (N, C, H, W).
-
-    Returns:
-        The same shape: each image's gradient divided by the square root of the mean of its squares,
-        over its channels and places. A gradient of zeros stays zeros. However small another one is,
-        such as 1e-9 everywhere, it comes out with a root mean square of 1. Detached.
-
-    >>> normalise_gradient(torch.tensor([[[[3.0, -3.0]]], [[[0.0, 0.0]]]])).flatten()
-    tensor([ 1., -1.,  0.,  0.])
-    """
-    ### BEGIN SOLUTION
-    gradient = gradient.detach()
-    size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
-    # Zero over one is zero. A small number added to every size would shrink small gradients.
-    return gradient / size.where(size > 0, 1)
-    ### END SOLUTION
-
-
 def blurred(image: Tensor, width: float) -> Tensor:
     """Blur an image with a Gaussian (given).
 
@@ -212,6 +190,28 @@ def class_image(
             if watch is not None:
                 watch(step + 1, image)
     return image
+    ### END SOLUTION
+
+
+def normalise_gradient(gradient: Tensor) -> Tensor:
+    """Give each image's gradient a root mean square of 1.
+
+    Args:
+        gradient: float (N, C, H, W).
+
+    Returns:
+        The same shape: each image's gradient divided by the square root of the mean of its squares,
+        over its channels and places. A gradient of zeros stays zeros. However small another one is,
+        such as 1e-9 everywhere, it comes out with a root mean square of 1. Detached.
+
+    >>> normalise_gradient(torch.tensor([[[[3.0, -3.0]]], [[[0.0, 0.0]]]])).flatten()
+    tensor([ 1., -1.,  0.,  0.])
+    """
+    ### BEGIN SOLUTION
+    gradient = gradient.detach()
+    size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
+    # Zero over one is zero. A small number added to every size would shrink small gradients.
+    return gradient / size.where(size > 0, 1)
     ### END SOLUTION
 
 
@@ -357,14 +357,34 @@ def random_view(picture: Tensor, generator: Generator) -> Tensor:
     return view.to(picture.dtype)
 
 
+def contrasted(picture: Tensor, spread: float = 0.22) -> Tensor:
+    """Bring a picture to mid-grey and to the contrast that the eye is used to (given).
+
+    It is for looking at: the network is never shown the result.
+
+    Args:
+        picture: float (3, H, W) in any unit: colours, or an image normalised for a network.
+        spread: standard deviation of the result.
+
+    Returns:
+        float (3, H, W) in [0, 1]. Half of a tint that lies over all of it is taken away.
+
+    >>> contrasted(torch.zeros(3, 4, 4)).unique()
+    tensor([0.5000])
+    """
+    picture = full_precision(picture.detach())
+    tint = (picture.mean((1, 2), keepdim=True) + picture.mean()) / 2
+    return (0.5 + spread * (picture - tint) / picture.std().clamp(min=1e-6)).clamp(0, 1)
+
+
 @with_autograd
 def class_portrait(
     model: nn.Module,
     target: Tensor,
     size: tuple[int, int],
     steps: int,
-    rate: float = 0.01,
-    fade: float = 5.0,
+    rate: float = 0.015,
+    fade: float = 3.0,
     seed: int = 0,
     normalise: Callable[[Tensor], Tensor] | None = None,
     watch: Callable[[int, Tensor], object] | None = None,

@@ -1,17 +1,338 @@
-"""Figures of lesson 7, drawn with the course's functions or a student's own."""
+"""Figures of lesson 7, drawn with the course's functions or a student's own.
+
+Portraits take seconds each. One that two figures show is painted once.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from lessons.toolkit.models import load_model
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lessons.toolkit.classes import class_index
+from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import image_grid
+from lessons.toolkit.plots import (
+    LABEL_POINTS,
+    image_grid,
+    new_figure,
+    style_axes,
+)
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+ORANGE, PURPLE = "#e66101", "#8d74bf"
+SIDE = 224
+STEPS = 100  # of a portrait
+LONG = 200  # of the one that is watched
+# In the order of the picture, which is not that of the alphabet: its readers shall guess. Each with
+# the seed that it is painted from.
+TEN = {
+    "zebra": 0,
+    "strawberry": 0,
+    "traffic light": 0,
+    "flamingo": 1,
+    "mushroom": 0,
+    "monarch": 0,
+    "hot-air balloon": 0,
+    "goldfish": 0,
+    "pineapple": 0,
+    "ladybug": 0,
+}
+ONE = "zebra"  # the class of all other figures
+RATE = 2.0  # of the climbs with pixels
+# The last layers of five depths, and the side of a pattern in pixels: deeper units see more.
+DEPTHS = {"stem": 24, "stages.1": 40, "stages.2": 64, "stages.3": 88, "stages.4": 104}
 
-def opening(course: Any) -> Figure:
-    """TODO: the opening picture, which calls `course.l07_gradient_ascent.NAME`."""
-    return image_grid([load_model().preprocess.crop_rgb(load_photo("cat"))])
+
+@cache
+def _classifier() -> Classifier:
+    return load_model()
+
+
+def _target(name: str) -> Tensor:
+    return torch.tensor([class_index(_classifier().classes, name)])
+
+
+@lru_cache(maxsize=32)  # an edited class_portrait is a new key
+def _portrait(
+    class_portrait: Callable[..., Tensor], name: str, seed: int = 0, steps: int = STEPS
+) -> Tensor:
+    """Paint a class, (1, 3, SIDE, SIDE) in [0, 1]."""
+    if (name, seed, steps) == (ONE, 0, STEPS):
+        return _painting(class_portrait)[STEPS]
+    classifier = _classifier()
+    return class_portrait(
+        classifier.network,
+        _target(name),
+        (SIDE, SIDE),
+        steps,
+        seed=seed,
+        normalise=classifier.preprocess.normalise,
+    )
+
+
+def ten_classes(course: Any) -> Figure:
+    """Draw ten classes as the network sees them, without their names."""
+    lesson = course.l07_gradient_ascent
+    pictures = [_portrait(lesson.class_portrait, name, seed)[0] for name, seed in TEN.items()]
+    numbers = [str(number) for number in range(1, len(TEN) + 1)]
+    return image_grid(pictures, numbers, columns=5, inches=1.75)
+
+
+def _noise(seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 0.1 * torch.randn(1, 3, SIDE, SIDE, generator=generator)
+
+
+def _probability(images: Tensor, name: str = ONE) -> Tensor:
+    """Return the class's probability in normalised images (N, 3, H, W)."""
+    with torch.no_grad():
+        return _classifier().network(images).softmax(1)[:, _target(name)[0]]
+
+
+@lru_cache(maxsize=4)
+def _unregularised(class_image: Callable[..., Tensor], start: Tensor) -> Tensor:
+    """Climb for the class from a start, with nothing that holds the pixels back."""
+    return class_image(_classifier().network, _target(ONE), start, 25, RATE)
+
+
+def three_starts(course: Any) -> Figure:
+    """Draw a blank, noise and a photo, each before and after a climb with pixels."""
+    classifier = _classifier()
+    photo = classifier.preprocess.batch([load_photo("cat")])
+    before, after, titles = [], [], []
+    for start in (torch.zeros(1, 3, SIDE, SIDE), _noise(), photo):
+        image = _unregularised(course.l07_gradient_ascent.class_image, start)
+        before.append(classifier.preprocess.to_rgb(start)[0])
+        after.append(classifier.preprocess.to_rgb(image)[0])
+        titles.append(f"{ONE} {float(_probability(image)):.0%}")
+    names = ["blank", "noise", "cat"]
+    return image_grid([*before, *after], [*names, *titles], columns=3, inches=1.5)
+
+
+# What each regulariser is called, and with which settings it is alone.
+REGULARISERS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "L2": {"l2": 0.02},
+    "blur": {"blur_every": 2, "blur_width": 0.7},
+    "small pixels": {"small_pixels": 0.3},
+    "small gradients": {"small_gradients": 0.3},
+    "jitter": {"jitter": 16},
+}
+TOGETHER: dict[str, Any] = {
+    "l2": 0.002,
+    "blur_every": 4,
+    "blur_width": 0.7,
+    "small_pixels": 0.1,
+    "small_gradients": 0.1,
+    "jitter": 16,
+}
+CLIMB = 40  # steps with each of them
+
+
+@lru_cache(maxsize=16)
+def _climbed(class_image: Callable[..., Tensor], name: str) -> Tensor:
+    """Climb for the class with one regulariser, or with all of them together."""
+    settings = TOGETHER if name == "all together" else REGULARISERS[name]
+    rate = 8 * RATE if "blur_every" in settings else RATE
+    return class_image(
+        _classifier().network, _target(ONE), _noise(), CLIMB, rate, seed=0, **settings
+    )
+
+
+def regularisers(course: Any) -> Figure:
+    """Draw one class by pixels, with each regulariser alone and with all of them."""
+    lesson = course.l07_gradient_ascent
+    names = [*REGULARISERS, "all together"]
+    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0]) for name in names]
+    pictures.append(_portrait(lesson.class_portrait, ONE, 0)[0])
+    return image_grid(pictures, [*names, "a portrait"], columns=4, inches=1.9)
+
+
+@lru_cache(maxsize=2)
+def _painting(class_portrait: Callable[..., Tensor]) -> dict[int, Tensor]:
+    """Paint the class for longer than usual, and keep some pictures on the way, by step."""
+    classifier = _classifier()
+    kept: dict[int, Tensor] = {}
+
+    def watch(step: int, picture: Tensor) -> None:
+        if step <= 20 or step % 10 == 0:
+            kept[step] = picture
+
+    class_portrait(
+        classifier.network,
+        _target(ONE),
+        (SIDE, SIDE),
+        LONG,
+        normalise=classifier.preprocess.normalise,
+        watch=watch,
+    )
+    return kept
+
+
+def _curves(course: Any) -> tuple[list[int], list[float], list[float]]:
+    """Return steps of a painting, and the logit and the total variation a value at each."""
+    classifier, total_variation = _classifier(), course.l07_gradient_ascent.total_variation
+    painting = _painting(course.l07_gradient_ascent.class_portrait)
+    scores, rough = [], []
+    for picture in painting.values():
+        with torch.no_grad():
+            logits = classifier.network(classifier.preprocess.normalise(picture))
+        scores.append(float(logits[0, _target(ONE)]))
+        rough.append(float(total_variation(picture)) / picture.numel())
+    return list(painting), scores, rough
+
+
+def strip(course: Any) -> Figure:
+    """Draw a portrait at four steps, and the curves of logit and total variation."""
+    painting = _painting(course.l07_gradient_ascent.class_portrait)
+    steps, scores, rough = _curves(course)
+    figure = new_figure(7.6, 4.2)
+    grid = figure.add_gridspec(2, 4, height_ratios=(1.25, 1))
+    for place, step in enumerate((1, 10, 50, LONG)):
+        axes = figure.add_subplot(grid[0, place])
+        axes.imshow(painting[step][0].permute(1, 2, 0).numpy())
+        style_axes(axes, f"step {step}")
+        axes.set_axis_off()
+    curves = ((scores, "logit", ORANGE), (rough, "total variation", PURPLE))
+    for place, (values, label, shade) in enumerate(curves):
+        axes = figure.add_subplot(grid[1, 2 * place : 2 * place + 2])
+        axes.plot(steps, values, color=shade, linewidth=2.5)
+        axes.set(xlabel="step", xlim=(0, LONG))
+        style_axes(axes, label)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def four_seeds(course: Any) -> Figure:
+    """Draw the same class from four different beginnings."""
+    lesson = course.l07_gradient_ascent
+    pictures = [_portrait(lesson.class_portrait, ONE, seed)[0] for seed in range(4)]
+    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.9)
+
+
+def pixels_and_waves(course: Any) -> Figure:
+    """Draw one class by pixels, by waves, and by waves that are seen from everywhere."""
+    lesson = course.l07_gradient_ascent
+    pictures = [
+        lesson.contrasted(_climbed(lesson.class_image, "none")[0]),
+        lesson.contrasted(_waves(lesson.fourier_image, 0.0)[0]),
+        _waves(lesson.fourier_image, 1.5)[0],
+        _portrait(lesson.class_portrait, ONE, 0)[0],
+    ]
+    titles = ["pixels", "equal waves", "long waves first", "and random views"]
+    return image_grid(pictures, titles, columns=4, inches=1.9)
+
+
+@lru_cache(maxsize=4)
+def _waves(fourier_image: Callable[..., Tensor], decay: float) -> Tensor:
+    """Climb with the waves of a picture, always seen from the same place."""
+    classifier = _classifier()
+    generator = torch.Generator().manual_seed(0)
+    spectrum = 0.01 * torch.randn(1, 3, SIDE, SIDE // 2 + 1, 2, generator=generator)
+    spectrum.requires_grad_()
+    optimiser = torch.optim.AdamW([spectrum], lr=0.015, weight_decay=3)
+    for _ in range(CLIMB):
+        picture = fourier_image(spectrum, (SIDE, SIDE), decay)
+        logits = classifier.network(classifier.preprocess.normalise(picture))
+        (spectrum.grad,) = torch.autograd.grad(-logits[0, _target(ONE)[0]], spectrum)
+        optimiser.step()
+    return fourier_image(spectrum.detach(), (SIDE, SIDE), decay)
+
+
+def pattern_walls(course: Any) -> Figure:
+    """Draw the patterns of 64 channels of five depths."""
+    lesson = course.l07_gradient_ascent
+    figure = new_figure(7.6, 5.6)
+    grid = figure.add_gridspec(2, 6)
+    places = [grid[0, :2], grid[0, 2:4], grid[0, 4:], grid[1, 1:3], grid[1, 3:5]]
+    for place, (layer, side) in zip(places, DEPTHS.items(), strict=True):
+        patterns = _patterns(lesson.filter_pattern, layer, side)
+        tiles = torch.stack([lesson.contrasted(pattern) for pattern in patterns])
+        axes = figure.add_subplot(place)
+        axes.imshow(_wall(tiles).permute(1, 2, 0).numpy())
+        style_axes(axes, layer)
+        axes.set_axis_off()
+    return figure
+
+
+@lru_cache(maxsize=8)
+def _patterns(filter_pattern: Callable[..., Tensor], layer: str, side: int) -> Tensor:
+    """Return the patterns of a layer's first 64 channels, (channels, 3, side, side)."""
+    network = _beginning(_classifier().network, layer)
+    channels = range(min(64, _channels(network)))
+    return torch.cat(
+        [filter_pattern(network, layer, channel, (side, side), 16, 0.15) for channel in channels]
+    )
+
+
+def _beginning(network: nn.Module, layer: str) -> nn.Module:
+    """Return the network up to a layer, which answers sooner and as the whole one does there."""
+    parts = OrderedDict([("stem", network.get_submodule("stem"))])
+    if layer != "stem":
+        stages = list(network.get_submodule("stages").children())
+        parts["stages"] = nn.Sequential(*stages[: int(layer.removeprefix("stages.")) + 1])
+    return nn.Sequential(parts)
+
+
+def _channels(network: nn.Module) -> int:
+    with torch.no_grad():
+        return network(torch.zeros(1, 3, 32, 32)).shape[1]
+
+
+def _wall(tiles: Tensor, columns: int = 8, side: int = 48, gap: int = 3) -> Tensor:
+    """Lay tiles (N, 3, h, w) out as a picture whose gaps are transparent, (4, H, W)."""
+    even = functional.interpolate(tiles, (side, side), mode="bilinear", antialias=True)
+    even = torch.cat([even, torch.ones_like(even[:, :1])], 1)
+    padded = functional.pad(even, (gap, gap, gap, gap))
+    rows = math.ceil(len(padded) / columns)
+    full = padded.new_zeros(rows * columns, *padded.shape[1:])
+    full[: len(padded)] = padded
+    cells = full.view(rows, columns, 4, side + 2 * gap, side + 2 * gap)
+    return cells.permute(2, 0, 3, 1, 4).reshape(4, rows * (side + 2 * gap), -1).clamp(0, 1)
+
+
+def seen_from_elsewhere(course: Any) -> Figure:
+    """Plot how sure the network is of three images when they are seen from elsewhere."""
+    figure = new_figure(7, 3.4)
+    axes = figure.add_subplot()
+    for place, (name, values) in enumerate(_views(course).items()):
+        _dots(axes, place, values, name)
+    axes.set(xlim=(-2, 102), xlabel=f"probability of {ONE}, %", ylim=(2.6, -0.6))
+    axes.set_yticks([])
+    style_axes(axes)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def _views(course: Any) -> dict[str, Tensor]:
+    """Return the class's probability in 40 views of three images, in percent."""
+    lesson, preprocess = course.l07_gradient_ascent, _classifier().preprocess
+    images = {
+        "noise, no regulariser": _climbed(lesson.class_image, "none"),
+        "noise, all regularisers": _climbed(lesson.class_image, "all together"),
+        "portrait": preprocess.normalise(_portrait(lesson.class_portrait, ONE, 0)),
+    }
+    found = {}
+    for name, image in images.items():
+        generator = torch.Generator().manual_seed(1)  # views that no climb has seen
+        views = torch.cat([lesson.random_view(image, generator) for _ in range(40)])
+        found[name] = 100 * _probability(views)
+    return found
+
+
+def _dots(axes: Axes, place: int, values: Tensor, name: str) -> None:
+    shade = ORANGE if name == "portrait" else PURPLE
+    spread = (torch.arange(len(values)) * 7 % len(values) / len(values) - 0.5) / 3
+    axes.scatter(values, place + spread, s=30, color=shade, alpha=0.6, linewidths=0)
+    text = {"fontsize": LABEL_POINTS, "fontweight": "bold", "color": shade}
+    axes.text(0, place - 0.3, f"{name}: {float(values.mean()):.0f} % on average", **text)

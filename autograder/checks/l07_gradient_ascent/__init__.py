@@ -57,7 +57,6 @@ LESSON = Lesson(
                 "(gradient,) = torch.autograd.grad(objective, image)",
             ),
         ),
-        Exercise(STEM, "normalise_gradient", normalise_gradient_cases, batch=("gradient",)),
         Exercise(
             STEM,
             "class_image",
@@ -66,6 +65,7 @@ LESSON = Lesson(
             needs=("ascent_step",),
             without=RIGHT_OF_ONE_IMAGE,
         ),
+        Exercise(STEM, "normalise_gradient", normalise_gradient_cases, batch=("gradient",)),
         Exercise(
             STEM,
             "filter_pattern",
