@@ -315,13 +315,12 @@ def fourier_image(spectrum: Tensor, size: tuple[int, int], decay: float = 1.5) -
     if spectrum.shape[1:] != (3, height, width // 2 + 1, 2):
         raise ValueError(f"A spectrum {tuple(spectrum.shape)} is not of a picture {size}.")
     spectrum = full_precision(spectrum)
-    like = {"dtype": spectrum.dtype, "device": spectrum.device}
-    rows = torch.fft.fftfreq(height, **like)
-    columns = torch.fft.rfftfreq(width, **like)
+    rows = torch.fft.fftfreq(height, dtype=spectrum.dtype, device=spectrum.device)
+    columns = torch.fft.rfftfreq(width, dtype=spectrum.dtype, device=spectrum.device)
     frequency = torch.hypot(rows[:, None], columns).clamp(min=1 / max(size))
     waves = torch.view_as_complex(spectrum.contiguous()) / frequency**decay
     planes = torch.fft.irfft2(waves, s=size, norm="ortho")
-    rgb = torch.einsum("ck,nkhw->nchw", torch.tensor(COLOURS, **like), planes)
+    rgb = torch.einsum("ck,nkhw->nchw", spectrum.new_tensor(COLOURS), planes)
     return rgb.sigmoid()
     ### END SOLUTION
 

@@ -229,7 +229,7 @@ def pixels_and_waves(course: Any) -> Figure:
         _waves(lesson.fourier_image, 1.5)[0],
         _portrait(lesson.class_portrait, ONE, 0)[0],
     ]
-    titles = ["pixels", "equal waves", "long waves first", "and random views"]
+    titles = ["pixels", "equal waves", "long waves", "and views"]
     return image_grid(pictures, titles, columns=4, inches=1.9)
 
 
@@ -334,5 +334,5 @@ def _dots(axes: Axes, place: int, values: Tensor, name: str) -> None:
     shade = ORANGE if name == "portrait" else PURPLE
     spread = (torch.arange(len(values)) * 7 % len(values) / len(values) - 0.5) / 3
     axes.scatter(values, place + spread, s=30, color=shade, alpha=0.6, linewidths=0)
-    text = {"fontsize": LABEL_POINTS, "fontweight": "bold", "color": shade}
-    axes.text(0, place - 0.3, f"{name}: {float(values.mean()):.0f} % on average", **text)
+    label = f"{name}: {float(values.mean()):.0f} % on average"
+    axes.text(0, place - 0.3, label, color=shade, fontsize=LABEL_POINTS, fontweight="bold")

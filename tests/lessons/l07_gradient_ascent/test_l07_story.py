@@ -11,7 +11,12 @@ from torch import Tensor
 from autograder.course.figures import reference_course
 from lessons.l07_gradient_ascent import figures
 from lessons.toolkit.photos import load_photo
-from solutions.l07_gradient_ascent import ascent_step, class_image, total_variation
+from solutions.l07_gradient_ascent import (
+    ascent_step,
+    class_image,
+    random_view,
+    total_variation,
+)
 
 STORY = Path(figures.__file__).with_name("lesson.md").read_text(encoding="utf-8")
 PLAIN = " ".join(STORY.split())
@@ -67,3 +72,30 @@ def test_the_painting_is_as_the_text_says(painting):
     cat = classifier.preprocess.crop_rgb(load_photo("cat"))
     assert round(float(total_variation(cat[None])) / cat.numel(), 2) == 0.06
     assert "about 0.08 a value, and the photo of the cat has 0.06" in PLAIN
+
+
+def seen_from_elsewhere(image: Tensor) -> float:
+    """The zebra's probability in percent, on average over forty views."""
+    generator = torch.Generator().manual_seed(1)
+    views = torch.cat([random_view(image, generator) for _ in range(40)])
+    return 100 * float(figures._probability(views).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "percent", "text"),
+    [
+        ("none", 0.5, "left with 0.5 % on average"),
+        ("blur", 3, "with the blur 3 %"),
+        ("jitter", 32, "with jitter 32 %"),
+        ("all together", 25, "All together have 25 %"),
+    ],
+)
+def test_what_is_left_of_a_climb_seen_from_elsewhere(name, percent, text):
+    image = figures._climbed(class_image, name)
+    assert seen_from_elsewhere(image) == pytest.approx(percent, abs=0.5 if percent > 1 else 0.05)
+    assert text in PLAIN
+    if name in ("none", "all together"):
+        straight = 100 * float(figures._probability(image))
+        assert round(straight) == {"none": 100, "all together": 86}[name]
+        assert "gives them 100, 86 and 100 %" in PLAIN
