@@ -223,6 +223,7 @@ def filter_pattern(
     size: tuple[int, int],
     steps: int,
     rate: float,
+    blur_width: float = 0.0,
     seed: int = 0,
 ) -> Tensor:
     """Draw the pattern that one channel of a layer answers to.
@@ -237,6 +238,7 @@ def filter_pattern(
         size: (H, W) of the image.
         steps: number of steps; 0 gives the noise.
         rate: the root mean square of each step, however steep the climb is.
+        blur_width: each gradient is `blurred` by so many pixels before its size is set.
         seed: of the noise, whose standard deviation is 0.1. The same seed gives the same pattern.
 
     Returns:
@@ -271,7 +273,8 @@ def filter_pattern(
             check_ran([layer], kept)
             excitement = kept[layer][:, channel].mean()
             (gradient,) = torch.autograd.grad(excitement, image)
-            image = image.detach() + rate * normalise_gradient(gradient)
+            direction = blurred(gradient, blur_width)
+            image = image.detach() + rate * normalise_gradient(direction)
     return image
     ### END SOLUTION
 

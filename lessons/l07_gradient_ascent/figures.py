@@ -31,12 +31,14 @@ if TYPE_CHECKING:  # matplotlib is absent where student code is run
 
 ORANGE, PURPLE = "#e66101", "#8d74bf"
 SIDE = 224
+# Inches of a picture of noise: a pixel then is one pixel of the page. Larger ones weigh a lot.
+NOISY = 1.2
 STEPS = 100  # of a portrait
 LONG = 200  # of the one that is watched
 # In the order of the picture, which is not that of the alphabet: its readers shall guess. Each with
 # the seed that it is painted from.
 TEN = {
-    "zebra": 0,
+    "zebra": 1,
     "strawberry": 0,
     "traffic light": 0,
     "flamingo": 1,
@@ -49,8 +51,15 @@ TEN = {
 }
 ONE = "zebra"  # the class of all other figures
 RATE = 2.0  # of the climbs with pixels
-# The last layers of five depths, and the side of a pattern in pixels: deeper units see more.
-DEPTHS = {"stem": 24, "stages.1": 40, "stages.2": 64, "stages.3": 88, "stages.4": 104}
+# Layers of five depths with 64 channels or more, the side of a pattern in pixels, and how far its
+# gradients are blurred: deeper units see more.
+DEPTHS = {
+    "stages.1.1.expand.norm": (32, 0.4),
+    "stages.2.1.expand.norm": (48, 0.8),
+    "stages.3.2.expand.norm": (72, 1.2),
+    "stages.4.2.expand.norm": (88, 1.2),
+    "stages.5.2.expand.norm": (96, 1.2),
+}
 
 
 @cache
@@ -85,7 +94,7 @@ def ten_classes(course: Any) -> Figure:
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, name, seed)[0] for name, seed in TEN.items()]
     numbers = [str(number) for number in range(1, len(TEN) + 1)]
-    return image_grid(pictures, numbers, columns=5, inches=1.75)
+    return image_grid(pictures, numbers, columns=5, inches=1.55)
 
 
 def _noise(seed: int = 0) -> Tensor:
@@ -116,7 +125,7 @@ def three_starts(course: Any) -> Figure:
         after.append(classifier.preprocess.to_rgb(image)[0])
         titles.append(f"{ONE} {float(_probability(image)):.0%}")
     names = ["blank", "noise", "cat"]
-    return image_grid([*before, *after], [*names, *titles], columns=3, inches=1.5)
+    return image_grid([*before, *after], [*names, *titles], columns=3, inches=NOISY)
 
 
 # What each regulariser is called, and with which settings it is alone.
@@ -124,8 +133,8 @@ REGULARISERS: dict[str, dict[str, Any]] = {
     "none": {},
     "L2": {"l2": 0.02},
     "blur": {"blur_every": 2, "blur_width": 0.7},
-    "small pixels": {"small_pixels": 0.3},
-    "small gradients": {"small_gradients": 0.3},
+    "pixels": {"small_pixels": 0.3},
+    "gradients": {"small_gradients": 0.3},
     "jitter": {"jitter": 16},
 }
 TOGETHER: dict[str, Any] = {
@@ -142,7 +151,7 @@ CLIMB = 40  # steps with each of them
 @lru_cache(maxsize=16)
 def _climbed(class_image: Callable[..., Tensor], name: str) -> Tensor:
     """Climb for the class with one regulariser, or with all of them together."""
-    settings = TOGETHER if name == "all together" else REGULARISERS[name]
+    settings = TOGETHER if name == "together" else REGULARISERS[name]
     rate = 8 * RATE if "blur_every" in settings else RATE
     return class_image(
         _classifier().network, _target(ONE), _noise(), CLIMB, rate, seed=0, **settings
@@ -152,15 +161,15 @@ def _climbed(class_image: Callable[..., Tensor], name: str) -> Tensor:
 def regularisers(course: Any) -> Figure:
     """Draw one class by pixels, with each regulariser alone and with all of them."""
     lesson = course.l07_gradient_ascent
-    names = [*REGULARISERS, "all together"]
-    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0]) for name in names]
+    names = [*REGULARISERS, "together"]
+    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0], 0.17) for name in names]
     pictures.append(_portrait(lesson.class_portrait, ONE, 0)[0])
-    return image_grid(pictures, [*names, "a portrait"], columns=4, inches=1.9)
+    return image_grid(pictures, [*names, "portrait"], columns=4, inches=NOISY)
 
 
 @lru_cache(maxsize=2)
 def _painting(class_portrait: Callable[..., Tensor]) -> dict[int, Tensor]:
-    """Paint the class for longer than usual, and keep some pictures on the way, by step."""
+    """Paint the class for long, and keep some pictures on the way, by step."""
     classifier = _classifier()
     kept: dict[int, Tensor] = {}
 
@@ -180,7 +189,7 @@ def _painting(class_portrait: Callable[..., Tensor]) -> dict[int, Tensor]:
 
 
 def _curves(course: Any) -> tuple[list[int], list[float], list[float]]:
-    """Return steps of a painting, and the logit and the total variation a value at each."""
+    """Return steps of a painting, its logits, and its total variation a value."""
     classifier, total_variation = _classifier(), course.l07_gradient_ascent.total_variation
     painting = _painting(course.l07_gradient_ascent.class_portrait)
     scores, rough = [], []
@@ -217,7 +226,7 @@ def four_seeds(course: Any) -> Figure:
     """Draw the same class from four different beginnings."""
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, ONE, seed)[0] for seed in range(4)]
-    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.9)
+    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.75)
 
 
 def pixels_and_waves(course: Any) -> Figure:
@@ -229,8 +238,8 @@ def pixels_and_waves(course: Any) -> Figure:
         _waves(lesson.fourier_image, 1.5)[0],
         _portrait(lesson.class_portrait, ONE, 0)[0],
     ]
-    titles = ["pixels", "equal waves", "long waves", "and views"]
-    return image_grid(pictures, titles, columns=4, inches=1.9)
+    titles = ["pixels", "equal", "long first", "all views"]
+    return image_grid(pictures, titles, columns=4, inches=NOISY)
 
 
 @lru_cache(maxsize=4)
@@ -252,41 +261,34 @@ def _waves(fourier_image: Callable[..., Tensor], decay: float) -> Tensor:
 def pattern_walls(course: Any) -> Figure:
     """Draw the patterns of 64 channels of five depths."""
     lesson = course.l07_gradient_ascent
-    figure = new_figure(7.6, 5.6)
+    figure = new_figure(7.6, 5.4)
     grid = figure.add_gridspec(2, 6)
     places = [grid[0, :2], grid[0, 2:4], grid[0, 4:], grid[1, 1:3], grid[1, 3:5]]
-    for place, (layer, side) in zip(places, DEPTHS.items(), strict=True):
-        patterns = _patterns(lesson.filter_pattern, layer, side)
+    for place, (layer, (side, width)) in zip(places, DEPTHS.items(), strict=True):
+        patterns = _patterns(lesson.filter_pattern, layer, side, width)
         tiles = torch.stack([lesson.contrasted(pattern) for pattern in patterns])
         axes = figure.add_subplot(place)
         axes.imshow(_wall(tiles).permute(1, 2, 0).numpy())
-        style_axes(axes, layer)
+        style_axes(axes, f"stage {layer.split('.')[1]}")
         axes.set_axis_off()
     return figure
 
 
 @lru_cache(maxsize=8)
-def _patterns(filter_pattern: Callable[..., Tensor], layer: str, side: int) -> Tensor:
-    """Return the patterns of a layer's first 64 channels, (channels, 3, side, side)."""
-    network = _beginning(_classifier().network, layer)
-    channels = range(min(64, _channels(network)))
-    return torch.cat(
-        [filter_pattern(network, layer, channel, (side, side), 16, 0.15) for channel in channels]
+def _patterns(filter_pattern: Callable[..., Tensor], layer: str, side: int, width: float) -> Tensor:
+    """Return the patterns of a layer's first 64 channels, (64, 3, side, side)."""
+    network = _classifier().network
+    # The network up to this stage answers sooner, and as the whole one does there.
+    stages = list(network.get_submodule("stages").children())[: int(layer.split(".")[1]) + 1]
+    beginning = nn.Sequential(
+        OrderedDict([("stem", network.get_submodule("stem")), ("stages", nn.Sequential(*stages))])
     )
-
-
-def _beginning(network: nn.Module, layer: str) -> nn.Module:
-    """Return the network up to a layer, which answers sooner and as the whole one does there."""
-    parts = OrderedDict([("stem", network.get_submodule("stem"))])
-    if layer != "stem":
-        stages = list(network.get_submodule("stages").children())
-        parts["stages"] = nn.Sequential(*stages[: int(layer.removeprefix("stages.")) + 1])
-    return nn.Sequential(parts)
-
-
-def _channels(network: nn.Module) -> int:
-    with torch.no_grad():
-        return network(torch.zeros(1, 3, 32, 32)).shape[1]
+    return torch.cat(
+        [
+            filter_pattern(beginning, layer, channel, (side, side), 12, 0.2, blur_width=width)
+            for channel in range(64)
+        ]
+    )
 
 
 def _wall(tiles: Tensor, columns: int = 8, side: int = 48, gap: int = 3) -> Tensor:
@@ -319,7 +321,7 @@ def _views(course: Any) -> dict[str, Tensor]:
     lesson, preprocess = course.l07_gradient_ascent, _classifier().preprocess
     images = {
         "noise, no regulariser": _climbed(lesson.class_image, "none"),
-        "noise, all regularisers": _climbed(lesson.class_image, "all together"),
+        "noise, all regularisers": _climbed(lesson.class_image, "together"),
         "portrait": preprocess.normalise(_portrait(lesson.class_portrait, ONE, 0)),
     }
     found = {}

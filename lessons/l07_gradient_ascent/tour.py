@@ -1,4 +1,4 @@
-"""Lesson 7 on the tour: what the first two answers look like to the network, and its channels."""
+"""Lesson 7 on the tour: portraits of the first two answers."""
 
 from __future__ import annotations
 

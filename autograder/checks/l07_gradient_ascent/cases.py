@@ -186,7 +186,8 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
 
     def case(model: str, layer: str, channel: int, size: tuple[int, int], **changed: Any) -> Case:
         given = {"model": network(rng, model), "layer": layer, "channel": channel, "size": size}
-        return Case({**given, "steps": 8, "rate": 0.1, "seed": seed, **changed})
+        settings = {"steps": 8, "rate": 0.1, "blur_width": 0.0, "seed": seed}
+        return Case({**given, **settings, **changed})
 
     def differ(**changes: tuple[Any, Any]) -> Case:
         ((name, (one, other)),) = changes.items()
@@ -208,7 +209,7 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
         return Case({**inputs, "channel": int(means.argmax())})
 
     def shut(model: str, layer: str, size: tuple[int, int]) -> Case:
-        """Ask for the channel of the lowest bias: after its ReLU there is nothing left of it."""
+        """Ask for the channel of the lowest bias, which a ReLU shuts."""
         inputs = case(model, layer, 0, size).inputs
         bias = dict(build(inputs["model"]).named_parameters())[f"{layer}.bias"]
         return Case({**inputs, "channel": int(bias.argmin())})
@@ -230,6 +231,7 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
         "another layer": differ(layer=("conv1", "conv2")),
         "another number of steps": differ(steps=(2, 12)),
         "another rate": differ(rate=(0.02, 0.2)),
+        "blurred gradients": differ(blur_width=(0.0, 1.5)),
         "another seed": differ(seed=(seed, seed + 1)),
         "another size": Case({**first.inputs, "size": (12, 20)}),
         "an unknown layer": Case({**first.inputs, "layer": "blocks.7"}),

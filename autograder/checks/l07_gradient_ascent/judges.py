@@ -1,7 +1,8 @@
-"""Judges of climbs in lesson 7: many paths lead up, and no two arrive at the same image.
+"""Judges of climbs in lesson 7.
 
-So a climb is judged by how high it got, as the network itself says, and by what each of its
-arguments must do. An image that equals the reference's is right without further questions.
+Many paths lead up, and no two arrive at the same image. So a climb is judged by how high it got, as
+the network itself says, and by what each of its arguments must do. An image that equals the
+reference's is right without further questions.
 """
 
 from __future__ import annotations
@@ -160,7 +161,10 @@ def _roughness(image: Tensor) -> float:
 
 
 def _silenced(image: Tensor, name: str, share: float) -> Complaint | None:
-    """Judge which pixels are zero: small ones lie right, those of small gradients left."""
+    """Judge which pixels are zero.
+
+    Small ones lie at the right, those of small gradients at the left.
+    """
     zero = (image.abs().amax(1) < 1e-6)[0]
     if abs(float(zero.float().mean()) - share) > 0.1:
         return Complaint(f"silenced another share of the pixels than `{name}` says.")

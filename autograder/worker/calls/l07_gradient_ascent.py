@@ -32,7 +32,7 @@ def two(
 
 
 def watched(student: ModuleType, function: str, **given: Any) -> dict[str, Any]:
-    """Return the steps and the last image that `watch` was called with, and the result."""
+    """Return what `watch` was called with, and the result."""
     seen: list[tuple[int, Tensor]] = []
 
     def watch(step: int, image: Tensor) -> None:

@@ -35,13 +35,15 @@ def test_the_folded_answer_names_the_ten_in_their_order():
     listed = [part.strip(" .\n").replace("\n", " ") for part in question.split(",")]
     assert listed == sorted(name.replace("monarch", "monarch butterfly") for name in figures.TEN)
     # The caption says which seeds they are painted from.
-    assert list(figures.TEN.values()) == [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]
-    assert "and the fourth from the second" in STORY
+    assert list(figures.TEN.values()) == [1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert "The first and the fourth are painted from the second seed" in STORY
 
 
 def test_the_walls_are_as_wide_as_the_caption_says():
-    assert "24, 40, 64, 88 and 104 pixels" in PLAIN
-    assert list(figures.DEPTHS.values()) == [24, 40, 64, 88, 104]
+    assert "32, 48, 72, 88 and 96 pixels" in PLAIN and "0.4 to 1.2 pixels" in PLAIN
+    sides, widths = zip(*figures.DEPTHS.values(), strict=True)
+    assert sides == (32, 48, 72, 88, 96)
+    assert (min(widths), max(widths)) == (0.4, 1.2)
     assert f"{3 * figures.SIDE**2:,} values" in STORY
 
 
@@ -88,14 +90,14 @@ def seen_from_elsewhere(image: Tensor) -> float:
         ("none", 0.5, "left with 0.5 % on average"),
         ("blur", 3, "with the blur 3 %"),
         ("jitter", 32, "with jitter 32 %"),
-        ("all together", 25, "All together have 25 %"),
+        ("together", 25, "All together have 25 %"),
     ],
 )
 def test_what_is_left_of_a_climb_seen_from_elsewhere(name, percent, text):
     image = figures._climbed(class_image, name)
     assert seen_from_elsewhere(image) == pytest.approx(percent, abs=0.5 if percent > 1 else 0.05)
     assert text in PLAIN
-    if name in ("none", "all together"):
+    if name in ("none", "together"):
         straight = 100 * float(figures._probability(image))
-        assert round(straight) == {"none": 100, "all together": 86}[name]
+        assert round(straight) == {"none": 100, "together": 86}[name]
         assert "gives them 100, 86 and 100 %" in PLAIN
