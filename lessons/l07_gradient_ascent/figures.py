@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # matplotlib is absent where student code is run
 ORANGE, PURPLE = "#e66101", "#8d74bf"
 SIDE = 224
 # Inches of a picture of noise: a pixel then is one pixel of the page. Larger ones weigh a lot.
-NOISY = 1.2
+NOISY = 1.1
 STEPS = 100  # of a portrait
 LONG = 200  # of the one that is watched
 # In the order of the picture, which is not that of the alphabet: its readers shall guess. Each with
@@ -94,7 +94,7 @@ def ten_classes(course: Any) -> Figure:
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, name, seed)[0] for name, seed in TEN.items()]
     numbers = [str(number) for number in range(1, len(TEN) + 1)]
-    return image_grid(pictures, numbers, columns=5, inches=1.55)
+    return image_grid(pictures, numbers, columns=5, inches=1.4)
 
 
 def _noise(seed: int = 0) -> Tensor:
@@ -162,7 +162,7 @@ def regularisers(course: Any) -> Figure:
     """Draw one class by pixels, with each regulariser alone and with all of them."""
     lesson = course.l07_gradient_ascent
     names = [*REGULARISERS, "together"]
-    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0], 0.17) for name in names]
+    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0], 0.12) for name in names]
     pictures.append(_portrait(lesson.class_portrait, ONE, 0)[0])
     return image_grid(pictures, [*names, "portrait"], columns=4, inches=NOISY)
 
@@ -205,7 +205,7 @@ def strip(course: Any) -> Figure:
     """Draw a portrait at four steps, and the curves of logit and total variation."""
     painting = _painting(course.l07_gradient_ascent.class_portrait)
     steps, scores, rough = _curves(course)
-    figure = new_figure(7.6, 4.2)
+    figure = new_figure(6.6, 4.0)
     grid = figure.add_gridspec(2, 4, height_ratios=(1.25, 1))
     for place, step in enumerate((1, 10, 50, LONG)):
         axes = figure.add_subplot(grid[0, place])
@@ -226,7 +226,7 @@ def four_seeds(course: Any) -> Figure:
     """Draw the same class from four different beginnings."""
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, ONE, seed)[0] for seed in range(4)]
-    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.75)
+    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.5)
 
 
 def pixels_and_waves(course: Any) -> Figure:
@@ -261,12 +261,12 @@ def _waves(fourier_image: Callable[..., Tensor], decay: float) -> Tensor:
 def pattern_walls(course: Any) -> Figure:
     """Draw the patterns of 64 channels of five depths."""
     lesson = course.l07_gradient_ascent
-    figure = new_figure(7.6, 5.4)
+    figure = new_figure(4.8, 3.7)
     grid = figure.add_gridspec(2, 6)
     places = [grid[0, :2], grid[0, 2:4], grid[0, 4:], grid[1, 1:3], grid[1, 3:5]]
     for place, (layer, (side, width)) in zip(places, DEPTHS.items(), strict=True):
         patterns = _patterns(lesson.filter_pattern, layer, side, width)
-        tiles = torch.stack([lesson.contrasted(pattern) for pattern in patterns])
+        tiles = torch.stack([lesson.contrasted(pattern, 0.18) for pattern in patterns])
         axes = figure.add_subplot(place)
         axes.imshow(_wall(tiles).permute(1, 2, 0).numpy())
         style_axes(axes, f"stage {layer.split('.')[1]}")

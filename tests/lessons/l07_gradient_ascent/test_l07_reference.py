@@ -209,6 +209,14 @@ def test_a_pattern_excites_its_own_channel_most():
     assert torch.equal(rise.argmax(0), torch.arange(8))
 
 
+def test_blurred_gradients_make_smoother_patterns():
+    rough = [
+        total_variation(filter_pattern(network("plain"), "conv1", 2, (18, 20), 9, 0.1, width))
+        for width in (0.0, 0.6, 1.5)
+    ]
+    assert rough == sorted(rough, reverse=True) and rough[2] < 0.8 * rough[0]
+
+
 @pytest.mark.parametrize("size", [(8, 10), (7, 9), (5, 12), (1, 6)])
 def test_a_picture_from_waves_is_numpys(size):
     height, width = size
