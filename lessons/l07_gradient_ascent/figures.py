@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # matplotlib is absent where student code is run
 ORANGE, PURPLE = "#e66101", "#8d74bf"
 SIDE = 224
 # Inches of a picture of noise: a pixel then is one pixel of the page. Larger ones weigh a lot.
-NOISY = 1.1
+NOISY = 1.05
 STEPS = 100  # of a portrait
 LONG = 200  # of the one that is watched
 # In the order of the picture, which is not that of the alphabet: its readers shall guess. Each with
@@ -94,7 +94,7 @@ def ten_classes(course: Any) -> Figure:
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, name, seed)[0] for name, seed in TEN.items()]
     numbers = [str(number) for number in range(1, len(TEN) + 1)]
-    return image_grid(pictures, numbers, columns=5, inches=1.4)
+    return image_grid(pictures, numbers, columns=5, inches=1.3)
 
 
 def _noise(seed: int = 0) -> Tensor:
@@ -123,7 +123,7 @@ def three_starts(course: Any) -> Figure:
         image = _unregularised(course.l07_gradient_ascent.class_image, start)
         before.append(classifier.preprocess.to_rgb(start)[0])
         after.append(classifier.preprocess.to_rgb(image)[0])
-        titles.append(f"{ONE} {float(_probability(image)):.0%}")
+        titles.append(f"{float(_probability(image)):.0%}")
     names = ["blank", "noise", "cat"]
     return image_grid([*before, *after], [*names, *titles], columns=3, inches=NOISY)
 
@@ -162,7 +162,7 @@ def regularisers(course: Any) -> Figure:
     """Draw one class by pixels, with each regulariser alone and with all of them."""
     lesson = course.l07_gradient_ascent
     names = [*REGULARISERS, "together"]
-    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0], 0.12) for name in names]
+    pictures = [lesson.contrasted(_climbed(lesson.class_image, name)[0], 0.1) for name in names]
     pictures.append(_portrait(lesson.class_portrait, ONE, 0)[0])
     return image_grid(pictures, [*names, "portrait"], columns=4, inches=NOISY)
 
@@ -205,7 +205,7 @@ def strip(course: Any) -> Figure:
     """Draw a portrait at four steps, and the curves of logit and total variation."""
     painting = _painting(course.l07_gradient_ascent.class_portrait)
     steps, scores, rough = _curves(course)
-    figure = new_figure(6.6, 4.0)
+    figure = new_figure(6.2, 3.9)
     grid = figure.add_gridspec(2, 4, height_ratios=(1.25, 1))
     for place, step in enumerate((1, 10, 50, LONG)):
         axes = figure.add_subplot(grid[0, place])
@@ -226,7 +226,7 @@ def four_seeds(course: Any) -> Figure:
     """Draw the same class from four different beginnings."""
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, ONE, seed)[0] for seed in range(4)]
-    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.5)
+    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.4)
 
 
 def pixels_and_waves(course: Any) -> Figure:
@@ -238,7 +238,7 @@ def pixels_and_waves(course: Any) -> Figure:
         _waves(lesson.fourier_image, 1.5)[0],
         _portrait(lesson.class_portrait, ONE, 0)[0],
     ]
-    titles = ["pixels", "equal", "long first", "all views"]
+    titles = ["pixels", "equal", "long", "views"]
     return image_grid(pictures, titles, columns=4, inches=NOISY)
 
 
@@ -261,7 +261,7 @@ def _waves(fourier_image: Callable[..., Tensor], decay: float) -> Tensor:
 def pattern_walls(course: Any) -> Figure:
     """Draw the patterns of 64 channels of five depths."""
     lesson = course.l07_gradient_ascent
-    figure = new_figure(4.8, 3.7)
+    figure = new_figure(4.4, 3.4)
     grid = figure.add_gridspec(2, 6)
     places = [grid[0, :2], grid[0, 2:4], grid[0, 4:], grid[1, 1:3], grid[1, 3:5]]
     for place, (layer, (side, width)) in zip(places, DEPTHS.items(), strict=True):
