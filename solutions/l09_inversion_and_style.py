@@ -557,7 +557,7 @@ class Part(nn.Module):
 
 
 class FastStyler(nn.Module):
-    """A network that paints any picture in the one style it was trained for.
+    """Paint any picture in one style, with a network that was trained for it.
 
     Pictures shrink to a quarter, pass through residual blocks, and grow again. What each step is
     made of is given; how a picture passes through, you write.

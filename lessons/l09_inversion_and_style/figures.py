@@ -2,16 +2,249 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from lessons.toolkit.models import load_model
+from lessons.toolkit.paintings import painting
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import image_grid
+from lessons.toolkit.plots import (
+    BRIGHTNESS,
+    TITLE_POINTS,
+    colour,
+    image_grid,
+    new_figure,
+    style_axes,
+)
+from lessons.toolkit.preprocess import Preprocess
+from lessons.toolkit.train_styler import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    FirstStages,
+    judge,
+    shipped_styler,
+)
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
 
+ORANGE, PURPLE, TEAL = "#e66101", "#8d74bf", "#1b9e77"
+SIDE = 224
+SMALL = 144  # side of pictures of which there are many
+NINE = 112
+
+
+class _Depth(NamedTuple):
+    """How a layer is inverted: the deeper, the smaller the steps, or colours run wild."""
+
+    layer: str
+    steps: int
+    rate: float
+    tv: float
+
+
+DEPTHS = (
+    _Depth("stem", 60, 0.05, 0.003),
+    _Depth("stages.1", 80, 0.05, 0.1),
+    _Depth("stages.2", 80, 0.03, 0.2),
+    _Depth("stages.4", 100, 0.02, 0.5),
+    _Depth("stages.6", 120, 0.015, 0.7),
+)
+
+
+@cache
+def _judge() -> tuple[FirstStages, Preprocess]:
+    """Return the first stages of the network and its preprocessing."""
+    return judge()
+
+
+@cache
+def _network() -> nn.Module:
+    return load_model().network.requires_grad_(False)
+
+
+def _photo(name: str, size: int = SIDE) -> Tensor:
+    """Return a photo, or a painting, as a normalised image (1, 3, size, size)."""
+    preprocess = _judge()[1]
+    if name in ("glass", "swirls"):
+        rgb = painting(name, SIDE)
+    else:
+        rgb = preprocess.crop_rgb(load_photo(name))
+    images = preprocess.normalise(rgb)[None]
+    return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
+
+
+def _rgb(images: Tensor) -> Tensor:
+    """Return the first of some images as a picture."""
+    return _judge()[1].to_rgb(images)[0].clamp(0, 1)
+
 
 def opening(course: Any) -> Figure:
-    """TODO: the opening picture, which calls `course.l09_inversion_and_style.NAME`."""
-    return image_grid([load_model().preprocess.crop_rgb(load_photo("cat"))])
+    """Draw a cat, and the cat as a window of glass and as a night of swirls."""
+    cat = _photo("cat")
+    pictures = [cat]
+    for name, weight in (("glass", 20.0), ("swirls", 4.0)):
+        pictures.append(_styled(course, cat, _photo(name), style_weight=weight, steps=100))
+    return image_grid([_rgb(picture) for picture in pictures], columns=3, inches=3.2)
+
+
+def _styled(course: Any, content: Tensor, style: Tensor, **given: Any) -> Tensor:
+    usual = {"steps": 60, "rate": 0.04, "tv": 0.03, **given}
+    picture: Tensor = course.l09_inversion_and_style.transfer_style(
+        _judge()[0], content, style, CONTENT_LAYER, STYLE_LAYERS, **usual
+    )
+    return picture
+
+
+def five_depths(course: Any) -> Figure:
+    """Draw the cat, and what five layers take for the same cat."""
+    found = _inversions(course, "cat")
+    titles = ["the photo", *[depth.layer for depth in DEPTHS]]
+    pictures = [_photo("cat"), *found]
+    return image_grid([_rgb(picture) for picture in pictures], titles, columns=3, inches=3.2)
+
+
+@cache
+def _inversions(course: Any, photo: str) -> list[Tensor]:
+    network, images = _network(), _photo(photo)
+    found = []
+    for layer, steps, rate, tv in DEPTHS:
+        features = course.l02_hooks.capture_activation(network, layer, images)
+        found.append(
+            course.l09_inversion_and_style.invert_features(
+                network, layer, features, (SIDE, SIDE), steps, rate, tv, seed=0
+            )
+        )
+    return found
+
+
+def lost_in_order(course: Any) -> Figure:
+    """Plot by depth what an inversion still shares with the photo, in three respects."""
+    photo = _photo("cat")
+    kept = torch.tensor([_shared(photo, found) for found in _inversions(course, "cat")])
+    figure = new_figure(7.5, 4)
+    axes = figure.add_subplot()
+    places = torch.arange(len(DEPTHS))
+    for line, name, shade, mark in zip(
+        kept.T,
+        ("fine lines", "light and dark", "colour"),
+        (TEAL, ORANGE, PURPLE),
+        "^os",
+        strict=True,
+    ):
+        axes.plot(places, line, color=shade, linewidth=2.5, marker=mark, markersize=7)
+        axes.text(4.15, line[-1], name, color=shade, fontsize=TITLE_POINTS, fontweight="bold")
+    axes.set_xticks(places, [depth.layer for depth in DEPTHS])
+    axes.set(xlim=(-0.2, 5.9), ylim=(-0.1, 1.03), ylabel="correlation with the photo")
+    style_axes(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _shared(photo: Tensor, found: Tensor) -> list[float]:
+    """Correlate an image with the photo: fine lines, coarse light, coarse colour."""
+    fine, light, hue = zip(*[_respects(images) for images in (photo, found)], strict=True)
+    pairs = (fine, light, hue)
+    return [float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1]) for a, b in pairs]
+
+
+def _respects(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    rgb = _judge()[1].to_rgb(images).clamp(0, 1)
+    grey = torch.einsum("c,nchw->nhw", torch.tensor(BRIGHTNESS), rgb)[:, None]
+    blurred = functional.avg_pool2d(grey, 9, 1, 4, count_include_pad=False)
+    coarse = functional.avg_pool2d(rgb - grey, 16)
+    return grey - blurred, functional.avg_pool2d(grey, 16), coarse
+
+
+def what_fires_together(course: Any) -> Figure:
+    """Draw two pieces of each of three textures above their Gram matrices."""
+    lesson = course.l09_inversion_and_style
+    pieces, grams = [], []
+    for name in ("brick", "gravel", "glass"):
+        whole = _photo(name)
+        for piece in (whole[..., :NINE, :NINE], whole[..., -NINE:, -NINE:]):
+            features = lesson.features_of(_judge()[0], ["stages.1"], piece)["stages.1"]
+            gram = lesson.gram_matrix(features)[0]
+            pieces.append(_rgb(piece))
+            grams.append(colour(gram.sign() * gram.abs().sqrt(), signed=True))
+    return image_grid([*pieces, *grams], columns=6, inches=1.7)
+
+
+def deeper_statistics(course: Any) -> Figure:
+    """Draw the glass made anew from the statistics of more and more layers."""
+    glass = _photo("glass")
+    pictures, titles = [_rgb(glass)], ["the painting"]
+    for count in range(1, len(STYLE_LAYERS) + 1):
+        layers = STYLE_LAYERS[:count]
+        pictures.append(_rgb(_neural(course, glass, SIDE, layers)))
+        titles.append(layers[0] if count == 1 else f"to {layers[-1]}")
+    return image_grid(pictures, titles, columns=3, inches=3.2)
+
+
+def _neural(
+    course: Any,
+    texture: Tensor,
+    size: int,
+    layers: tuple[str, ...] = STYLE_LAYERS,
+    steps: int = 100,
+) -> Tensor:
+    made: Tensor = course.l09_inversion_and_style.synthesise_texture(
+        _judge()[0], layers, texture, (size, size), steps, seed=0
+    )
+    return made
+
+
+def two_ways(course: Any) -> Figure:
+    """Draw four textures, each as it is, by statistics, and grown pixel by pixel."""
+    pictures = []
+    names = ("brick", "gravel", "grass", "glass")
+    for name in names:
+        texture = _photo(name)
+        small = functional.interpolate(texture, (64, 64), mode="bilinear", antialias=True)
+        grown = course.l09_inversion_and_style.grow_texture(small[0], 64, window=11, seed=0)[None]
+        pictures.append([_rgb(texture), _rgb(_neural(course, texture, SIDE)), _rgb(grown)])
+    columns = [picture for row in zip(*pictures, strict=True) for picture in row]
+    return image_grid(columns, columns=len(names), inches=2.4)
+
+
+def weights_grid(course: Any) -> Figure:
+    """Draw the cat in glass by three weights of the content and three of the style."""
+    cat, glass = _photo("cat", SMALL), _photo("glass")
+    pictures, titles = [], []
+    for content in (4.0, 1.0, 0.25):
+        for style in (1.0, 5.0, 25.0):
+            pictures.append(
+                _rgb(_styled(course, cat, glass, content_weight=content, style_weight=style))
+            )
+            titles.append(f"{content:g} : {style:g}")
+    return image_grid(pictures, titles, columns=3, inches=2.6)
+
+
+def slow_and_fast(course: Any) -> Figure:
+    """Draw three photos, painted by descent and by a network in one pass."""
+    styler = shipped_styler(course.l09_inversion_and_style, "glass")
+    rows: list[list[Tensor]] = [[], [], []]
+    for name in ("cat", "coffee", "astronaut"):
+        photo = _photo(name)
+        with torch.no_grad():
+            fast = styler(photo)
+        slow = _styled(course, photo, _photo("glass"), style_weight=10.0)
+        for row, picture in zip(rows, (photo, slow, fast), strict=True):
+            row.append(_rgb(picture))
+    titles = ["photo"] * 3 + ["by descent"] * 3 + ["in one pass"] * 3
+    return image_grid([picture for row in rows for picture in row], titles, columns=3, inches=3)
+
+
+def no_place(course: Any) -> Figure:
+    """Draw photos that are no texture, and what their statistics keep of them."""
+    pictures = []
+    for name in ("cat", "astronaut", "coffee"):
+        photo = _photo(name)
+        pictures.append((_rgb(photo), _rgb(_neural(course, photo, SIDE))))
+    return image_grid(
+        [p for pair in zip(*pictures, strict=True) for p in pair], columns=3, inches=3
+    )

@@ -32,11 +32,12 @@ from lessons.toolkit.photos import PHOTOS, load_photo
 from lessons.toolkit.preprocess import Preprocess
 from lessons.toolkit.scenes import make_scenes
 from lessons.toolkit.train_scenes import make_folder, save
+from lessons.toolkit.weights import read_shipped
 
 FUNCTIONS = "lessons.l09_inversion_and_style.exercises"
 CONTENT_LAYER = "stages.2"
 STYLE_LAYERS = ("stem", "stages.0", "stages.1", "stages.2", "stages.3")
-CONTENT_WEIGHT, STYLE_WEIGHT, VARIATION = 1.0, 10.0, 0.03
+CONTENT_WEIGHT, STYLE_WEIGHT, VARIATION = 1.0, 4.0, 0.03
 WIDTH, BLOCKS = 16, 3
 SIDE, BATCH = 96, 4
 SCENES_SHARE = 0.25  # of the pictures that are painted in training; the others are photos
@@ -77,6 +78,24 @@ def judge() -> tuple[FirstStages, Preprocess]:
 def style_images(name: str, preprocess: Preprocess, size: int = 224) -> Tensor:
     """Return a painting as a normalised image (1, 3, size, size)."""
     return preprocess.normalise(painting(name, size))[None]
+
+
+def shipped_styler(functions: Any, name: str) -> nn.Module:
+    """Return a `FastStyler` with the weights that come with the course.
+
+    Args:
+        functions: module with `FastStyler`.
+        name: of the painting whose style it has learnt.
+
+    Raises:
+        UserError: there are no such weights, or they are damaged.
+    """
+    from safetensors.torch import load
+
+    with torch.random.fork_rng(devices=[]):
+        styler: nn.Module = functions.FastStyler(WIDTH, BLOCKS)
+    styler.load_state_dict(load(read_shipped(f"styler_{name}.safetensors")))
+    return styler.eval()
 
 
 def train(functions: Any, name: str, steps: int, seed: int, device: torch.device) -> nn.Module:

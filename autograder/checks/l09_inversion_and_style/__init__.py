@@ -29,11 +29,38 @@ from autograder.course.exercise import Exercise, Lesson
 STEM = "l09_inversion_and_style"
 # A picture and its mirror image have nearly the same statistics.
 NO_PLACES = ("last_axes_swapped", "upside_down", "mirrored")
+# A loss is one number, which says little of what became of it; and the call that asks it for its
+# gradient sees itself what is wrong with a graph.
+OF_GRAPHS = ("keeps_graph", "input_changed", "input_requires_grad_changed")
+OF_MAPS = (
+    "magnitude",
+    "positive_part",
+    "negative_part",
+    "squared",
+    "square_root",
+    "scaled_to_maximum",
+    "maximum_zero",
+    "scaled_over_batch",
+    "stretched",
+    "stretched_over_batch",
+    "unit_norm",
+    "complement",
+    "softmax_of_result",
+    "sigmoid_of_result",
+    "shifted",
+)
+OF_A_LOSS = (*OF_GRAPHS, *OF_MAPS)
 
 LESSON = Lesson(
     STEM,
     (
-        Exercise(STEM, "feature_loss", feature_loss_cases, batch=("image", "features")),
+        Exercise(
+            STEM,
+            "feature_loss",
+            feature_loss_cases,
+            batch=("image", "features"),
+            without=OF_A_LOSS,
+        ),
         Exercise(
             STEM,
             "invert_features",
@@ -42,8 +69,8 @@ LESSON = Lesson(
             judge=judge_inversion,
             needs=("feature_loss",),
         ),
-        Exercise(STEM, "gram_matrix", gram_cases, batch=("features",)),
-        Exercise(STEM, "style_loss", style_loss_cases),
+        Exercise(STEM, "gram_matrix", gram_cases, batch=("features",), without=NO_PLACES),
+        Exercise(STEM, "style_loss", style_loss_cases, without=OF_A_LOSS),
         Exercise(
             STEM,
             "synthesise_texture",
@@ -59,6 +86,7 @@ LESSON = Lesson(
             fast_style_cases,
             batch=("styled", "content_features"),
             needs=("gram_matrix", "style_loss"),
+            without=OF_A_LOSS,
         ),
         Exercise(
             STEM,

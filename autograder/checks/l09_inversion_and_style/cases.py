@@ -115,6 +115,9 @@ def invert_cases(rng: Generator) -> dict[str, Case]:
             tv=(0.0, 3.0),
             seed=(seed, seed + 1),
         ),
+        "a strong total variation": case(
+            "plain", "conv1", normal(rng, 1, 3, 12, 12), steps=30, tv=1.0
+        ),
         "no step": replace(other, inputs={**other.inputs, "steps": 0}),
         "an unknown layer": replace(other, inputs={**other.inputs, "layer": "blocks.7"}),
     }
@@ -124,7 +127,7 @@ def invert_cases(rng: Generator) -> dict[str, Case]:
 def gram_cases(rng: Generator) -> dict[str, Case]:
     def case(*shape: int, dtype: torch.dtype = torch.float32, shift: float = 0.3) -> Case:
         features = normal(rng, *shape, dtype=dtype) + shift
-        return Case({"features": features}, call="gram_matrix")
+        return Case({"features": features})
 
     return {
         "two images": case(2, 4, 5, 7),
@@ -134,7 +137,8 @@ def gram_cases(rng: Generator) -> dict[str, Case]:
         "one channel": case(2, 1, 4, 5),
         "one place": case(2, 5, 1, 1),
         "float64": case(2, 5, 4, 6, dtype=DOUBLE),
-        "all zero": Case({"features": torch.zeros(2, 3, 4, 4)}, call="gram_matrix"),
+        "all zero": Case({"features": torch.zeros(2, 3, 4, 4)}),
+        "a gradient through them": replace(case(2, 3, 4, 5), call="gradient_through_grams"),
     }
 
 
@@ -212,8 +216,9 @@ def texture_cases(rng: Generator) -> dict[str, Case]:
             rate=(0.02, 0.3),
             tv=(0.0, 3.0),
             seed=(seed, seed + 1),
-            layers=(["conv1"], ["conv2"]),
+            layers=(["conv1", "conv2"], ["conv1"]),
         ),
+        "a strong total variation": replace(first, inputs={**first.inputs, "steps": 30, "tv": 1.0}),
         "an unknown layer": replace(other, inputs={**other.inputs, "layers": ["blocks.7"]}),
     }
     silent = {**other.inputs, "layers": ["stem.relu", "auxiliary"]}
@@ -286,7 +291,7 @@ def fast_style_cases(rng: Generator) -> dict[str, Case]:
         ),
     }
     cases = vary(cases, content_weight=0.0, style_weight=0.0, tv=0.0)
-    nested = {**first.inputs, "model": network(rng, "nested"), "content_layer": "auxiliary"}
+    nested = {**cases["names with dots"].inputs, "content_layer": "auxiliary"}
     return {**cases, SILENT: replace(first, inputs=nested)}
 
 

@@ -17,11 +17,10 @@ def feature_loss(student: ModuleType, image: Tensor, **inputs: Any) -> Any:
     return _with_gradients(loss, "the gradient at the image", [leaf])
 
 
-def gram_matrix(student: ModuleType, features: Tensor) -> Any:
+def gradient_through_grams(student: ModuleType, features: Tensor) -> Any:
     """Return the Gram matrices, and the gradient of their squares at the features."""
     leaf = features.detach().clone().requires_grad_()
-    grams = student.gram_matrix(leaf)
-    found = _with_gradients(grams, "a gradient through them at the features", [leaf])
+    found = _with_gradients(student.gram_matrix(leaf), "a gradient at the features", [leaf])
     if isinstance(found, dict):
         found["the Gram matrices"] = found.pop("the loss")
     return found
