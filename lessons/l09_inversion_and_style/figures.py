@@ -35,7 +35,8 @@ if TYPE_CHECKING:  # matplotlib is absent where student code is run
 ORANGE, PURPLE, TEAL = "#e66101", "#8d74bf", "#1b9e77"
 SIDE = 224
 SMALL = 144  # side of pictures of which there are many
-NINE = 112
+PIECE = 112
+TEXTURE = 144
 
 
 class _Depth(NamedTuple):
@@ -78,18 +79,28 @@ def _photo(name: str, size: int = SIDE) -> Tensor:
     return functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
-def _rgb(images: Tensor) -> Tensor:
-    """Return the first of some images as a picture."""
-    return _judge()[1].to_rgb(images)[0].clamp(0, 1)
+def _rgb(images: Tensor, grain: int = 96) -> Tensor:
+    """Return the first of some images as a picture.
+
+    Made small, then smoothly large, it is a quarter of the bytes: a descent leaves a fine noise
+    that nobody looks at.
+
+    Args:
+        images: normalised.
+        grain: places of the picture that are kept, along a side.
+    """
+    rgb = _judge()[1].to_rgb(images[:1]).clamp(0, 1)
+    small = functional.interpolate(rgb, (grain, grain), mode="bilinear", antialias=True)
+    return functional.interpolate(small, (3 * grain, 3 * grain), mode="bicubic")[0].clamp(0, 1)
 
 
 def opening(course: Any) -> Figure:
-    """Draw a cat, and the cat as a window of glass and as a night of swirls."""
-    cat = _photo("cat")
-    pictures = [cat]
+    """Draw the cat as a window of glass, and as a night of swirls."""
+    cat, pictures = _photo("cat"), []
     for name, weight in (("glass", 20.0), ("swirls", 4.0)):
-        pictures.append(_styled(course, cat, _photo(name), style_weight=weight, steps=100))
-    return image_grid([_rgb(picture) for picture in pictures], columns=3, inches=3.2)
+        styled = _styled(course, cat, _photo(name), style_weight=weight, steps=100)
+        pictures.append(_rgb(styled, 168))
+    return image_grid(pictures, columns=2, inches=2.5)
 
 
 def _styled(course: Any, content: Tensor, style: Tensor, **given: Any) -> Tensor:
@@ -104,8 +115,8 @@ def five_depths(course: Any) -> Figure:
     """Draw the cat, and what five layers take for the same cat."""
     found = _inversions(course, "cat")
     titles = ["the photo", *[depth.layer for depth in DEPTHS]]
-    pictures = [_photo("cat"), *found]
-    return image_grid([_rgb(picture) for picture in pictures], titles, columns=3, inches=3.2)
+    pictures = [_rgb(picture, 112) for picture in (_photo("cat"), *found)]
+    return image_grid(pictures, titles, columns=3, inches=1.5)
 
 
 @cache
@@ -161,28 +172,27 @@ def _respects(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def what_fires_together(course: Any) -> Figure:
-    """Draw two pieces of each of three textures above their Gram matrices."""
+    """Draw two pieces of each of two textures above their Gram matrices."""
     lesson = course.l09_inversion_and_style
     pieces, grams = [], []
-    for name in ("brick", "gravel", "glass"):
+    for name in ("gravel", "glass"):
         whole = _photo(name)
-        for piece in (whole[..., :NINE, :NINE], whole[..., -NINE:, -NINE:]):
+        for piece in (whole[..., :PIECE, :PIECE], whole[..., -PIECE:, -PIECE:]):
             features = lesson.features_of(_judge()[0], ["stages.1"], piece)["stages.1"]
             gram = lesson.gram_matrix(features)[0]
             pieces.append(_rgb(piece))
             grams.append(colour(gram.sign() * gram.abs().sqrt(), signed=True))
-    return image_grid([*pieces, *grams], columns=6, inches=1.7)
+    return image_grid([*pieces, *grams], columns=4, inches=1.3)
 
 
 def deeper_statistics(course: Any) -> Figure:
-    """Draw the glass made anew from the statistics of more and more layers."""
-    glass = _photo("glass")
-    pictures, titles = [_rgb(glass)], ["the painting"]
-    for count in range(1, len(STYLE_LAYERS) + 1):
+    """Draw the glass made anew from the statistics of one layer, of three and of five."""
+    glass, pictures, titles = _photo("glass"), [], []
+    for count in (1, 3, 5):
         layers = STYLE_LAYERS[:count]
-        pictures.append(_rgb(_neural(course, glass, SIDE, layers)))
+        pictures.append(_rgb(_neural(course, glass, TEXTURE, layers), 112))
         titles.append(layers[0] if count == 1 else f"to {layers[-1]}")
-    return image_grid(pictures, titles, columns=3, inches=3.2)
+    return image_grid(pictures, titles, columns=3, inches=1.5)
 
 
 def _neural(
@@ -190,25 +200,25 @@ def _neural(
     texture: Tensor,
     size: int,
     layers: tuple[str, ...] = STYLE_LAYERS,
-    steps: int = 100,
+    steps: int = 120,
 ) -> Tensor:
     made: Tensor = course.l09_inversion_and_style.synthesise_texture(
-        _judge()[0], layers, texture, (size, size), steps, seed=0
+        _judge()[0], layers, texture, (size, size), steps, seed=0, rate=0.02, tv=0.1
     )
     return made
 
 
 def two_ways(course: Any) -> Figure:
-    """Draw four textures, each as it is, by statistics, and grown pixel by pixel."""
+    """Draw two textures, each as it is, by statistics, and grown pixel by pixel."""
     pictures = []
-    names = ("brick", "gravel", "grass", "glass")
-    for name in names:
-        texture = _photo(name)
-        small = functional.interpolate(texture, (64, 64), mode="bilinear", antialias=True)
-        grown = course.l09_inversion_and_style.grow_texture(small[0], 64, window=11, seed=0)[None]
-        pictures.append([_rgb(texture), _rgb(_neural(course, texture, SIDE)), _rgb(grown)])
-    columns = [picture for row in zip(*pictures, strict=True) for picture in row]
-    return image_grid(columns, columns=len(names), inches=2.4)
+    for name in ("brick", "glass"):
+        sample = _photo(name)[..., :TEXTURE, :TEXTURE]
+        small = functional.interpolate(sample, (64, 64), mode="bilinear", antialias=True)
+        grown = course.l09_inversion_and_style.grow_texture(small[0], 64, window=11, seed=0)
+        made = _neural(course, sample, TEXTURE)
+        pictures += [_rgb(sample, 112), _rgb(made, 112), _rgb(grown[None])]
+    titles = ["sample", "by statistics", "grown", "", "", ""]
+    return image_grid(pictures, titles, columns=3, inches=1.5)
 
 
 def weights_grid(course: Any) -> Figure:
@@ -221,30 +231,25 @@ def weights_grid(course: Any) -> Figure:
                 _rgb(_styled(course, cat, glass, content_weight=content, style_weight=style))
             )
             titles.append(f"{content:g} : {style:g}")
-    return image_grid(pictures, titles, columns=3, inches=2.6)
+    return image_grid(pictures, titles, columns=3, inches=1.15)
 
 
 def slow_and_fast(course: Any) -> Figure:
-    """Draw three photos, painted by descent and by a network in one pass."""
+    """Draw two photos, painted by descent and by a network in one pass."""
     styler = shipped_styler(course.l09_inversion_and_style, "glass")
-    rows: list[list[Tensor]] = [[], [], []]
-    for name in ("cat", "coffee", "astronaut"):
+    pictures = []
+    for name in ("cat", "coffee"):
         photo = _photo(name)
         with torch.no_grad():
             fast = styler(photo)
         slow = _styled(course, photo, _photo("glass"), style_weight=10.0)
-        for row, picture in zip(rows, (photo, slow, fast), strict=True):
-            row.append(_rgb(picture))
-    titles = ["photo"] * 3 + ["by descent"] * 3 + ["in one pass"] * 3
-    return image_grid([picture for row in rows for picture in row], titles, columns=3, inches=3)
+        pictures += [_rgb(photo, 112), _rgb(slow, 112), _rgb(fast, 112)]
+    titles = ["photo", "by descent", "in one pass", "", "", ""]
+    return image_grid(pictures, titles, columns=3, inches=1.5)
 
 
 def no_place(course: Any) -> Figure:
-    """Draw photos that are no texture, and what their statistics keep of them."""
-    pictures = []
-    for name in ("cat", "astronaut", "coffee"):
-        photo = _photo(name)
-        pictures.append((_rgb(photo), _rgb(_neural(course, photo, SIDE))))
-    return image_grid(
-        [p for pair in zip(*pictures, strict=True) for p in pair], columns=3, inches=3
-    )
+    """Draw a photo that is no texture, and what its statistics keep of it."""
+    photo = _photo("astronaut")
+    pictures = [_rgb(photo, 112), _rgb(_neural(course, photo, TEXTURE), 112)]
+    return image_grid(pictures, columns=2, inches=1.7)

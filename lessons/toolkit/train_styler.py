@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("style", help="glass or swirls")
     parser.add_argument("--functions", default=FUNCTIONS, help=f"({FUNCTIONS})")
-    parser.add_argument("--steps", type=int, default=600, help="batches of 4 pictures (600)")
+    parser.add_argument("--steps", type=int, default=500, help="batches of 4 pictures (500)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
     parser.add_argument("--out", type=Path, default=Path("build/weights"), help="(build/weights)")

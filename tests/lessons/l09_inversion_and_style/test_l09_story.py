@@ -14,10 +14,10 @@ from lessons.l09_inversion_and_style import figures
 from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
 from solutions.l09_inversion_and_style import (
-    FastStyler,
     feature_loss,
     features_of,
     gram_matrix,
+    invert_features,
     nearest_texture,
     style_loss,
     synthesise_texture,
@@ -116,6 +116,39 @@ def test_a_texture_is_known_by_its_gram_matrices():
     assert count([nearest(piece.mean((2, 3), keepdim=True), colours) for piece in coloured]) == 21
     assert "Pixel by pixel 3 of 24 are right" in STORY and "get 4.) By their Gram" in STORY
     assert "19 to 23 are, best in the stem" in STORY and "alone gets 21 of 24" in STORY
+
+
+def test_what_is_lost_in_which_order():
+    photo, found = figures._photo("cat"), figures._inversions(reference_course(), "cat")
+    kept = [figures._shared(photo, images) for images in found]
+    said = [
+        [0.91, 1.00, 1.00],
+        [0.55, 0.90, 0.99],
+        [0.11, 0.71, 0.94],
+        [0.02, 0.68, 0.31],
+        [0.00, 0.04, 0.00],
+    ]
+    for measured, numbers in zip(kept, said, strict=True):
+        assert measured == pytest.approx(numbers, abs=0.05)
+    assert "0.91 in the stem, 0.55 at `stages.1`, 0.11 at `stages.2`" in STORY
+    assert "at 0.94, until `stages.2`, and at `stages.4` it is down to 0.31" in STORY
+    assert "stays longest, 0.68 at `stages.4`" in STORY
+    pairs = zip(figures.DEPTHS, found, strict=True)
+    losses = {depth.layer: off(images, depth.layer) for depth, images in pairs}
+    assert losses["stages.6"] == pytest.approx(0.04, abs=0.01) < losses["stages.2"]
+    assert losses["stages.4"] == pytest.approx(0.05, abs=0.01)
+    assert (
+        "no more than 0.04 in the features" in STORY and "the shimmering picture by 0.05" in STORY
+    )
+
+
+def test_the_head_is_not_inverted():
+    network, cat = figures._network(), photos("cat")
+    features = features_of(network, ["head"], cat)["head"]
+    assert float((features == 0).float().mean()) == pytest.approx(0.94, abs=0.005)
+    found = invert_features(network, "head", features, (224, 224), 100, 0.015, 0.5, seed=0)
+    assert off(found, "head") == pytest.approx(0.86, abs=0.03)
+    assert "hundred steps end at an error of 0.86" in STORY and "94 % of its numbers" in STORY
 
 
 def statistics_off(one: Tensor, other: Tensor) -> float:
