@@ -140,17 +140,16 @@ def lost_in_order(course: Any) -> Figure:
     figure = new_figure(7.5, 4)
     axes = figure.add_subplot()
     places = torch.arange(len(DEPTHS))
-    for line, name, shade, mark in zip(
-        kept.T,
-        ("fine lines", "light and dark", "colour"),
-        (TEAL, ORANGE, PURPLE),
-        "^os",
-        strict=True,
-    ):
+    looks = {
+        "fine lines": (TEAL, "^", (1.75, 0.27)),
+        "light and dark": (ORANGE, "o", (3.1, 0.68)),
+        "colour": (PURPLE, "s", (2.15, 0.93)),
+    }
+    for line, (name, (shade, mark, place)) in zip(kept.T, looks.items(), strict=True):
         axes.plot(places, line, color=shade, linewidth=2.5, marker=mark, markersize=7)
-        axes.text(4.15, line[-1], name, color=shade, fontsize=TITLE_POINTS, fontweight="bold")
+        axes.text(*place, name, color=shade, fontsize=TITLE_POINTS, fontweight="bold")
     axes.set_xticks(places, [depth.layer for depth in DEPTHS])
-    axes.set(xlim=(-0.2, 5.9), ylim=(-0.1, 1.03), ylabel="correlation with the photo")
+    axes.set(xlim=(-0.2, 4.3), ylim=(-0.05, 1.04), ylabel="correlation with the photo")
     style_axes(axes)
     axes.spines[["top", "right"]].set_visible(False)
     return figure

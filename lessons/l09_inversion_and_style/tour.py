@@ -11,8 +11,8 @@ from torch.nn import functional
 from lessons.toolkit.paintings import painting
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique, feature_maps
 
-PIXELS = 112**2  # of the pictures that are descended: as many as a few seconds allow
-STEPS = 40
+PIXELS = 96**2  # of the pictures that are descended: as many as a few seconds allow
+STEPS = 30
 DEPTHS = ("early", "halfway", "late")
 
 
@@ -69,10 +69,12 @@ def _style(course: Any, subject: Subject) -> list[Panel]:
     preprocess = subject.classifier.preprocess
     glass = preprocess.normalise(painting("glass", 160))[None].to(small)
     styled = lesson.transfer_style(
-        network, small, glass, layers[-2], layers, style_weight=8.0, steps=STEPS, tv=0.03
+        network, small, glass, layers[-2], layers, 1.0, 5.0, STEPS, rate=0.03, tv=0.05
     )
     size = tuple(small.shape[2:])
-    texture = lesson.synthesise_texture(network, layers, small, size, STEPS, seed=0)
+    texture = lesson.synthesise_texture(
+        network, layers, small, size, STEPS, seed=0, rate=0.03, tv=0.05
+    )
     return [
         Panel(
             _drawn(subject, styled),

@@ -94,15 +94,15 @@ def invert_cases(rng: Generator) -> dict[str, Case]:
         size = tuple(image.shape[2:])
         return Case({"model": spec, "layer": layer, "features": features, "size": size, **settings})
 
-    first = case("plain", "conv1", normal(rng, 2, 3, 12, 14), steps=40)
+    first = case("plain", "conv1", normal(rng, 2, 3, 12, 14), steps=30)
     usual = {name: value for name, value in first.inputs.items() if name != "model"}
     other = case("nested", "blocks.0.conv", normal(rng, 1, 3, 12, 14))
     seed = usual["seed"]
     cases = {
         "two images": first,
         "one image": case("residual", "stem", normal(rng, 1, 3, 14, 12)),
-        "a layer that mixes colours": case("linear", "mix", normal(rng, 1, 3, 12, 12), 40, 0.0),
-        "in-place ReLU": case("inplace", "conv2", normal(rng, 1, 3, 12, 16), steps=40),
+        "a layer that mixes colours": case("linear", "mix", normal(rng, 1, 3, 12, 12), 25, 0.0),
+        "in-place ReLU": case("inplace", "conv2", normal(rng, 1, 3, 12, 16)),
         "float64": case("plain", "relu1", normal(rng, 1, 3, 12, 14, dtype=DOUBLE)),
         "a name with dots": other,
         "a size of odd numbers": case("residual", "conv1", normal(rng, 1, 3, 13, 17)),
@@ -115,8 +115,8 @@ def invert_cases(rng: Generator) -> dict[str, Case]:
             tv=(0.0, 3.0),
             seed=(seed, seed + 1),
         ),
-        "a strong total variation": case(
-            "plain", "conv1", normal(rng, 1, 3, 12, 12), steps=30, tv=1.0
+        "a strong total variation": replace(
+            first, inputs={**first.inputs, "steps": 40, "rate": 0.1, "tv": 0.3}
         ),
         "no step": replace(other, inputs={**other.inputs, "steps": 0}),
         "an unknown layer": replace(other, inputs={**other.inputs, "layer": "blocks.7"}),
@@ -218,7 +218,9 @@ def texture_cases(rng: Generator) -> dict[str, Case]:
             seed=(seed, seed + 1),
             layers=(["conv1", "conv2"], ["conv1"]),
         ),
-        "a strong total variation": replace(first, inputs={**first.inputs, "steps": 30, "tv": 1.0}),
+        "a strong total variation": replace(
+            first, inputs={**first.inputs, "steps": 40, "rate": 0.1, "tv": 0.3}
+        ),
         "an unknown layer": replace(other, inputs={**other.inputs, "layers": ["blocks.7"]}),
     }
     silent = {**other.inputs, "layers": ["stem.relu", "auxiliary"]}
