@@ -1,4 +1,4 @@
-# Stubs of l09_inversion_and_style, version 5c2e9b967878. Complete them here; `convlens check l09_inversion_and_style` says what is right.
+# Stubs of l09_inversion_and_style, version 549b148189ac. Complete them here; `convlens check l09_inversion_and_style` says what is right.
 """Lesson 9, inversion and style: what does a layer keep of a picture, and what is a texture?
 
 `images` are float (N, 3, H, W), normalised for the model; a picture alone is (1, 3, H, W). The
@@ -509,7 +509,7 @@ class Part(nn.Module):
 
 # Exercise 9 of 10 · 30 minutes · difficulty 3 of 3 · 4 points
 class FastStyler(nn.Module):
-    """A network that paints any picture in the one style it was trained for.
+    """Paint any picture in one style, with a network that was trained for it.
 
     Pictures shrink to a quarter, pass through residual blocks, and grow again. What each step is
     made of is given; how a picture passes through, you write.

@@ -1,4 +1,4 @@
-"""Judges of pictures that a descent has made: whatever the descent, its loss must be small."""
+"""Judges of pictures by the loss that a descent, whichever it was, has left them."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _fallen(
     steps: int,
     what: str,
 ) -> Complaint | None:
-    """Judge how far down the loss of each image has come, from its start to the reference's."""
+    """Judge how far the loss of each image has fallen, beside the reference's."""
     if steps < ENOUGH_STEPS:
         return None
     for number in range(len(expected)):

@@ -50,7 +50,10 @@ def two_pictures(
     other: Mapping[str, Any],
     model: nn.Module,
 ) -> Any:
-    """Return the pictures of two settings, which differ if an argument plays its part."""
+    """Return pictures of two settings.
+
+    They differ if an argument plays its part.
+    """
     call = getattr(student, function)
     return [call(model=model, **{**usual, **settings}) for settings in (one, other)]
 
@@ -67,7 +70,7 @@ def paint(
 def paint_in_a_graph(
     student: ModuleType, images: Tensor, width: int, blocks: int, weights: Mapping[str, Tensor]
 ) -> Any:
-    """Return what a styler paints, and a gradient at its first weights: it can be trained."""
+    """Return what a styler paints, and a gradient at its first weights."""
     styler = _styler(student, images, width, blocks, weights)
     painted = styler(images)
     if not isinstance(painted, Tensor):
@@ -98,7 +101,10 @@ def _styler(
 
 
 def _with_gradients(value: Any, name: str, leaves: Sequence[Tensor]) -> Any:
-    """Return a loss and its gradients; zeros where it hangs in no graph of the leaves."""
+    """Return a loss and its gradients.
+
+    They are zeros where it hangs in no graph of the leaves.
+    """
     if not isinstance(value, Tensor):
         return value  # the check says what it is
     gradients: Sequence[Tensor | None] = [None] * len(leaves)
