@@ -40,7 +40,10 @@ TEXTURE = 144
 
 
 class _Depth(NamedTuple):
-    """How a layer is inverted: the deeper, the smaller the steps, or colours run wild."""
+    """How a layer is inverted.
+
+    The deeper it is, the smaller the steps, or colours run wild.
+    """
 
     layer: str
     steps: int
@@ -185,7 +188,7 @@ def what_fires_together(course: Any) -> Figure:
 
 
 def deeper_statistics(course: Any) -> Figure:
-    """Draw the glass made anew from the statistics of one layer, of three and of five."""
+    """Draw the glass made anew from statistics of one layer, three and five."""
     glass, pictures, titles = _photo("glass"), [], []
     for count in (1, 3, 5):
         layers = STYLE_LAYERS[:count]

@@ -122,7 +122,7 @@ def _clouds(size: int, grain: int, draw: torch.Generator) -> Tensor:
 
 
 def _along(colours: Sequence[Colour], position: Tensor) -> Tensor:
-    """Return the colour (3, H, W) at each position (H, W) from 0 to 1 along some colours."""
+    """Return the colours (3, H, W) at positions (H, W) from 0 to 1 along a scale."""
     known = torch.tensor(colours) / 255
     place = position.clamp(0, 1) * (len(known) - 1)
     below = place.long().clamp(max=len(known) - 2)

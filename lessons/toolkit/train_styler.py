@@ -68,7 +68,7 @@ class FirstStages(nn.Module):
 
 
 def judge() -> tuple[FirstStages, Preprocess]:
-    """Return the network that judges styles, with frozen weights, and its preprocessing."""
+    """Return the network that judges styles, frozen, and its preprocessing."""
     classifier = load_model()
     network = classifier.network
     assert isinstance(network, EfficientNetLite0)
@@ -146,7 +146,7 @@ def train(functions: Any, name: str, steps: int, seed: int, device: torch.device
 
 
 def _pictures(draw: torch.Generator, step: int) -> Tensor:
-    """Draw a batch of crops of the photos, and some scenes, (BATCH, 3, SIDE, SIDE) in [0, 1]."""
+    """Draw a batch of crops of photos and of scenes, with colours in [0, 1]."""
     pictures = []
     for number in range(BATCH):
         if float(torch.rand((), generator=draw)) < SCENES_SHARE:
