@@ -376,7 +376,7 @@ def styler_cases(rng: Generator) -> dict[str, Case]:
 
     return {
         "two images": case(normal(rng, 2, 3, 16, 20)),
-        "one image": case(normal(rng, 1, 3, 20, 16)),
+        "one image": case(normal(rng, 1, 3, 20, 16), width=2),
         "two residual blocks": case(normal(rng, 2, 3, 16, 16), blocks=2),
         "a size that four does not divide": case(normal(rng, 2, 3, 17, 22)),
         "the smallest size": case(normal(rng, 1, 3, 13, 13)),
