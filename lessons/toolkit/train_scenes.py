@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.steps < 1:
             raise UserError(f"Cannot train for {options.steps} steps.", "Ask for one or more.")
         device = choose_device(options.device)
-        _make_folder(options.out)
+        make_folder(options.out)
         start = time.perf_counter()
         network = train(options.steps, options.seed, options.watermark, device)
         report: dict[str, Any] = {
@@ -269,7 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make the folder of the results, or raise UserError.
 
     It is made before the training, so that a folder that cannot be written costs no minutes.

@@ -41,6 +41,27 @@ VALUES: dict[str, Any] = {
     "l2": 0.01,
 }
 
+# Of lesson 9, whose descents compare features and Gram matrices of one layer.
+_FEATURES = torch.rand(1, 6, 1, 1, generator=torch.Generator().manual_seed(4))
+_PICTURE = torch.rand(1, 3, 14, 18, generator=torch.Generator().manual_seed(5))
+VALUES |= {
+    "features": _FEATURES,
+    "content_features": _FEATURES,
+    "target_grams": [_FEATURES.flatten(2) @ _FEATURES.flatten(2).mT],
+    "textures": torch.cat([_PICTURE, _PICTURE.flip(1)]),
+    **dict.fromkeys(("texture", "style", "styled", "content"), _PICTURE),
+    "content_layer": "blocks.0.conv",
+    "style_layers": ["blocks.0.conv"],
+    "content_weight": 1.0,
+    "style_weight": 2.0,
+    "tv": 0.1,
+    "seed": 0,
+}
+
+# One draws by dtype, and some take steps whose size is not that of the gradient.
+_NOT_TO_THE_LAST_BIT = ("smooth_grad", "class_portrait", "invert_features", "synthesise_texture")
+_NOT_TO_THE_LAST_BIT += ("transfer_style",)
+
 
 def found() -> dict[str, Callable[..., Any]]:
     """Functions that take a model, by lesson and name."""
@@ -87,10 +108,17 @@ def call(path: str, **given: Any) -> Any:
     first = given.get("images", usual["images"])[:1]
     usual |= {"image": first, "start": first}
     values = {**usual, **given}
+    values = {name: _as_dtype(value, values["images"].dtype) for name, value in values.items()}
     needed = [n for n, p in parameters.items() if p.default is p.empty or n in given]
     missing = [name for name in needed if name not in values]
     assert not missing, f"{path} takes {missing}: give them a value in VALUES"
     return FUNCTIONS[path](**{name: values[name] for name in needed})
+
+
+def _as_dtype(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, list):
+        return [_as_dtype(item, dtype) for item in value]
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def tensors(value: Any) -> list[Tensor]:
@@ -208,5 +236,5 @@ def test_each_dtype_is_kept(path: str) -> None:
                 assert (right.dtype, result.dtype) == (torch.float64, dtype)
             assert result.isfinite().all()
             # One draws by dtype, and one takes steps whose size is not that of the gradient.
-            if dtype == torch.float32 and not path.endswith(("smooth_grad", "class_portrait")):
+            if dtype == torch.float32 and not path.endswith(_NOT_TO_THE_LAST_BIT):
                 torch.testing.assert_close(result.double(), right, rtol=1e-3, atol=1e-5)

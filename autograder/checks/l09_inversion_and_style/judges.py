@@ -1,0 +1,122 @@
+"""Judges of pictures by the loss that a descent, whichever it was, has left them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from autograder.course.exercise import Complaint
+from autograder.worker.networks import build
+from solutions import l09_inversion_and_style as reference
+
+# Fewer steps than this leave a picture where no descent can be told from another.
+ENOUGH_STEPS = 20
+# Of the reference's way down, which a plain descent with Adam, or L-BFGS, goes as well.
+SHARE = 0.85
+
+Loss = Callable[[Tensor], Tensor]
+
+
+def judge_inversion(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Complaint | None:
+    """Judge images by what the layer makes of them.
+
+    Args:
+        expected: the reference's images, or two of them where the call makes two.
+        actual: the same from the student's code.
+        inputs: the case's arguments.
+
+    Returns:
+        The complaint, or None where the images are good.
+    """
+    if "other" in inputs:
+        return _must_differ(actual, inputs)
+    model, features = build(inputs["model"]), inputs["features"]
+    start = reference.noise(len(features), inputs["size"], inputs["seed"], features)
+
+    def loss(image: Tensor, number: int) -> Tensor:
+        wanted = features[number : number + 1]
+        off = reference.feature_loss(model, inputs["layer"], image, wanted)
+        return off + inputs["tv"] * reference.mean_variation(image)
+
+    return _fallen(loss, start, expected, actual, inputs["steps"], "its features are not the ones")
+
+
+def judge_texture(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Complaint | None:
+    """Judge an image by its Gram matrices.
+
+    Args:
+        expected, actual, inputs: as for `judge_inversion`.
+    """
+    if "other" in inputs:
+        return _must_differ(actual, inputs)
+    model, texture = build(inputs["model"]), inputs["texture"].detach()
+    start = reference.noise(1, inputs["size"], inputs["seed"], texture)
+    layers = inputs["layers"]
+
+    def grams(image: Tensor) -> list[Tensor]:
+        features = reference.features_of(model, layers, image)
+        return [reference.gram_matrix(features[layer]) for layer in layers]
+
+    def loss(image: Tensor, _number: int) -> Tensor:
+        off = reference.style_loss(grams(image), grams(texture), [1 / len(layers)] * len(layers))
+        return off + inputs["tv"] * reference.mean_variation(image)
+
+    return _fallen(loss, start, expected, actual, inputs["steps"], "its statistics are not those")
+
+
+def judge_transfer(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Complaint | None:
+    """Judge an image by its content and its style.
+
+    Args:
+        expected, actual, inputs: as for `judge_inversion`.
+    """
+    if "other" in inputs:
+        return _must_differ(actual, inputs)
+    model, content = build(inputs["model"]), inputs["content"].detach()
+    layers, where = inputs["style_layers"], inputs["content_layer"]
+    style = reference.features_of(model, layers, inputs["style"].detach())
+    wanted = reference.features_of(model, [where], content)[where]
+    grams = [reference.gram_matrix(style[layer]) for layer in layers]
+    weights = (inputs["content_weight"], inputs["style_weight"], inputs["tv"])
+
+    def loss(image: Tensor, _number: int) -> Tensor:
+        return reference.fast_style_loss(model, image, wanted, grams, where, layers, *weights)
+
+    what = "its content and style are not those"
+    if inputs["steps"] == 0:
+        same = (actual - content).abs().max() < 1e-5
+        return None if same else Complaint("did not begin at the content.", mistake="noise_start")
+    return _fallen(loss, content, expected, actual, inputs["steps"], what)
+
+
+def _fallen(
+    loss: Callable[[Tensor, int], Tensor],
+    start: Tensor,
+    expected: Tensor,
+    actual: Tensor,
+    steps: int,
+    what: str,
+) -> Complaint | None:
+    """Judge how far the loss of each image has fallen, beside the reference's."""
+    if steps < ENOUGH_STEPS:
+        return None
+    for number in range(len(expected)):
+        parts = [batch[number : number + 1] for batch in (start, expected, actual)]
+        first, known, got = (float(loss(part.detach(), number)) for part in parts)
+        if first - got < SHARE * (first - known):
+            how = "is no smaller than at the start" if got > 0.98 * first else "is still too large"
+            detail = f"It was {first:.3f} at the start, and is {got:.3f}; {known:.3f} is possible."
+            where = "" if len(expected) == 1 else f" of image {number}"
+            return Complaint(f"returned a picture whose loss{where} {how}: {what} wanted.", detail)
+    return None
+
+
+def _must_differ(pictures: Any, inputs: Mapping[str, Any]) -> Complaint | None:
+    one, other = pictures
+    if one.shape != other.shape or (one - other).abs().max() > 1e-3 * one.abs().max():
+        return None
+    (name,) = inputs["one"]
+    known = None if isinstance(inputs["one"][name], list) else f"{name}_ignored"
+    return Complaint(f"gave the same picture whatever `{name}` was.", mistake=known)
