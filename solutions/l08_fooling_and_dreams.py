@@ -342,9 +342,9 @@ def pattern_size(change: Tensor) -> Tensor:
     waves = torch.fft.fft2(full_precision(change.detach()))
     power = waves.abs().square().sum(1)
     power[:, 0, 0] = 0
-    down = torch.fft.fftfreq(height, device=change.device)
-    across = torch.fft.fftfreq(width, device=change.device)
-    frequency = torch.hypot(down[:, None], across).to(power)
+    down = torch.fft.fftfreq(height, dtype=power.dtype, device=power.device)
+    across = torch.fft.fftfreq(width, dtype=power.dtype, device=power.device)
+    frequency = torch.hypot(down[:, None], across)
     mean = (power * frequency).sum((1, 2)) / power.sum((1, 2))
     return (1 / mean).to(change.dtype)
     ### END SOLUTION

@@ -30,6 +30,12 @@ VALUES: dict[str, Any] = {
     "rule": "guided",
     "maps": torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(2)),
     "share": 0.3,
+    "rate": 0.05,
+    "max_steps": 3,
+    "epsilon": 0.1,
+    "octaves": 2,
+    "octave_scale": 1.2,
+    "steps": 1,
 }
 
 
@@ -72,6 +78,8 @@ def call(path: str, **given: Any) -> Any:
         given["image"] = given["images"][:1]
     usual = {"model": network(), "images": images(), "target": torch.tensor([3, 1]), **VALUES}
     usual["image"] = usual["images"][:1]
+    if "image" in parameters:
+        usual["target"] = usual["target"][:1]
     values = {**usual, **given}
     needed = [n for n, p in parameters.items() if p.default is p.empty or n in given]
     missing = [name for name in needed if name not in values]
@@ -80,8 +88,8 @@ def call(path: str, **given: Any) -> Any:
 
 
 def tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
+    if isinstance(value, Tensor | bool):
+        return [torch.as_tensor(value)]
     parts = value.values() if isinstance(value, dict) else value
     return [tensor for part in parts for tensor in tensors(part)]
 
@@ -107,8 +115,11 @@ BAD_TARGETS = {
 @pytest.mark.parametrize("bad", BAD_TARGETS)
 @pytest.mark.parametrize("path", taking("target"))
 def test_a_target_that_does_not_fit_is_refused_in_one_sentence(path: str, bad: str) -> None:
+    count = 1 if "image" in inspect.signature(FUNCTIONS[path]).parameters else 2
+    if count == 1 and bad == "shorter":
+        return  # one class fits one image
     with pytest.raises(
-        ValueError, match=r"^`target` (is a long tensor of shape \(2,\)|has classes)"
+        ValueError, match=rf"^`target` (is a long tensor of shape \({count},\)|has classes)"
     ):
         call(path, target=BAD_TARGETS[bad])
 
