@@ -99,7 +99,7 @@ def fooled_and_why(course: Any) -> Figure:
         start = (photo.shape[-1] - SHOWN) // 2
         middle = (fooled - photo)[0, :, start : start + SHOWN, start : start + SHOWN]
         pictures += [photo[0], fooled[0], 0.5 + 60 * middle]
-        titles += [_answer(photo), _answer(fooled), "difference × 60"]
+        titles += [_answer(photo), _answer(fooled), "difference"]
     return image_grid(pictures, titles, columns=3, inches=1.6)
 
 
@@ -178,4 +178,4 @@ def pavilion_and_sky(course: Any) -> Figure:
         photo = whole_photo(name, LONGEST)
         dream = lesson.deep_dream(model, "network.stages.4", photo, **VIVID)
         dreams.append(dream[0])
-    return image_grid(dreams, inches=3.3)
+    return image_grid(dreams, inches=2.9)

@@ -17,8 +17,8 @@ STEPS = 15
 MAGNIFIED = 60
 TARGET = "ostrich"
 # Small to large, and few steps: a tour shows many techniques.
-DREAM: dict[str, Any] = {"octaves": 2, "octave_scale": 1.4, "steps": 6, "rate": 0.015, "seed": 0}
-DEPTHS = (0.3, 0.55)  # where in the network to listen, as a share of its blocks
+DREAM: dict[str, Any] = {"octaves": 3, "octave_scale": 1.4, "steps": 6, "rate": 0.015, "seed": 0}
+DEPTHS = (0.3, 0.65)  # where in the network to listen, as a share of its blocks
 
 
 def _picture(subject: Subject) -> Tensor:

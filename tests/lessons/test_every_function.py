@@ -76,6 +76,8 @@ def call(path: str, **given: Any) -> Any:
     parameters = inspect.signature(FUNCTIONS[path]).parameters
     if "image" in parameters and "images" in given:
         given["image"] = given["images"][:1]
+        if "target" in given:
+            given["target"] = given["target"][:1]
     usual = {"model": network(), "images": images(), "target": torch.tensor([3, 1]), **VALUES}
     usual["image"] = usual["images"][:1]
     if "image" in parameters:
