@@ -11,7 +11,7 @@ Given: `target_logits(logits, target)` is each image's logit of its class, (1,),
 ValueError if the target does not fit, such as one of another length. `find_layers(model, layers)`
 is a dict of modules by name, and raises AttributeError for an unknown name. `check_ran(layers,
 kept)` raises ValueError for a layer that is not in `kept`. `@with_autograd` turns autograd on, even
-where the caller has turned it off. `random_shift` and `resized` stand below.
+where the caller has turned it off. `OnPixels`, `random_shift` and `resized` stand below.
 """
 
 from __future__ import annotations
@@ -26,6 +26,33 @@ from torch.nn import functional as F
 
 from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 from lessons.toolkit.precision import full_precision
+
+
+class OnPixels(nn.Module):
+    """A network behind its normalisation, so that it takes colours in [0, 1].
+
+    The network is shared, not copied. What is `stages.3` in it is `network.stages.3` here.
+
+    >>> model = OnPixels(nn.Flatten(), lambda rgb: (rgb - 0.5) / 0.25)
+    >>> model(torch.ones(1, 3, 1, 1))
+    tensor([[2., 2., 2.]])
+    """
+
+    def __init__(self, network: nn.Module, normalise: Callable[[Tensor], Tensor]) -> None:
+        """Put the two together.
+
+        Args:
+            network: takes normalised images.
+            normalise: makes them of colours, such as `classifier.preprocess.normalise`.
+        """
+        super().__init__()
+        self.network = network
+        self.normalise = normalise
+        self.train(network.training)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Return the network's logits for pictures (N, 3, H, W) in [0, 1]."""
+        return self.network(self.normalise(rgb))
 
 
 def is_fooled_after_saving(model: nn.Module, image: Tensor, target: Tensor) -> bool:

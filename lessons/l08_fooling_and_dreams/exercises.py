@@ -1,4 +1,4 @@
-# Stubs of l08_fooling_and_dreams, version c2df2ba4dbfe. Complete them here; `convlens check l08_fooling_and_dreams` says what is right.
+# Stubs of l08_fooling_and_dreams, version ce1a08dad64e. Complete them here; `convlens check l08_fooling_and_dreams` says what is right.
 """Lesson 8, fooling and dreams: follow the gradient to the pixels, for mischief and for beauty.
 
 `image` is one picture, float (1, 3, H, W), with colours in [0, 1]. `model` takes such a picture as
@@ -12,7 +12,7 @@ Given: `target_logits(logits, target)` is each image's logit of its class, (1,),
 ValueError if the target does not fit, such as one of another length. `find_layers(model, layers)`
 is a dict of modules by name, and raises AttributeError for an unknown name. `check_ran(layers,
 kept)` raises ValueError for a layer that is not in `kept`. `@with_autograd` turns autograd on, even
-where the caller has turned it off. `random_shift` and `resized` stand below.
+where the caller has turned it off. `OnPixels`, `random_shift` and `resized` stand below.
 """
 
 from __future__ import annotations
@@ -27,6 +27,33 @@ from torch.nn import functional as F
 
 from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 from lessons.toolkit.precision import full_precision
+
+
+class OnPixels(nn.Module):
+    """A network behind its normalisation, so that it takes colours in [0, 1].
+
+    The network is shared, not copied. What is `stages.3` in it is `network.stages.3` here.
+
+    >>> model = OnPixels(nn.Flatten(), lambda rgb: (rgb - 0.5) / 0.25)
+    >>> model(torch.ones(1, 3, 1, 1))
+    tensor([[2., 2., 2.]])
+    """
+
+    def __init__(self, network: nn.Module, normalise: Callable[[Tensor], Tensor]) -> None:
+        """Put the two together.
+
+        Args:
+            network: takes normalised images.
+            normalise: makes them of colours, such as `classifier.preprocess.normalise`.
+        """
+        super().__init__()
+        self.network = network
+        self.normalise = normalise
+        self.train(network.training)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Return the network's logits for pictures (N, 3, H, W) in [0, 1]."""
+        return self.network(self.normalise(rgb))
 
 
 # Exercise 1 of 6 · 10 minutes · difficulty 1 of 3 · 1 point

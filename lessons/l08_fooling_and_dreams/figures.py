@@ -35,10 +35,12 @@ class _Network(NamedTuple):
 
 
 @cache
-def _network() -> _Network:
+def _network(course: Any) -> _Network:
     classifier = load_model()
+    normalise = classifier.preprocess.normalise
+    model = course.l08_fooling_and_dreams.OnPixels(classifier.network, normalise)
     target = torch.tensor([class_index(classifier.classes, TARGET)])
-    return _Network(classifier.on_pixels(), classifier.classes, target)
+    return _Network(model, classifier.classes, target)
 
 
 @cache
@@ -62,7 +64,7 @@ def whole_photo(name: str, longest: int) -> Tensor:
 
 
 def _fooled(course: Any, photo: Tensor) -> Tensor:
-    model, _, target = _network()
+    model, _, target = _network(course)
     lesson = course.l08_fooling_and_dreams
     return lesson.fooling_image(model, photo, target, LEVEL, 20, 2 * LEVEL)
 
@@ -70,13 +72,13 @@ def _fooled(course: Any, photo: Tensor) -> Tensor:
 @cache
 def _dreamt(course: Any, layers: str) -> Tensor:
     """Return what some layers, joined by a plus, dream of the whole cat."""
-    model, lesson = _network().model, course.l08_fooling_and_dreams
+    model, lesson = _network(course).model, course.l08_fooling_and_dreams
     names = [f"network.{layer}" for layer in layers.split("+")]
     return lesson.deep_dream(model, names, whole_photo("cat", LONGEST), **DREAM)
 
 
-def _answer(image: Tensor) -> str:
-    model, classes, _ = _network()
+def _answer(course: Any, image: Tensor) -> str:
+    model, classes, _ = _network(course)
     with torch.no_grad():
         probability, index = model(image)[0].softmax(0).max(0)
     return f"{classes[int(index)]}, {float(probability):.0%}"
@@ -86,7 +88,7 @@ def one_gradient_twice(course: Any) -> Figure:
     """Draw the cat, the cat that is taken for an ostrich, and the cat of a dream."""
     cat = whole_photo("cat", LONGEST)
     fooled, dream = _fooled(course, cat), _dreamt(course, "stages.4")
-    titles = [_answer(cat), _answer(fooled), "a dream"]
+    titles = [_answer(course, cat), _answer(course, fooled), "a dream"]
     return image_grid([cat[0], fooled[0], dream[0]], titles, inches=2.4)
 
 
@@ -99,13 +101,13 @@ def fooled_and_why(course: Any) -> Figure:
         start = (photo.shape[-1] - SHOWN) // 2
         middle = (fooled - photo)[0, :, start : start + SHOWN, start : start + SHOWN]
         pictures += [photo[0], fooled[0], 0.5 + 60 * middle]
-        titles += [_answer(photo), _answer(fooled), "difference"]
+        titles += [_answer(course, photo), _answer(course, fooled), "difference"]
     return image_grid(pictures, titles, columns=3, inches=1.6)
 
 
 def straight_and_random(course: Any) -> Figure:
     """Plot the ostrich's logit along the gradient's signs and along random signs."""
-    model, _, target = _network()
+    model, _, target = _network(course)
     cat = _photo("cat")
     # One step of the student's own, of a level: its signs are those of the gradient.
     signs = _first_signs(course, cat)
@@ -120,7 +122,7 @@ def straight_and_random(course: Any) -> Figure:
             goal = model(path).log_softmax(1)[:, int(target)]
         axes.plot(levels, goal, color=shade, linewidth=width)
     start = float(goal[0])
-    slope = promise(cat)
+    slope = promise(course, cat)
     axes.plot([0, 1], [start, start + slope], color=PURPLE, linewidth=2, linestyle="--")
     for x, y, text, shade in (
         (0.5, start + 0.4 * slope, "what the slopes promise", PURPLE),
@@ -136,14 +138,14 @@ def straight_and_random(course: Any) -> Figure:
 
 
 def _first_signs(course: Any, photo: Tensor) -> Tensor:
-    model, _, target = _network()
+    model, _, target = _network(course)
     lesson = course.l08_fooling_and_dreams
     return (lesson.fooling_image(model, photo, target, LEVEL, 1, LEVEL) - photo).sign()
 
 
-def promise(photo: Tensor) -> float:
+def promise(course: Any, photo: Tensor) -> float:
     """Return the rise of the target's log-probability if the slopes held for a whole level."""
-    model, _, target = _network()
+    model, _, target = _network(course)
     photo = photo.clone().requires_grad_()
     with torch.enable_grad():
         goal = model(photo).log_softmax(1)[0, int(target)]
@@ -153,7 +155,7 @@ def promise(photo: Tensor) -> float:
 
 def octave_by_octave(course: Any) -> Figure:
     """Draw forty steps at one size, and forty over four sizes."""
-    model, lesson = _network().model, course.l08_fooling_and_dreams
+    model, lesson = _network(course).model, course.l08_fooling_and_dreams
     photo = whole_photo("cat", LONGEST)
     flat = {**DREAM, "octaves": 1, "steps": 40}
     one = lesson.deep_dream(model, "network.stages.4", photo, **flat)
@@ -166,13 +168,13 @@ def which_layer_dreams_what(course: Any) -> Figure:
     layers = ["stages.1", "stages.2", "stages.3", "stages.4", "stages.5", "stages.6"]
     layers += ["head", "stages.2+stages.4"]
     pictures = [_dreamt(course, layer)[0] for layer in layers]
-    titles = [*layers[:-1], "stages.2 and 4"]
+    titles = [*layers[:-1], "2 and 4"]
     return image_grid(pictures, titles, columns=4, inches=1.6)
 
 
 def pavilion_and_sky(course: Any) -> Figure:
     """Draw what the network dreams into two other photos, in larger steps."""
-    model, lesson = _network().model, course.l08_fooling_and_dreams
+    model, lesson = _network(course).model, course.l08_fooling_and_dreams
     dreams = []
     for name in ("china", "hubble"):
         photo = whole_photo(name, LONGEST)

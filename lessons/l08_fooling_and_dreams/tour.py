@@ -21,6 +21,14 @@ DREAM: dict[str, Any] = {"octaves": 3, "octave_scale": 1.4, "steps": 6, "rate": 
 DEPTHS = (0.3, 0.65)  # where in the network to listen, as a share of its blocks
 
 
+def _model(course: Any, subject: Subject) -> nn.Module:
+    classifier = subject.classifier
+    model: nn.Module = course.l08_fooling_and_dreams.OnPixels(
+        classifier.network, classifier.preprocess.normalise
+    )
+    return model
+
+
 def _picture(subject: Subject) -> Tensor:
     parameter = next(subject.classifier.network.parameters())
     return subject.rgb[None].to(parameter.device, parameter.dtype)
@@ -38,7 +46,7 @@ def _target(subject: Subject) -> Tensor:
 
 
 def _fooling(course: Any, subject: Subject) -> list[Panel | str]:
-    lesson, model = course.l08_fooling_and_dreams, subject.classifier.on_pixels()
+    lesson, model = course.l08_fooling_and_dreams, _model(course, subject)
     photo, target = _picture(subject), _target(subject)
     fooling = lesson.fooling_image(model, photo, target, LEVEL, STEPS, MOST * LEVEL)
     with torch.no_grad():
@@ -98,7 +106,7 @@ def _noting(shapes: dict[str, tuple[int, ...]], name: str) -> Any:
 
 
 def _dreams(course: Any, subject: Subject) -> list[Panel]:
-    lesson, model = course.l08_fooling_and_dreams, subject.classifier.on_pixels()
+    lesson, model = course.l08_fooling_and_dreams, _model(course, subject)
     blocks, panels = _blocks(subject), []
     for depth in DEPTHS:
         layer = blocks[int(depth * (len(blocks) - 1))]

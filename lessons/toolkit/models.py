@@ -90,20 +90,6 @@ class Classifier:
         crop = self.preprocess.crop
         return unit_offset(self.network, find_layer(self.network, layer), (crop, crop))
 
-    def on_pixels(self) -> nn.Module:
-        """Return the network behind its normalisation, so that it takes colours in [0, 1].
-
-        The weights are shared, not copied. Layers are found under `network`: what is `stages.3` in
-        the network is `network.stages.3` here.
-
-        >>> classifier = load_model("scenes")
-        >>> rgb = torch.rand(1, 3, 64, 64)
-        >>> expected = classifier.network(classifier.preprocess.normalise(rgb))
-        >>> torch.equal(classifier.on_pixels()(rgb), expected)
-        True
-        """
-        return _OnPixels(self.network, self.preprocess).train(self.network.training)
-
     @cached_property
     def default_layer_offset(self) -> tuple[float, float]:
         """Return the offset of the default layer, measured when first asked for.
@@ -112,16 +98,6 @@ class Classifier:
             Pixels of the network's input, down and right, as from `offset`.
         """
         return self.offset(self.default_layer)
-
-
-class _OnPixels(nn.Module):
-    def __init__(self, network: nn.Module, preprocess: Preprocess) -> None:
-        super().__init__()
-        self.network = network
-        self.preprocess = preprocess
-
-    def forward(self, rgb: Tensor) -> Tensor:
-        return self.network(self.preprocess.normalise(rgb))
 
 
 def load_model(name: str = DEFAULT_MODEL, device: str | torch.device = "cpu") -> Classifier:

@@ -18,7 +18,7 @@ DOUBLE = torch.float64
 
 
 def picture(rng: Generator, height: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Draw a picture whose colours are levels of a file, none of them near black or white."""
+    """Draw a picture of whole levels, none of them near black or white."""
     levels = torch.randint(40, 216, (1, 3, height, width), generator=rng)
     return levels.to(dtype) / 255
 
@@ -144,7 +144,11 @@ def fooling_cases(rng: Generator) -> dict[str, Case]:
     wanting = reachable("functional", picture(rng, 12, 16))
     wanting.inputs["image"].requires_grad_()
     one_step: dict[str, Any] = {"rate": 4 * LEVEL, "max_steps": 1, "epsilon": 9 * LEVEL}
-    tight: dict[str, Any] = {"rate": 3 * LEVEL, "max_steps": 9, "epsilon": between(rng, 4, 5) * LEVEL}
+    tight: dict[str, Any] = {
+        "rate": 3 * LEVEL,
+        "max_steps": 9,
+        "epsilon": between(rng, 4, 5) * LEVEL,
+    }
     cases = {
         "the next best class": reachable("plain", picture(rng, 14, 18)),
         "one step": case("inplace", picture(rng, 12, 16), **one_step, rank=4),

@@ -25,6 +25,7 @@ from solutions.l08_fooling_and_dreams import (
 
 STORY = " ".join(Path(figures.__file__).with_name("lesson.md").read_text(encoding="utf-8").split())
 LEVEL = 1 / 255
+COURSE = reference_course()
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def ostriches() -> dict[str, tuple[Tensor, Tensor]]:
     """Each photo of the course, and the picture of it that fools."""
-    model, _, target = figures._network()
+    model, _, target = figures._network(COURSE)
     photos = {name: figures._photo(name) for name in photo_names()}
     return {
         name: (photo, fooling_image(model, photo, target, LEVEL, 20, 2 * LEVEL))
@@ -42,11 +43,11 @@ def ostriches() -> dict[str, tuple[Tensor, Tensor]]:
 
 def answers(images: Tensor) -> Tensor:
     with torch.no_grad():
-        return figures._network().model(images).argmax(1)
+        return figures._network(COURSE).model(images).argmax(1)
 
 
 def test_every_photo_is_an_ostrich_also_as_a_file(ostriches, tmp_path) -> None:
-    model, _, target = figures._network()
+    model, _, target = figures._network(COURSE)
     assert len(ostriches) == 13 and "works on all thirteen photos" in STORY
     for name, (photo, fooling) in ostriches.items():
         assert answers(photo) != target, name
@@ -64,7 +65,7 @@ def test_every_photo_is_an_ostrich_also_as_a_file(ostriches, tmp_path) -> None:
 
 
 def test_quarters_of_a_level_may_be_lost_in_a_file() -> None:
-    model, _, target = figures._network()
+    model, _, target = figures._network(COURSE)
     fooled, kept = 0, 0
     for name in photo_names():
         fooling = fooling_image(model, figures._photo(name), target, 0.25 * LEVEL, 40, 2 * LEVEL)
@@ -75,7 +76,7 @@ def test_quarters_of_a_level_may_be_lost_in_a_file() -> None:
 
 
 def test_noise_of_the_same_size_makes_no_ostrich() -> None:
-    target, steady, tries = figures._network().target, [], 0
+    target, steady, tries = figures._network(COURSE).target, [], 0
     for number, name in enumerate(photo_names()):
         photo = figures._photo(name)
         generator = torch.Generator().manual_seed(number)
@@ -90,11 +91,11 @@ def test_noise_of_the_same_size_makes_no_ostrich() -> None:
 
 
 def test_promises_of_the_slopes() -> None:
-    model, _, target = figures._network()
+    model, _, target = figures._network(COURSE)
     cat = figures._photo("cat")
     assert cat.numel() == 150_528 and "150,528 values" in STORY
-    promised = figures.promise(cat)
-    signs = figures._first_signs(reference_course(), cat)
+    promised = figures.promise(COURSE, cat)
+    signs = figures._first_signs(COURSE, cat)
 
     def rise(way: Tensor) -> float:
         with torch.no_grad():
@@ -114,7 +115,7 @@ def loudness(layer: str, image: Tensor) -> Tensor:
     def listen(module, inputs, output):
         kept.append(output.square().mean())
 
-    model = figures._network().model
+    model = figures._network(COURSE).model
     with model.get_submodule(layer).register_forward_hook(listen):
         model(image)
     return kept[0]
@@ -132,7 +133,7 @@ def test_how_steep_layers_are() -> None:
 
 
 def test_what_fits_the_grid_alone() -> None:
-    model, cat, layer = figures._network().model, figures._photo("cat"), "network.stages.4"
+    model, cat, layer = figures._network(COURSE).model, figures._photo("cat"), "network.stages.4"
     found = []
     for jitter in (0, 16):
         dream = deep_dream(model, layer, cat, 4, 1.4, 10, 0.01, 0, jitter)
@@ -150,7 +151,7 @@ def test_what_fits_the_grid_alone() -> None:
 
 
 def test_strokes_do_not_grow_with_depth(ostriches) -> None:
-    model, cat = figures._network().model, figures._photo("cat")
+    model, cat = figures._network(COURSE).model, figures._photo("cat")
     sizes = [
         float(pattern_size(dream_gradient(model, [f"network.stages.{stage}"], cat)))
         for stage in (2, 3, 4, 5, 6)
@@ -182,4 +183,4 @@ def test_a_fooled_picture_survives_the_course_s_own_preprocessing(ostriches) -> 
     Image.fromarray(framed).save(file, "PNG")
     again = preprocess.crop_rgb(Image.open(file))[None]
     assert torch.equal((255 * again).round(), (255 * fooling).round())
-    assert answers(again) == figures._network().target
+    assert answers(again) == figures._network(COURSE).target
