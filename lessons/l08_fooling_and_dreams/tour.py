@@ -1,4 +1,4 @@
-"""Lesson 8 on the tour: the photo taken for something else, and the photo of a dream."""
+"""Lesson 8 on the tour: the photo that fools, and the photo of a dream."""
 
 from __future__ import annotations
 

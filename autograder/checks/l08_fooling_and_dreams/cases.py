@@ -125,7 +125,7 @@ def fooling_cases(rng: Generator) -> dict[str, Case]:
         return Case({"model": spec, "image": image, "target": target, **settings}, call)
 
     def reachable(name: str, image: Tensor, steps: int = 5, rank: int = 1, call: str = "") -> Case:
-        """Choose the step so that about so many lead to the target, and room for twice as many."""
+        """Choose a step of which about so many lead to the target."""
         spec = network(rng, name, image)
         model = build(spec)
         target = ranked(model, image)[rank : rank + 1]
