@@ -144,7 +144,7 @@ def _first_signs(course: Any, photo: Tensor) -> Tensor:
 
 
 def promise(course: Any, photo: Tensor) -> float:
-    """Return the rise of the target's log-probability if the slopes held for a whole level."""
+    """Return how far the target rises if the slopes hold for a whole level."""
     model, _, target = _network(course)
     photo = photo.clone().requires_grad_()
     with torch.enable_grad():
@@ -180,4 +180,4 @@ def pavilion_and_sky(course: Any) -> Figure:
         photo = whole_photo(name, LONGEST)
         dream = lesson.deep_dream(model, "network.stages.4", photo, **VIVID)
         dreams.append(dream[0])
-    return image_grid(dreams, inches=2.9)
+    return image_grid(dreams, inches=2.5)
