@@ -39,6 +39,10 @@ VALUES: dict[str, Any] = {
     "steps": 2,
     "rate": 0.5,
     "l2": 0.01,
+    "max_steps": 3,
+    "epsilon": 0.1,
+    "octaves": 2,
+    "octave_scale": 1.2,
 }
 
 # Of lesson 9, whose descents compare features and Gram matrices of one layer.
@@ -103,6 +107,8 @@ def has_batch(path: str) -> bool:
 def call(path: str, **given: Any) -> Any:
     """Call a function with ordinary arguments, and these instead."""
     parameters = inspect.signature(FUNCTIONS[path]).parameters
+    if not has_batch(path) and "images" in given and "target" in given:
+        given["target"] = given["target"][:1]
     target = torch.tensor([3, 1] if has_batch(path) else [3])
     usual = {"model": network(), "images": images(), "target": target, **VALUES}
     first = given.get("images", usual["images"])[:1]
@@ -122,8 +128,8 @@ def _as_dtype(value: Any, dtype: torch.dtype) -> Any:
 
 
 def tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
+    if isinstance(value, Tensor | bool):
+        return [torch.as_tensor(value)]
     if isinstance(value, int | float):
         return [torch.tensor(value, dtype=torch.float64)]
     parts = value.values() if isinstance(value, dict) else value
