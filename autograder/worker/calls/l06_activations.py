@@ -41,7 +41,7 @@ class _Stream:
     def __iter__(self) -> Iterator[Batch]:
         for batch in self.batches:
             # The last batch is still in the hands of the loop that asks.
-            self.was_held |= _any_alive(self.given[:-2])
+            self.was_held = self.was_held or _any_alive(self.given[:-2])
             yield self._copied(*batch)
 
     def _copied(self, activations: Tensor, images: Tensor) -> Batch:
@@ -51,10 +51,14 @@ class _Stream:
 
 
 def _any_alive(references: Sequence[weakref.ref[Tensor]]) -> bool:
-    if all(reference() is None for reference in references):
-        return False
-    gc.collect()  # what is only part of a circle is nobody's
-    return any(reference() is not None for reference in references)
+    def alive() -> bool:
+        return any(reference() is not None for reference in references)
+
+    # What is only part of a circle is nobody's. Most circles are young, and those are soon found.
+    for generation in (1, 2):
+        if alive():
+            gc.collect(generation)
+    return alive()
 
 
 def _parts(patches: Any) -> dict[str, Any] | None:
