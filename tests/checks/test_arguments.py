@@ -39,6 +39,14 @@ def parameters(exercise: Exercise) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(space[exercise.name]).parameters)
 
 
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_a_call_is_written_as_a_student_would_write_it(exercise: Exercise) -> None:
+    known = set(parameters(exercise))
+    for name, case in expectation(exercise).cases.items():
+        # What a lesson's own call makes of its inputs is not spelt out to students.
+        assert case.call or set(case.inputs) <= known, name
+
+
 def ways_to_ignore(exercise: Exercise, name: str) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """A value that stands in the place of whatever is given: the default, the first case's, zeros.
 

@@ -68,7 +68,7 @@ def input_cases(rng: Generator) -> dict[str, Case]:
 
 def chain_cases(rng: Generator) -> dict[str, Case]:
     def case(*y: str) -> Case:
-        return Case({"y": list(y), "x": normal(rng, 2, 4)})
+        return Case({"y": list(y), "x": normal(rng, 2, 4)}, call="chain_of_operations")
 
     return {
         "three operations": case("triple", "exp", "sum"),

@@ -116,7 +116,7 @@ def counted_passes(student: ModuleType, f: Sequence[str], **inputs: Any) -> Any:
     }
 
 
-def grad_fn_chain(student: ModuleType, y: Sequence[str], x: Tensor) -> Any:
+def chain_of_operations(student: ModuleType, y: Sequence[str], x: Tensor) -> Any:
     """Give the graph that these operations make behind a leaf."""
     return student.grad_fn_chain(_composed(y)(x.detach().requires_grad_()))
 
