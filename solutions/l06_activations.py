@@ -8,6 +8,9 @@ cut out, show what the channel looks for.
 right)` in pixels, and `image[:, top:bottom, left:right]` is what is inside. Results are detached
 and keep the dtype and device of what they are made from. Leave the caller's tensors and torch's
 global state as you found them.
+
+Given: `full_precision(x)` turns half precision, of which torch takes no quantile, into float32, and
+leaves all else as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from lessons.toolkit.precision import full_precision
 
 Field = tuple[int, int, int]
 Box = tuple[int, int, int, int]
@@ -97,11 +102,12 @@ def activation_mask(
     tensor([[False, False,  True,  True]])
     """
     ### BEGIN SOLUTION
-    values = activation if over is None else over
-    threshold = torch.quantile(values.detach().flatten(), quantile)
+    activation = full_precision(activation.detach())
+    values = activation if over is None else full_precision(over.detach())
+    threshold = torch.quantile(values.flatten(), quantile)
     # What is enlarged is the height above the threshold. So a flat map is exactly 0 there, whatever
     # the rounding, and the outline comes out smooth, for it is drawn after the enlarging.
-    above = (activation.detach() - threshold)[None, None]
+    above = (activation - threshold)[None, None]
     enlarged = F.interpolate(above, size, mode="bilinear", align_corners=False)
     return enlarged[0, 0] > 0
     ### END SOLUTION
@@ -280,7 +286,7 @@ def concept_iou(activations: Tensor, masks: Tensor, quantile: float) -> Tensor:
     ### BEGIN SOLUTION
     if len(activations) != len(masks):
         raise ValueError(f"{len(masks)} masks do not fit {len(activations)} images.")
-    activations = activations.detach()
+    dtype, activations = activations.dtype, full_precision(activations.detach())
     size = (masks.shape[-2], masks.shape[-1])
     # (C, N * h * w): one threshold a channel, or each image would have its share of mask.
     thresholds = activations.transpose(0, 1).flatten(1).quantile(quantile, dim=1)
@@ -293,5 +299,5 @@ def concept_iou(activations: Tensor, masks: Tensor, quantile: float) -> Tensor:
         mask, concept = enlarged > 0, truth[:, None]
         both += (mask & concept).sum((0, 2, 3))
         either += (mask | concept).sum((0, 2, 3))
-    return both.to(above.dtype) / either.clamp(min=1)
+    return (both.to(above.dtype) / either.clamp(min=1)).to(dtype)
     ### END SOLUTION

@@ -9,7 +9,8 @@ parameters' `.grad`, the caller's tensors and torch's global state as you found 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
 ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
 raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
-caller has turned it off.
+caller has turned it off. `full_precision(x)` turns half precision into float32, and leaves all else
+as it is.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.toolkit.passes import check_ran, target_logits, with_autograd
+from lessons.toolkit.precision import full_precision
 
 
 @with_autograd
@@ -232,7 +234,7 @@ def covering_test(
     ### BEGIN SOLUTION
     if len(maps) != len(images):
         raise ValueError(f"{len(maps)} maps do not fit {len(images)} images: one of each is asked.")
-    maps = maps.detach().unsqueeze(1)
+    maps = full_precision(maps.detach()).unsqueeze(1)
     enlarged = F.interpolate(maps, images.shape[-2:], mode="bilinear", align_corners=False)
     # One threshold an image: a loud map in the batch must not take the share of a quiet one.
     threshold = enlarged.flatten(1).quantile(1 - share, dim=1)

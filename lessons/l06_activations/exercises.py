@@ -1,4 +1,4 @@
-# Stubs of l06_activations, version 882badbdcad4. Complete them here; `convlens check l06_activations` says what is right.
+# Stubs of l06_activations, version 7ccc86e3a958. Complete them here; `convlens check l06_activations` says what is right.
 """Lesson 6: what excites one channel of a network?
 
 A channel's map says where something is. A threshold turns it into a mask over the photo; the
@@ -9,6 +9,9 @@ cut out, show what the channel looks for.
 right)` in pixels, and `image[:, top:bottom, left:right]` is what is inside. Results are detached
 and keep the dtype and device of what they are made from. Leave the caller's tensors and torch's
 global state as you found them.
+
+Given: `full_precision(x)` turns half precision, of which torch takes no quantile, into float32, and
+leaves all else as it is.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from lessons.toolkit.precision import full_precision
 
 Field = tuple[int, int, int]
 Box = tuple[int, int, int, int]

@@ -1,4 +1,4 @@
-# Stubs of l14_grad_cam, version 3901f98b1151. Complete them here; `convlens check l14_grad_cam` says what is right.
+# Stubs of l14_grad_cam, version d72ee7aabea0. Complete them here; `convlens check l14_grad_cam` says what is right.
 """Lesson 14: Grad-CAM, a class activation map for any network.
 
 A layer's channels say what is where. The gradient of the class says how much each channel matters.
@@ -10,7 +10,8 @@ parameters' `.grad`, the caller's tensors and torch's global state as you found 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
 ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
 raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
-caller has turned it off.
+caller has turned it off. `full_precision(x)` turns half precision into float32, and leaves all else
+as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.toolkit.passes import check_ran, target_logits, with_autograd
+from lessons.toolkit.precision import full_precision
 
 
 # Exercise 1 of 6 · 30 minutes · difficulty 3 of 3 · 4 points

@@ -259,3 +259,15 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="does not fit an image"):
         overlay_mask(images[0], images[0, 0, :1] > 0, 0.5)
     assert top_patches(activations[:0], images[:0], (7, 4, -1), 2) == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_gives_the_masks_of_the_same_numbers(dtype: torch.dtype) -> None:
+    activations = torch.randn(2, 3, 5, 6, generator=torch.Generator().manual_seed(7)).to(dtype)
+    masks = torch.rand(2, 10, 12, generator=torch.Generator().manual_seed(8)) > 0.5
+    mask = activation_mask(activations[0, 0], (10, 12), 0.8, over=activations[:, 0])
+    exact = activations.float()
+    assert torch.equal(mask, activation_mask(exact[0, 0], (10, 12), 0.8, over=exact[:, 0]))
+    iou = concept_iou(activations, masks, 0.8)
+    assert iou.dtype == dtype
+    torch.testing.assert_close(iou, concept_iou(exact, masks, 0.8).to(dtype))
