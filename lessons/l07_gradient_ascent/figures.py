@@ -44,7 +44,7 @@ TEN = {
     "flamingo": 1,
     "mushroom": 0,
     "monarch": 0,
-    "hot-air balloon": 0,
+    "balloon": 0,
     "goldfish": 0,
     "pineapple": 0,
     "ladybug": 0,
