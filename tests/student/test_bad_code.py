@@ -147,6 +147,28 @@ def test_an_exercise_that_calls_a_failing_one_is_judged_by_its_own_lines(checker
     assert checked.verdict.message.startswith("`grad_cam` itself is right")
 
 
+def test_an_exercise_that_calls_an_unwritten_one_is_judged_by_its_own_lines(
+    checker: Checker,
+) -> None:
+    lesson, earlier = read_lesson("l04_neighbours"), read_lesson("l02_hooks")
+
+    def checked(text: str) -> Verdict:
+        others = {"l02_hooks": earlier.stubs()}
+        file = LessonFile("l04_neighbours", text, "exercises.py", others)
+        (found,) = Check(checker, file, ("embed",))
+        return found.verdict
+
+    helper = "`l02_hooks.capture_activation`"
+    right = checked(lesson.bare())
+    assert (right.outcome, right.points) == ("passed", right.max_points)
+    assert right.message.endswith(f"a right version of {helper}. Write {helper} next.")
+    wrong = checked(
+        lesson.edited("embed", (("activation.mean(dim=(2, 3))", "activation.amax((2, 3))"),))
+    )
+    assert wrong.outcome == "failed" and helper in wrong.message
+    assert checked(lesson.stubs()).message == "`embed` is not written yet."
+
+
 def test_a_memory_limit_that_is_no_number_is_a_user_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
