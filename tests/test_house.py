@@ -37,6 +37,14 @@ def test_no_room_of_the_tests_is_passed_over(pytestconfig: pytest.Config) -> Non
 
 
 @pytest.mark.slow
+def test_the_examples_in_docstrings_say_what_comes_back() -> None:
+    rooms = ("solutions", "lessons/toolkit", "autograder")
+    _run(
+        sys.executable, "-m", "pytest", "-q", "--doctest-modules", "-p", "no:cacheprovider", *rooms
+    )
+
+
+@pytest.mark.slow
 def test_types_hold() -> None:
     _run(str(BIN / "mypy"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ class Course:
         return importlib.import_module(self._package.format(stem=stem))
 
 
+@cache  # one for all, or what figures keep by their course would be made again for each
 def reference_course() -> Course:
     """Return every lesson as in `solutions`."""
     return Course("solutions.{stem}")

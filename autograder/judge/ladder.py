@@ -27,6 +27,7 @@ from autograder.judge.words import (
     call_text,
     dtype_text,
     kind_text,
+    unreadable,
 )
 from autograder.protocol.answers import Record
 from autograder.protocol.wire import Foreign
@@ -336,6 +337,8 @@ def _dict_structure(expected: dict[Any, Any], actual: dict[Any, Any]) -> tuple[s
 
 
 def _foreign(expected: Any, actual: Any) -> tuple[str, str] | None:
+    if unreadable(actual):
+        return "wrong_type", kind_text(actual)
     if isinstance(actual, Foreign) and actual.kind.startswith("numpy"):
         if not isinstance(expected, Tensor):
             return "numpy_not_number", f"{kind_text(actual)}, not {kind_text(expected)}"

@@ -1,8 +1,8 @@
 """Judge an exercise again with right versions of the exercises it calls.
 
-A wrong helper would fail everything that is built on it. So what fails is judged once more with the
-reference's helpers in the place of the student's: its sentence is then about its own lines, and the
-points for a wrong helper are lost once.
+A wrong helper, or one that is not written, would fail everything that is built on it. So what fails
+is judged once more with the reference's helpers in the place of the student's: its sentence is then
+about its own lines, and the points for a wrong helper are lost once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ SAME = ("outcome", "points", "diagnosis", "also")
 
 def may_borrow(verdict: Verdict, exercise: Exercise) -> bool:
     """Check whether an exercise is worth judging again with right helpers."""
-    return bool(exercise.needs) and verdict.outcome not in ("passed", "not_attempted")
+    begun = verdict.outcome != "not_attempted" or verdict.waits_for
+    return bool(exercise.needs and begun) and verdict.outcome != "passed"
 
 
 def lend(exercise: Exercise, source: str, earlier: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -62,7 +63,8 @@ def settle(own: Verdict, borrowed: Verdict, exercise: Exercise) -> Verdict:
         return own
     right = f"a right version of {', '.join(f'`{need}`' for need in exercise.needs)}"
     if borrowed.outcome == "passed":
-        note = f"`{exercise.name}` itself is right: it passes with {right}. Mend what fails there."
+        next_step = f"Write `{own.waits_for}` next." if own.waits_for else "Mend what fails there."
+        note = f"`{exercise.name}` itself is right: it passes with {right}. {next_step}"
         return replace(borrowed, message=note)
     return replace(borrowed, message=f"{borrowed.message} (Judged with {right}.)")
 

@@ -37,6 +37,7 @@ class Verdict:
         detail: numbers, for the student's own check on public inputs only.
         case: the first case that failed.
         passed_cases, case_count: how many cases hold.
+        waits_for: of an exercise that is written itself, what it calls and is not; or "".
         seconds: wall time of the check.
     """
 
@@ -51,6 +52,7 @@ class Verdict:
     case: str = ""
     passed_cases: int = 0
     case_count: int = 0
+    waits_for: str = ""
     seconds: float = field(default=0.0, compare=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -142,7 +144,7 @@ class _Judgement:
         if not calls[0]:
             return self._none("not_attempted", f"{name} is not written yet.")
         message = f"{name} calls `{calls[0]}`, which is not written yet. Start there."
-        return self._none("not_attempted", message)
+        return replace(self._none("not_attempted", message), waits_for=calls[0])
 
     def _refused_as_asked(self, case: str, error: dict[str, Any]) -> bool:
         expected = self.expectation.records.get(case, {"status": "returned"})

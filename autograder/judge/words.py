@@ -5,7 +5,7 @@ No value of a tensor is ever named.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor
 
@@ -132,6 +132,11 @@ def dtype_text(value: Tensor) -> str:
     return str(value.dtype).removeprefix("torch.")
 
 
+def unreadable(value: Any) -> TypeGuard[Foreign]:
+    """Return True for the note of a tensor that could not be sent."""
+    return isinstance(value, Foreign) and value.kind == "torch.Tensor"
+
+
 def kind_text(value: Any) -> str:
     """Return what kind of value this is, with its article.
 
@@ -142,6 +147,8 @@ def kind_text(value: Any) -> str:
     if isinstance(value, Tensor):
         article = "an" if dtype_text(value)[0] in "iu" else "a"
         return f"{article} {dtype_text(value)} tensor of shape {tuple(value.shape)}"
+    if unreadable(value):
+        return f"a tensor that a check cannot read ({value.note})"
     if isinstance(value, Foreign):
         return f"an object of type {value.kind}" + (f" ({value.note})" if value.note else "")
     if isinstance(value, dict):

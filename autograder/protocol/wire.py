@@ -71,10 +71,15 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Caps:
-    """Limits of one frame for its reader, in bytes and counts."""
+    """Limits of one frame, in bytes and counts.
+
+    A frame holds a result twice, because a check calls twice, and what the call left behind: so one
+    tensor may take a quarter of what all may.
+    """
 
     header: int = 1 << 20
     tensors: int = 256 << 20
+    tensor: int = 64 << 20
     count: int = 4096
     rank: int = 8
     depth: int = 16
@@ -202,6 +207,24 @@ def is_plain(value: Any) -> bool:
     return True
 
 
+def why_unsendable(tensor: torch.Tensor) -> str:
+    """Return why a tensor cannot cross the wire, in a few words, or ``""`` if it can.
+
+    >>> why_unsendable(torch.zeros(2, dtype=torch.complex64))
+    'its dtype is complex64'
+    """
+    if tensor.device.type == "meta":
+        return "it has no values, being on the device meta"
+    if tensor.layout != torch.strided:
+        return f"its layout is {str(tensor.layout).removeprefix('torch.')}"
+    if tensor.is_quantized or tensor.dtype not in SENDABLE:
+        return f"its dtype is {str(tensor.dtype).removeprefix('torch.')}"
+    size = tensor.numel() * tensor.element_size()  # a view by `expand` holds less than it sends
+    if size > Caps.tensor:  # known before anything is copied, and long before a deadline
+        return f"it takes {math.ceil(size / (1 << 20))} MiB, and {Caps.tensor >> 20} is the most"
+    return ""
+
+
 def _fold(value: Any, tensors: dict[str, torch.Tensor], depth: int = 0) -> Any:
     if depth > Caps.depth:
         raise WireError("the value is nested too deeply, or holds itself")
@@ -231,9 +254,8 @@ def _fold(value: Any, tensors: dict[str, torch.Tensor], depth: int = 0) -> Any:
 
 
 def _fold_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any:
-    dense = value.layout == torch.strided and not value.is_quantized
-    if not dense or value.dtype not in SENDABLE or value.device.type == "meta":
-        return {"$foreign": ["torch.Tensor", f"{value.dtype}, {value.layout}"]}
+    if note := why_unsendable(value):
+        return {"$foreign": ["torch.Tensor", note]}
     name = str(len(tensors))
     # A plain copy: no subclass, no graph, no storage shared with another tensor of the frame.
     with torch.no_grad():
@@ -282,6 +304,8 @@ def _check_entry(entry: Any, room: int, caps: Caps) -> None:
         raise WireError("a tensor outside the bytes that came")
     if math.prod(shape) * DTYPES[dtype][1] != offsets[1] - offsets[0]:
         raise WireError("a tensor whose shape and bytes differ")
+    if offsets[1] - offsets[0] > caps.tensor:
+        raise WireError(f"a tensor of more than {caps.tensor} bytes")
 
 
 def _naturals(value: Any) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autograder.protocol.wire import ModelSpec
+from lessons.toolkit.seeds import seeded
 
 CLASSES = 5
 
@@ -203,9 +204,7 @@ def build(spec: ModelSpec) -> nn.Module:
     >>> build(ModelSpec("plain", seed=3))(torch.zeros(2, 3, 16, 20)).shape
     torch.Size([2, 5])
     """
-    with torch.random.fork_rng(devices=[]):
-        # Not torch.manual_seed, which also queues a seed for every GPU, with a stack trace each.
-        torch.default_generator.manual_seed(spec.seed)
+    with seeded(spec.seed):
         network = NETWORKS[spec.name]()
     dtype = {"float32": torch.float32, "float64": torch.float64}[spec.dtype]
     return network.to(dtype).eval()

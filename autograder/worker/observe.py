@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autograder.protocol.wire import Foreign, ModelSpec, is_plain
+from autograder.protocol.wire import Foreign, ModelSpec, is_plain, why_unsendable
 from autograder.worker import networks
 from autograder.worker.load import describe_error
 
@@ -161,8 +161,10 @@ def _plain(value: Any) -> Any:
     if type(value) is dict:
         return {key: _plain(item) for key, item in value.items() if is_plain(key)}
     if isinstance(value, Tensor):
+        if note := why_unsendable(value):
+            return Foreign("torch.Tensor", note)
         # A copy: what the second call does to the caller's memory is another matter.
-        return value.clone() if is_plain(value) else _foreign(value)
+        return value.clone()
     return value if is_plain(value) else _foreign(value)
 
 

@@ -18,20 +18,25 @@ from torch.nn import functional as F
 from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
 from lessons.toolkit.plots import (
+    GREEN,
     INK,
     LABEL_POINTS,
+    ORANGE,
+    PURPLE,
     TITLE_POINTS,
     image_grid,
+    name_lines,
     new_figure,
     signed_to_rgb,
     style_axes,
+    style_plot,
 )
+from lessons.toolkit.seeds import seeded
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE, GREEN = "#e66101", "#8d74bf", "#2fa08f"  # read on light and dark pages
 ACTIVATIONS: dict[str, tuple[type[nn.Module], str]] = {
     "sigmoid": (nn.Sigmoid, PURPLE),
     "ReLU": (nn.ReLU, ORANGE),
@@ -264,8 +269,7 @@ def memory(course: Any) -> Figure:
                 axes.axvline(start, color=INK, linewidth=1, linestyle="--")
         axes.set(ylim=(0, 100), xlim=(0, len(line) - 1), xticks=[])
         axes.set_ylabel("" if number else "kept, MB")
-        style_axes(axes, title)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_plot(axes, title)
     return figure
 
 
@@ -286,15 +290,9 @@ def slopes(course: Any) -> Figure:
     for axes, title in ((height, "what goes on"), (slope, "the slope")):
         axes.set_xticks((-4, -2, 0, 2, 4))
         axes.axhline(0, color=INK, linewidth=0.8)
-        style_axes(axes, title)
-        axes.spines[["top", "right"]].set_visible(False)
-    _legend(height, "upper left")
+        style_plot(axes, title)
+    name_lines(height, "upper left")
     return figure
-
-
-def _legend(axes: Axes, place: Any) -> None:
-    bold = {"size": LABEL_POINTS, "weight": "bold"}
-    axes.legend(frameon=False, loc=place, labelcolor="linecolor", prop=bold)
 
 
 def two_ways(course: Any) -> Figure:
@@ -323,16 +321,8 @@ def _digits() -> tuple[Tensor, Tensor]:
     return (images - images.mean()) / images.std(), labels.long()
 
 
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed the weights of networks made in a block, and restore the generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
-
-
 def _stack(course: Any, name: str, depth: int, residual: bool, seed: int) -> nn.Module:
-    with _seeded(seed):
+    with seeded(seed):
         made: nn.Module = course.l01_autograd.Stack(
             PIXELS, CLASSES, depth, ACTIVATIONS[name][0], residual
         )
@@ -373,8 +363,7 @@ def reach(course: Any) -> Figure:
     by_depth.minorticks_off()
     for axes, title in ((by_block, "fifty blocks"), (by_depth, "the first block")):
         axes.set_xticks((1, 10, 20, 30, 40, 50))
-        style_axes(axes, title)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_plot(axes, title)
     for x, y, text, shade in (
         (2, 1e-2, "with shortcuts", INK),
         (2, 3e-6, "plain ReLU", ORANGE),
@@ -452,8 +441,7 @@ def training(course: Any) -> Figure:
                 axes.plot(steps, run.accuracy, color=shade, linewidth=1.6, alpha=0.8)
         axes.set(ylim=(0, 100), xlim=(0, STEPS), xlabel="step")
         axes.set_ylabel("" if number else "right, %")
-        style_axes(axes, f"{DEEP} blocks, {name}")
-        axes.spines[["top", "right"]].set_visible(False)
+        style_plot(axes, f"{DEEP} blocks, {name}")
         for height, text, shade in ((50, "with shortcuts", own), (18, "plain", INK)):
             axes.text(
                 STEPS - 8,
@@ -510,14 +498,13 @@ def starts(course: Any) -> Figure:
     figure = new_figure(8, 4.4)
     axes = figure.add_subplot()
     for name, (_, _, shade) in STARTS.items():
-        with _seeded(0):
+        with seeded(0):
             norms = _levels(course, name)
         axes.plot(norms, color=shade, linewidth=2.5, label=name)
     axes.set(yscale="log", xlim=(0, 50), ylim=(1e-21, 1e6), xlabel="level")
     axes.set_yticks([10.0**power for power in (-20, -15, -10, -5, 0, 5)])
     axes.set_ylabel("gradient, 1 at the top")
     axes.minorticks_off()
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
-    _legend(axes, "lower right")
+    style_plot(axes)
+    name_lines(axes, "lower right")
     return figure

@@ -12,15 +12,15 @@ from torch import Tensor
 from lessons.toolkit.plots import (
     INK,
     LABEL_POINTS,
+    ORANGE,
     figure_png,
     new_figure,
     signed_to_rgb,
-    style_axes,
+    style_plot,
 )
 from lessons.toolkit.technique import Declined, Panel, Subject, Technique
 
 LEVEL = 1 / 255  # one step of a colour in a file
-ORANGE = "#e66101"
 
 
 def _slopes(course: Any, subject: Subject) -> list[Panel | str]:
@@ -74,8 +74,7 @@ def _bars(values: Tensor) -> Tensor:
     axes.set(yscale="log", xlim=(0.3, len(values) + 0.7), xlabel="layer")
     axes.set_ylabel("norm of the gradient", color=INK, fontsize=LABEL_POINTS)
     axes.minorticks_off()
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
     picture = Image.open(io.BytesIO(figure_png(figure))).convert("RGBA")
     return pil_to_tensor(picture).float() / 255
 

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lessons.toolkit.models import Classifier, load_model
-from lessons.toolkit.photos import DEFAULT_PHOTO, load_photo, photo_names
+from lessons.toolkit.gallery import photo_gallery
 from lessons.toolkit.plots import (
     INK,
     LABEL_POINTS,
+    ORANGE,
+    PURPLE,
     TITLE_POINTS,
     colour,
     image_grid,
     new_figure,
     style_axes,
+    style_plot,
 )
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE = "#e66101", "#8d74bf"
 SIDE = 56  # of one channel in the wall, pixels: every map of the network fits in evenly
 MARGIN = 2
 TILE = SIDE + 2 * MARGIN
-
-
-class _Seen(NamedTuple):
-    """Photos as the network sees them, the course's photo first."""
-
-    classifier: Classifier
-    names: list[str]
-    rgb: Tensor
-    images: Tensor
-
-
-@cache
-def _photos() -> _Seen:
-    classifier = load_model()
-    names = [DEFAULT_PHOTO, *(name for name in photo_names() if name != DEFAULT_PHOTO)]
-    rgb = torch.stack([classifier.preprocess.crop_rgb(load_photo(name)) for name in names])
-    return _Seen(classifier, names, rgb, classifier.preprocess.normalise(rgb))
 
 
 def _block_maps(network: nn.Module) -> list[str]:
@@ -62,7 +45,7 @@ def feature_map_wall(course: Any) -> Figure:
 
     A silent channel is a faint grey.
     """
-    seen = _photos()
+    seen = photo_gallery()
     layers = _block_maps(seen.classifier.network)
     activations = course.l02_hooks.capture_activations(
         seen.classifier.network, layers, seen.images[:1]
@@ -105,7 +88,7 @@ def silent_channels(course: Any) -> Figure:
 
     It is drawn for one photo and for all photos.
     """
-    seen = _photos()
+    seen = photo_gallery()
     network = seen.classifier.network
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.ReLU6)]
     activations = course.l02_hooks.capture_activations(network, layers, seen.images)
@@ -128,14 +111,13 @@ def silent_channels(course: Any) -> Figure:
     ticks |= {f"stage {stage}": starts[stage] for stage in ("2", "3", "4", "5")}
     axes.set_xticks(list(ticks.values()), list(ticks))
     axes.set(ylabel="silent channels, %", ylim=(0, 80), xlim=(-0.5, len(layers) - 0.5))
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
     return figure
 
 
 def channel_ablated(course: Any) -> Figure:
     """Draw where two channels fire, and the classes with and without each."""
-    seen = _photos()
+    seen = photo_gallery()
     network, images = seen.classifier.network, seen.images[:1]
     with torch.inference_mode():
         whole = network(images)
@@ -167,13 +149,12 @@ def _bars(axes: Axes, classes: list[str], before: Tensor, after: Tensor) -> None
     axes.set_yticks(range(5), [classes[index] for index in shown])
     axes.invert_yaxis()
     axes.set(xlim=(0, 60), xlabel="probability, %")
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
 
 
 def guess_and_truth(course: Any) -> Figure:
     """Plot a channel's effect as its gradient predicts it against the true one."""
-    seen = _photos()
+    seen = photo_gallery()
     network, images = seen.classifier.network, seen.images[:1]
     lesson = course.l02_hooks
     with torch.inference_mode():
@@ -207,7 +188,7 @@ def flips(course: Any) -> Figure:
 
     They do so in the order of the gradient, and in random orders.
     """
-    seen = _photos()
+    seen = photo_gallery()
     network, lesson = seen.classifier.network, course.l02_hooks
     generator = torch.Generator().manual_seed(0)
     figure = new_figure(9, 4)
@@ -235,8 +216,7 @@ def flips(course: Any) -> Figure:
         axes.set_xticks((1, 10, 100, 800), ("1", "10", "100", "800"))
         axes.minorticks_off()
         axes.set_ylabel("" if number else "lead of the answer")
-        style_axes(axes, f"{name}: {seen.classifier.classes[int(answer)]}")
-        axes.spines[["top", "right"]].set_visible(False)
+        style_plot(axes, f"{name}: {seen.classifier.classes[int(answer)]}")
     return figure
 
 
@@ -256,7 +236,7 @@ def _lead(network: nn.Module, activation: Tensor, answer: int, order: Tensor) ->
 
 def own_scale_and_common_scale(course: Any) -> Figure:
     """Draw the same channels twice, each on its own scale and all on one."""
-    seen = _photos()
+    seen = photo_gallery()
     layer = "stages.4.2.depthwise"
     maps = course.l02_hooks.capture_activations(seen.classifier.network, [layer], seen.images[:1])[
         layer
@@ -274,7 +254,7 @@ def own_scale_and_common_scale(course: Any) -> Figure:
 
 def one_channel_many_photos(course: Any) -> Figure:
     """Draw where one channel of the head fires on five photos, on one scale."""
-    seen = _photos()
+    seen = photo_gallery()
     layer, channel = "head", 549
     maps = course.l02_hooks.capture_activations(seen.classifier.network, [layer], seen.images)
     maps = maps[layer][:, channel : channel + 1]

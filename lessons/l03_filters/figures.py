@@ -15,20 +15,23 @@ from lessons.toolkit.photos import DEFAULT_PHOTO, load_photo
 from lessons.toolkit.plots import (
     INK,
     LABEL_POINTS,
+    ORANGE,
+    PURPLE,
     TITLE_POINTS,
     clipped,
     colour,
     new_figure,
     style_axes,
+    style_plot,
 )
 from lessons.toolkit.scene_net import SceneNet
+from lessons.toolkit.seeds import seeded
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-ORANGE, PURPLE = "#e66101", "#8d74bf"
 FIRST_LAYERS = {"scenes": "block1.conv", "efficientnet_lite0": "stem.conv"}
 # Of the stripes shown to the scenes network, in pixels. No layer's stride divides the wavelength:
 # stripes that lay alike at every place would measure where they lie, not their direction.
@@ -52,8 +55,7 @@ def _weight(name: str, layer: str = "") -> Tensor:
 @cache
 def _start() -> Tensor:
     """Return the first layer of the scenes network as it was before training."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)  # the seed that its record names
+    with seeded(0):  # the seed that its record names
         return SceneNet().block1.conv.weight.detach()
 
 
@@ -109,8 +111,7 @@ def answers(course: Any) -> Figure:
         image = _network(name).preprocess.normalise(rgb)
         axes = figure.add_subplot(2, 4, place)
         response = lesson.filter_response(image, weight)
-        limit = clipped(response.abs(), 0.99).max()  # the few strongest places are cut off
-        _show(axes, colour(response.clamp(-limit, limit), signed=True))
+        _show(axes, colour(clipped(response, 0.99), signed=True))
         corner = axes.inset_axes((0.02, 0.70, 0.28, 0.28))
         _show(corner, lesson.zero_as_grey(weight[None])[0])
         corner.add_patch(_frame(weight.shape[-1]))
@@ -132,8 +133,8 @@ def _stacks(axes: Axes, pictures: Tensor, columns: list[int], count: int) -> int
         axes.imshow(picture.permute(1, 2, 0).numpy(), extent=box, interpolation="nearest")
         piles[column] += 1
     axes.set_yticks([])
-    style_axes(axes)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    style_plot(axes)
+    axes.spines["left"].set_visible(False)
     return max(piles)
 
 
@@ -198,8 +199,7 @@ def tuning(course: Any) -> Figure:
         axes.set(xlim=(0, 180), ylim=(0, 1.1 * float(measured[:, shown].max())))
         axes.set_xticks((0, 90, 180), ("0°", "90°", "180°"))
         axes.set_yticks([])
-        style_axes(axes)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_plot(axes)
         axes.set_ylabel("" if place else "answer")
         corner = axes.inset_axes((0.3, 1.04, 0.4, 0.4))
         _show(corner, lesson.zero_as_grey(weight[[number]])[0])

@@ -81,10 +81,7 @@ def _answer(lesson: Any, layer: nn.Conv2d, image: Tensor, number: int, caption: 
     kernel = layer.weight.detach()[number]
     # Half of the layer's stride: a finer picture than the network's own.
     answer = lesson.filter_response(image, kernel, max(1, min(layer.stride) // 2))
-    # The few strongest places are cut off, or they would be all that one sees.
-    answer = answer.cpu().float()
-    limit = clipped(answer.abs(), SEEN).max()
-    picture = colour(answer.clamp(-limit, limit), signed=True)
+    picture = colour(clipped(answer.cpu().float(), SEEN), signed=True)
     larger = math.ceil(SMALLEST / min(picture.shape[1:]))
     picture = picture.repeat_interleave(larger, 1).repeat_interleave(larger, 2)
     side = min(picture.shape[1:]) // 4

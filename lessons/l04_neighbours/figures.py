@@ -12,13 +12,21 @@ from torch import Tensor
 
 from lessons.toolkit.crops import Crops, Place, photo_crops
 from lessons.toolkit.models import Classifier, load_model
-from lessons.toolkit.plots import INK, LABEL_POINTS, TITLE_POINTS, new_figure, style_axes
+from lessons.toolkit.plots import (
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    TITLE_POINTS,
+    name_lines,
+    new_figure,
+    style_axes,
+)
 from lessons.toolkit.scenes import make_scenes
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE = "#e66101", "#8073ac"  # read on light and dark pages
 SIZE, BATCH = 80, 64  # a crop of 80 pixels costs half of one of 112, and is recognised as well
 # Every fourth crop is made a negative: 20 of each photo.
 EVERY = 4
@@ -176,12 +184,8 @@ def what_moving_costs(course: Any) -> Figure:
         style_axes(axes)
     panels[0].set_ylabel("distance")
     style_axes(panels[0])
-    _legend(panels[0], "upper left")
+    name_lines(panels[0], "upper left")
     return figure
-
-
-def _legend(axes: Any, place: str) -> None:
-    axes.legend(frameon=False, labelcolor="linecolor", fontsize=LABEL_POINTS, loc=place)
 
 
 def _precisions(course: Any) -> dict[str, dict[str, float]]:
@@ -217,7 +221,7 @@ def what_each_layer_recognises(course: Any) -> Figure:
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set(ylabel="% from the same photo", ylim=(0, 104))
     style_axes(axes)
-    _legend(axes, "lower right")
+    name_lines(axes, "lower right")
     return figure
 
 
@@ -229,7 +233,7 @@ def scenes_by_layer(course: Any) -> Figure:
     looks = {
         "colour": (ORANGE, "--"),
         "texture": (PURPLE, "-."),
-        "shape": ("#1b8a7a", ":"),
+        "shape": (GREEN, ":"),
         "class": (INK, "-"),
     }
     for name, values in shares.items():
@@ -239,7 +243,7 @@ def scenes_by_layer(course: Any) -> Figure:
     axes.set_xticks(range(len(SCENE_LAYERS) + 1), ["pixels", *SCENE_LAYERS])
     axes.set(ylabel="% right", ylim=(0, 104))
     style_axes(axes)
-    _legend(axes, "lower right")
+    name_lines(axes, "lower right")
     return figure
 
 

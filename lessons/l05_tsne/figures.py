@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from lessons.toolkit.plots import INK, LABEL_POINTS, TITLE_POINTS, new_figure, style_axes
+from lessons.toolkit.plots import (
+    INK,
+    LABEL_POINTS,
+    TITLE_POINTS,
+    new_figure,
+    style_axes,
+    style_plot,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -259,8 +266,7 @@ def kept(course: Any) -> Figure:
     ticks = (1, 10, 100, 1000)
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
     return figure
 
 

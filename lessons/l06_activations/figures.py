@@ -12,26 +12,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lessons.toolkit.crops import Crops, photo_crops
+from lessons.toolkit.gallery import photo_gallery
 from lessons.toolkit.geometry import layers_on_the_way
-from lessons.toolkit.models import Classifier, load_model
-from lessons.toolkit.photos import load_photo, photo_names
+from lessons.toolkit.models import load_model
 from lessons.toolkit.plots import (
     INK,
     LABEL_POINTS,
+    ORANGE,
+    PURPLE,
     TITLE_POINTS,
     image_grid,
     magnitude,
     new_figure,
     overlay,
     style_axes,
+    style_plot,
 )
 from lessons.toolkit.scenes import CLASSES, Scenes, make_scenes
+from lessons.toolkit.seeds import seeded
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE = "#e66101", "#8d74bf"
 QUANTILE = 0.995
 DIM = 0.35
 # Names that a person gave after looking at walls of masks: layer, channel, photo.
@@ -58,31 +61,18 @@ SCENE_LAYER, SCENE_QUANTILE = "block4", 0.9
 SCENE_NAMED = {"butterfly": 62, "red": 56, "spotted": 45, "striped": 83}
 
 
-class _Seen(NamedTuple):
-    """Photos as the network sees them."""
-
-    classifier: Classifier
-    names: list[str]
-    rgb: Tensor
-    images: Tensor
-
-
-@cache
-def _photos() -> _Seen:
-    classifier, names = load_model(), photo_names()
-    rgb = torch.stack([classifier.preprocess.crop_rgb(load_photo(name)) for name in names])
-    return _Seen(classifier, names, rgb, classifier.preprocess.normalise(rgb))
-
-
 @cache
 def _captured(layer: str) -> Tensor:
     """Return a layer's output for all photos."""
-    seen = _photos()
+    seen = photo_gallery()
     return _outputs(seen.classifier.network, [layer], seen.images)[layer]
 
 
 def _outputs(network: nn.Module, layers: Sequence[str], images: Tensor) -> dict[str, Tensor]:
-    """Return what layers give for these images."""
+    """Return what layers give for these images.
+
+    Not by the functions of lesson 2, which a student of this one need not have finished.
+    """
     kept: dict[str, Tensor] = {}
 
     def keep(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -97,13 +87,13 @@ def _outputs(network: nn.Module, layers: Sequence[str], images: Tensor) -> dict[
 
 
 def _size() -> tuple[int, int]:
-    rgb = _photos().rgb
+    rgb = photo_gallery().rgb
     return rgb.shape[-2], rgb.shape[-1]
 
 
 def _masked(course: Any, layer: str, channel: int, photo: str, **how: Any) -> Tensor:
     """Darken a photo but for where one channel is among its strongest of all photos."""
-    seen, lesson = _photos(), course.l06_activations
+    seen, lesson = photo_gallery(), course.l06_activations
     maps, number = _captured(layer)[:, channel], seen.names.index(photo)
     given = {"size": _size(), "quantile": QUANTILE, "over": maps, **how}
     mask = lesson.activation_mask(maps[number], **given)
@@ -129,7 +119,7 @@ def two_thresholds(course: Any) -> Figure:
 
 def stairs(course: Any) -> Figure:
     """Draw a mask that was enlarged after the threshold, and one enlarged before it."""
-    seen, lesson = _photos(), course.l06_activations
+    seen, lesson = photo_gallery(), course.l06_activations
     layer, channel, photo = NAMED["eye"]
     number, maps = seen.names.index(photo), _captured(layer)[:, channel]
     smooth = lesson.activation_mask(maps[number], _size(), QUANTILE, over=maps)
@@ -142,9 +132,7 @@ def stairs(course: Any) -> Figure:
 
 def growing_fields(course: Any) -> Figure:
     """Draw what one unit at the cat's eye can see, layer by layer."""
-    from matplotlib.patches import Rectangle
-
-    seen, lesson = _photos(), course.l06_activations
+    seen, lesson = photo_gallery(), course.l06_activations
     cat = seen.rgb[seen.names.index("cat")]
     figure = new_figure(4.4, 4.4)
     axes = figure.add_subplot()
@@ -155,15 +143,26 @@ def growing_fields(course: Any) -> Figure:
         field = _field(course, layer)
         row, column = y // field[1], x // field[1]
         top, left, bottom, right = lesson.unit_box(row, column, field, _size())
-        box = (left - 0.5, top - 0.5), right - left, bottom - top
         shade = (ORANGE, "#ffffff")[number % 2]
-        axes.add_patch(Rectangle(*box, fill=False, edgecolor=shade, linewidth=2.5))
+        _frame(axes, (top, left, bottom, right), shade, 2.5)
         axes.text(
             right - 3, bottom - 4, f"{field[0]}", color=shade, fontsize=LABEL_POINTS,
             fontweight="bold", ha="right", va="bottom",
         )  # fmt: skip
     axes.set_axis_off()
     return figure
+
+
+def _frame(axes: Axes, box: tuple[float, float, float, float], shade: str, width: float) -> None:
+    """Draw a frame around a box of pixels, (top, left, bottom, right)."""
+    from matplotlib.patches import Rectangle
+
+    top, left, bottom, right = box
+    # The middle of a pixel lies at a whole number, so its edge at a half.
+    corner = (left - 0.5, top - 0.5)
+    frame = Rectangle(corner, right - left, bottom - top, fill=False)
+    frame.set(edgecolor=shade, linewidth=width)
+    axes.add_patch(frame)
 
 
 def _field(course: Any, layer: str) -> tuple[int, int, int]:
@@ -173,13 +172,11 @@ def _field(course: Any, layer: str) -> tuple[int, int, int]:
 
 @cache
 def _way(layer: str) -> list[tuple[int, int, int, int]]:
-    return layers_on_the_way(_photos().classifier.network, layer, _size())
+    return layers_on_the_way(photo_gallery().classifier.network, layer, _size())
 
 
 def boxes_and_gradients(course: Any) -> Figure:
     """Draw the support of a unit's gradient, and its box, in three networks."""
-    from matplotlib.patches import Rectangle
-
     lesson, size = course.l06_activations, (32, 32)
     networks = {
         "two strides": ([(3, 2, 1, 1), (3, 2, 1, 1), (3, 1, 1, 1)], 2, 3),
@@ -190,13 +187,9 @@ def boxes_and_gradients(course: Any) -> Figure:
     for number, (name, (layers, row, column)) in enumerate(networks.items()):
         seen = _support(layers, row, column, size)
         box = lesson.unit_box(row, column, lesson.receptive_field(layers), size)
-        top, left, bottom, right = box
         axes = figure.add_subplot(1, 3, number + 1)
         axes.imshow(seen.numpy(), cmap="gray_r", vmin=0, vmax=1.6)
-        corner = (left - 0.5, top - 0.5)
-        edge = Rectangle(corner, right - left, bottom - top, fill=False, linewidth=3)
-        edge.set_edgecolor(ORANGE)
-        axes.add_patch(edge)
+        _frame(axes, box, ORANGE, 3)
         style_axes(axes, name)
         axes.set(xticks=[], yticks=[])
     return figure
@@ -228,9 +221,8 @@ def _middles(course: Any) -> dict[str, _Middle]:
 
     from lessons.toolkit.offset import unit_offset
 
-    efficient, scenes = _photos().classifier, load_model("scenes")
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    efficient, scenes = photo_gallery().classifier, load_model("scenes")
+    with seeded(0):
         untrained = resnet18(weights=None).eval()
     # On the longest way through layer4: shortcuts have convolutions of their own.
     stem, block, strided = [(7, 2, 3, 1), (3, 2, 1, 1)], [(3, 1, 1, 1)] * 4, (3, 2, 1, 1)
@@ -289,7 +281,7 @@ class _Look(NamedTuple):
 @cache
 def _look(layer: str, channel: int, photo: str) -> _Look:
     """Return where the strongest unit of a channel looks."""
-    seen = _photos()
+    seen = photo_gallery()
     network, maps = seen.classifier.network, _captured(layer)[:, channel]
     number = seen.names.index(photo)
     row, column = divmod(int(maps[number].argmax()), maps.shape[-1])
@@ -317,9 +309,7 @@ def _window(look: _Look, share: float) -> int:
 
 def can_see_and_does(course: Any) -> Figure:
     """Draw what three units of the same cat could see, and where their gradient is."""
-    from matplotlib.patches import Rectangle
-
-    seen, lesson = _photos(), course.l06_activations
+    seen, lesson = photo_gallery(), course.l06_activations
     cat = seen.rgb[seen.names.index("cat")]
     figure = new_figure(9, 3.6)
     for number, name in enumerate(("whiskers", "eye")):
@@ -329,16 +319,9 @@ def can_see_and_does(course: Any) -> Figure:
         axes.imshow(overlay(cat, magnitude(look.seen[None]), 0.85).permute(1, 2, 0).numpy())
         box = lesson.unit_box(look.row, look.column, _field(course, layer), _size())
         half = _window(look, 0.5) / 2
-        middle = [(index + 0.5) * look.jump for index in (look.row, look.column)]
-        top, left, bottom, right = box
-        corner = (left - 0.5, top - 0.5)
-        axes.add_patch(
-            Rectangle(corner, right - left, bottom - top, fill=False, edgecolor=PURPLE, linewidth=5)
-        )
-        corner = (middle[1] - half - 0.5, middle[0] - half - 0.5)
-        axes.add_patch(
-            Rectangle(corner, 2 * half, 2 * half, fill=False, edgecolor=ORANGE, linewidth=2.5)
-        )
+        y, x = ((index + 0.5) * look.jump for index in (look.row, look.column))
+        _frame(axes, box, PURPLE, 5)
+        _frame(axes, (y - half, x - half, y + half, x + half), ORANGE, 2.5)
         axes.set(xlim=(-3, 226), ylim=(226, -3))
         axes.set_axis_off()
         style_axes(axes, name)
@@ -358,8 +341,7 @@ def _shares(axes: Axes) -> None:
     axes.set(xlabel="side of the square", ylabel="gradient in it, %", ylim=(0, 120))
     axes.set_yticks((0, 50, 100))
     axes.set_xticks((0, 100, 200))
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
 
 
 def _held(look: _Look, side: int) -> float:
@@ -380,7 +362,7 @@ def _crop_maps() -> dict[str, Tensor]:
 
     They are small. The crops themselves are never all in memory.
     """
-    classifier = _photos().classifier
+    classifier = photo_gallery().classifier
     # What follows the deepest of these layers is not run: it would take as long again.
     stem, stages = (classifier.network.get_submodule(name) for name in ("stem", "stages"))
     network = nn.Sequential(stem, *list(stages.children())[:5])
@@ -499,8 +481,7 @@ def names_put_to_the_test(course: Any) -> Figure:
             0.99, 0.97 - 0.09 * line, text, color=shade, fontsize=TITLE_POINTS, fontweight="bold",
             ha="right", va="top", transform=axes.transAxes,
         )  # fmt: skip
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
     return figure
 
 

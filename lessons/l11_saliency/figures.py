@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from lessons.toolkit.classes import class_index
 from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import INK, image_grid, new_figure, style_axes
+from lessons.toolkit.plots import INK, ORANGE, PURPLE, image_grid, new_figure, style_axes
 from lessons.toolkit.regions import graph_segment
 from lessons.toolkit.scenes import CLASSES as SCENE_CLASSES
 from lessons.toolkit.scenes import make_scenes
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
-
-ORANGE, PURPLE = "#e66101", "#8073ac"  # read on light and dark pages
 
 
 class _Question(NamedTuple):

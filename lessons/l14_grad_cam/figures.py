@@ -13,6 +13,7 @@ from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo, photo_names
 from lessons.toolkit.plots import (
     INK,
+    ORANGE,
     colour,
     image_grid,
     new_figure,
@@ -20,12 +21,12 @@ from lessons.toolkit.plots import (
     signed_to_rgb,
     style_axes,
 )
+from lessons.toolkit.seeds import seeded
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
 
 ALPHA = 0.6
-ORANGE = "#e66101"
 # From the first layer to the last before the pooling, with the side of its map.
 DEPTHS = ("stem", "stages.1", "stages.2", "stages.4", "stages.6", "head")
 
@@ -166,8 +167,7 @@ def where_units_look(course: Any) -> Figure:
     from torchvision.models import resnet18
 
     scenes = load_model("scenes")
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with seeded(0):
         # Where a unit looks hangs on kernels, strides and paddings: no weights are downloaded.
         untrained = resnet18(weights=None).eval()
     networks = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lessons.toolkit.efficientnet import SameConv2d
+from lessons.toolkit.passes import stopped_at
 
 _Layer = tuple[int, int, int, int]
 _KINDS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
@@ -36,25 +37,18 @@ def layers_on_the_way(network: nn.Module, layer: str, size: tuple[int, int]) -> 
     [(3, 2, 1, 1), (2, 2, 0, 1)]
     """
     found: list[_Layer] = []
-    maps: list[Tensor] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         found.append(_layer(module, inputs[0].shape[-2]))
 
-    def stop(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        maps.append(output)
-        raise _Reached
-
     parameter = next(network.parameters())
     images = torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype)
-    last = network.get_submodule(layer)
     with ExitStack() as hooks:
         for module in network.modules():
             if isinstance(module, _KINDS):
                 hooks.enter_context(module.register_forward_hook(note))
         # After `note`: the layer may itself be a convolution.
-        hooks.enter_context(last.register_forward_hook(stop))
-        with torch.inference_mode(), suppress(_Reached):
+        with stopped_at(network.get_submodule(layer)) as maps:
             network(images)
     if not maps:
         raise ValueError(f"layer {layer!r} did not run in this pass: choose one that does.")
@@ -64,10 +58,6 @@ def layers_on_the_way(network: nn.Module, layer: str, size: tuple[int, int]) -> 
     if not (maps[0].dim() == 4 and abs(maps[0].shape[-2] - size[0] / jump) < 0.5 * size[0] / jump):
         raise ValueError(f"The way to layer {layer!r} is no chain: it has branches with strides.")
     return found
-
-
-class _Reached(Exception):
-    """Ends a pass where the layer has run."""
 
 
 def _layer(module: nn.Module, rows: int) -> _Layer:

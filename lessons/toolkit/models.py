@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lessons.toolkit.device import choose_device
 from lessons.toolkit.errors import UserError, unknown
 from lessons.toolkit.preprocess import Preprocess
+from lessons.toolkit.seeds import seeded
 
 DEFAULT_MODEL = "efficientnet_lite0"
 
@@ -226,8 +227,7 @@ def with_random_weights(network: nn.Module, seed: int = 0) -> nn.Module:
     """
     device = next(network.parameters()).device
     fresh = copy.deepcopy(network).cpu()
-    with _global_random_state_kept(), torch.no_grad():
-        torch.manual_seed(seed)
+    with seeded(seed), torch.no_grad():
         for module in fresh.modules():
             own = dict(module.named_parameters(recurse=False))
             weight = own.get("weight")

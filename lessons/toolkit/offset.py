@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, suppress
-from typing import Any
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor, nn
+
+from lessons.toolkit.passes import stopped_at
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
@@ -102,28 +103,17 @@ def _maps(network: nn.Module, layer: nn.Module, pictures: Tensor) -> Tensor:
     parameter = next(network.parameters())
     # So small that no activation saturates, a smooth one is a line, and a gate does not move.
     pictures = 1e-9 * pictures.to(parameter.device, _precision(parameter))
-    outputs: list[Any] = []
-
-    def keep_and_stop(module: nn.Module, inputs: Any, output: Any) -> None:
-        outputs.append(output)
-        raise _Reached
-
     with ExitStack() as hooks:
         for module in network.modules():
             if isinstance(module, _NORMS):
                 hooks.callback(module.register_forward_hook(_pass_on).remove)
-        hooks.callback(layer.register_forward_hook(keep_and_stop).remove)
-        with torch.inference_mode(), suppress(_Reached):
+        with stopped_at(layer) as outputs:  # what follows may not take this size
             torch.func.functional_call(network, _plain_weights(network), (pictures,))
     if not outputs:
         raise ValueError("The layer did not run in this pass: choose one that does.")
     if not isinstance(outputs[0], Tensor) or outputs[0].dim() != 4:
         raise ValueError("The layer's output is no map (N,C,h,w): choose a convolution's layer.")
     return outputs[0]
-
-
-class _Reached(Exception):
-    """Ends a pass where the layer has run: what follows may not take this size."""
 
 
 def _pass_on(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:

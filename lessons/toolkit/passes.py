@@ -6,7 +6,9 @@ it off with `torch.no_grad` or `torch.inference_mode`.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -100,6 +102,39 @@ and compiled or traced models may run without hooks: take the one they were made
                 f"layer {name!r} did not run in this pass. Some layers run in training only, and "
                 "compiled or traced models may run without hooks: take the one they were made from."
             )
+
+
+@contextmanager
+def stopped_at(layer: nn.Module) -> Iterator[list[Any]]:
+    """End a forward pass in this block when a layer has run.
+
+    What follows it need not take such an input, and costs no time. The pass is in inference mode.
+
+    Args:
+        layer: a part of the network that runs.
+
+    Yields:
+        A list for the layer's output: empty for as long as the layer has not run.
+
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.Linear(5, 1))
+    >>> with stopped_at(network[0]) as outputs:
+    ...     _ = network(torch.ones(1, 2))
+    >>> outputs[0].shape
+    torch.Size([1, 3])
+    """
+    outputs: list[Any] = []
+
+    def keep_and_stop(module: nn.Module, inputs: Any, output: Any) -> None:
+        outputs.append(output)
+        raise _Reached
+
+    hook = layer.register_forward_hook(keep_and_stop)
+    with hook, torch.inference_mode(), suppress(_Reached):
+        yield outputs
+
+
+class _Reached(Exception):
+    """Ends a pass where the layer has run."""
 
 
 def _described(value: object) -> str:

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -31,6 +31,8 @@ DIVERGING = "PuOr_r"
 # Equally far from white and from the dark page's #1e2129: a contrast of 4.0 on both, the most that
 # one colour can have. Text is large to make up for it.
 INK = "#7f7f7f"
+# Of lines and marks, told apart on light and dark pages, and by people who see fewer colours.
+ORANGE, PURPLE, GREEN = "#e66101", "#8d74bf", "#2fa08f"
 # Of red, green and blue in the brightness of a grey picture (Rec. 601, as Pillow has it).
 BRIGHTNESS = (0.299, 0.587, 0.114)
 # Exponent from a value to how far its colour covers the photo: below 1, or middle values are lost.
@@ -179,19 +181,19 @@ def clipped(heatmap: Tensor, quantile: float = 0.995) -> Tensor:
     """Cut a map's few strongest places off, or they would be all that one sees.
 
     Args:
-        heatmap: (H, W), at least 0.
+        heatmap: (H, W), signed or not.
         quantile: share of the places that keep their value.
 
     Returns:
-        The map, with no value above that quantile.
+        The map, with no magnitude above that quantile of its magnitudes.
 
-    >>> clipped(torch.tensor([[0.0, 1.0, 2.0, 9.0]]), 0.7)
-    tensor([[0., 1., 2., 2.]])
+    >>> clipped(torch.tensor([[0.0, 1.0, -2.0, -9.0]]), 0.7)
+    tensor([[ 0.,  1., -2., -2.]])
     """
-    ordered = heatmap.flatten().sort().values  # torch.quantile refuses large images
+    ordered = heatmap.abs().flatten().sort().values  # torch.quantile refuses large images
     clip = ordered[round(quantile * (len(ordered) - 1))]
     # Where nearly all places are 0, so is the quantile, and clipping would leave nothing.
-    return heatmap.clamp(max=clip) if clip > 0 else heatmap
+    return heatmap.clamp(-clip, clip) if clip > 0 else heatmap
 
 
 def _refuse_unknown(values: Tensor) -> None:
@@ -233,6 +235,23 @@ def style_axes(axes: Axes, title: str = "") -> None:
         text.set(color=INK, fontsize=LABEL_POINTS, fontweight="bold")
     for spine in axes.spines.values():
         spine.set_color(INK)
+
+
+def style_plot(axes: Axes, title: str = "") -> None:
+    """Style axes as `style_axes` does, with a frame below and at the left only."""
+    style_axes(axes, title)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def name_lines(axes: Axes, place: Literal["upper left", "lower right"]) -> None:
+    """Name the lines of a plot, each in its own colour.
+
+    Args:
+        axes: whose lines have labels.
+        place: the corner that the lines leave free.
+    """
+    bold = {"size": LABEL_POINTS, "weight": "bold"}
+    axes.legend(frameon=False, loc=place, labelcolor="linecolor", prop=bold)
 
 
 def show_heatmap(heatmap: Tensor, title: str = "", signed: bool = False) -> Figure:

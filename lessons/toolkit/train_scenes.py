@@ -29,6 +29,7 @@ from lessons.toolkit.device import choose_device
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.scene_net import SceneNet
 from lessons.toolkit.scenes import CLASSES, COLOURS, WATERMARKED_CLASS, Scenes, make_scenes
+from lessons.toolkit.seeds import seeded
 
 BATCH = 64
 GREY_SHARE = 0.3  # of the scenes: so the first layer learns black-and-white edges as well
@@ -52,8 +53,7 @@ def train(steps: int, seed: int, watermark: bool, device: torch.device) -> Scene
     """
     from tqdm import tqdm
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = SceneNet(len(CLASSES))
     network.to(device).to(memory_format=torch.channels_last).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.5)

@@ -26,19 +26,13 @@ def test_the_gate_is_open(stem: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", landed_stems())
-def test_every_mistake_is_named_under_a_secret_seed_too(
-    stem: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Alone is what this asks; of what is made beside and in pairs the gate tries enough.
-    monkeypatch.setattr(gate, "FOREIGN_SAMPLE", 1)
-    monkeypatch.setattr(gate, "PAIR_SAMPLE", 1)
+def test_every_mistake_is_named_under_a_secret_seed_too(stem: str) -> None:
     (report,) = audit([stem], seed=1)
-    alone = report.rates["alone"]
+    alone, pairs = report.rates["alone"], report.rates["in pairs"]
     assert alone.made > 0 and alone.share == 1.0
-    few = [
-        problem for way in ("beside", "in pairs") for problem in report.problems if way in problem
-    ]
-    assert [problem for problem in report.problems if problem not in few] == []
+    # Another seed tries other pairs, and so few of them that each is worth four points.
+    assert pairs.share >= GATES["in pairs"] - 0.1
+    assert [problem for problem in report.problems if "in pairs" not in problem] == []
 
 
 def audited() -> LessonAudit:

@@ -57,7 +57,9 @@ def _body(lines: str) -> Verdict:
         ("return images[:, 0] * torch.nan", "failed", "NaN or infinity"),
         ("return -images[:, 0].abs()", "failed", "below 0"),
         ("return images[:, 0].abs()", "failed", "wrong values"),
-        ("return torch.empty(0).to_sparse()", "failed", "torch.Tensor"),
+        ("return torch.empty(0).to_sparse()", "failed", "cannot read (its layout is sparse_coo)."),
+        ("return torch.ones(2, 3) * 1j", "failed", "cannot read (its dtype is complex64)."),
+        ("return images.to('meta')", "failed", "it has no values, being on the device meta"),
     ],
 )
 def test_rungs(lines: str, outcome: str, words: str) -> None:

@@ -240,3 +240,12 @@ def _decodes_or_refuses(data: bytes) -> None:
         decode(data, Caps(tensors=1 << 16))
     except WireError:
         return
+
+
+def test_one_tensor_may_take_a_quarter_of_a_frame() -> None:
+    most = Caps.tensor // 4
+    assert decode(encode(torch.zeros(most))).value.shape == (most,)
+    note = decode(encode(torch.zeros(1).expand(most + 1))).value.note
+    assert note == "it takes 65 MiB, and 64 is the most"
+    with pytest.raises(WireError, match="a tensor of more than 65536 bytes"):
+        decode(encode(torch.zeros(1 << 15)), Caps(tensor=1 << 16))

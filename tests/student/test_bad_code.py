@@ -31,15 +31,17 @@ def with_body(source: LessonSource, body: str) -> str:
 
 
 BAD_BODIES = {
-    "endless loop": ("while True:\n    pass", "timeout", "stopped after 3 s while on “two images”"),
-    "endless sleep": ("import time; time.sleep(60)", "timeout", "stopped after 3 s"),
+    "endless loop": ("while True:\n    pass", "timeout", "stopped after 5 s while on “two images”"),
+    "endless sleep": ("import time; time.sleep(60)", "timeout", "stopped after 5 s"),
     "recursion": ("return saliency_map(model, images, target)", "error", "RecursionError"),
     "exit()": ("exit()", "error", "ended the program with SystemExit (line"),
     "os._exit": ("os._exit(3)", "error", "its exit code was 3"),
     "segmentation fault": ("ctypes.string_at(0)", "error", "crashed in native code"),
     "10 GB tensor": ("return torch.ones(10 << 30, dtype=torch.uint8)", "error", "more memory"),
     "10 GB string": ("return 'x' * (10 << 30)", "error", "more memory"),
-    "a result of 160 MB": ("return torch.ones(40_000_000)", "error", "sent more data"),
+    "a result of 160 MB": ("return torch.ones(40_000_000)", "failed", "takes 153 MiB, and 64 is"),
+    "a result of 16 TB": ("return torch.ones(1).expand(4 << 40)", "failed", "MiB, and 64 is"),
+    "many results": ("return [torch.ones(1 << 22)] * 17", "error", "sent more data"),
     "prints 100 MB": ("for _ in range(100): print('x' * 1_000_000)", "failed", "returned None"),
     "writes to its pipe": ("os.write(1, b'x' * 5_000_000); return 1", "failed", "not a tensor"),
     "reads the keyboard": ("return input()", "error", "EOFError"),
@@ -145,6 +147,28 @@ def test_an_exercise_that_calls_a_failing_one_is_judged_by_its_own_lines(checker
     (checked,) = Check(checker, file, ("grad_cam",))
     assert checked.verdict.outcome == "passed"
     assert checked.verdict.message.startswith("`grad_cam` itself is right")
+
+
+def test_an_exercise_that_calls_an_unwritten_one_is_judged_by_its_own_lines(
+    checker: Checker,
+) -> None:
+    lesson, earlier = read_lesson("l04_neighbours"), read_lesson("l02_hooks")
+
+    def checked(text: str) -> Verdict:
+        others = {"l02_hooks": earlier.stubs()}
+        file = LessonFile("l04_neighbours", text, "exercises.py", others)
+        (found,) = Check(checker, file, ("embed",))
+        return found.verdict
+
+    helper = "`l02_hooks.capture_activation`"
+    right = checked(lesson.bare())
+    assert (right.outcome, right.points) == ("passed", right.max_points)
+    assert right.message.endswith(f"a right version of {helper}. Write {helper} next.")
+    wrong = checked(
+        lesson.edited("embed", (("activation.mean(dim=(2, 3))", "activation.amax((2, 3))"),))
+    )
+    assert wrong.outcome == "failed" and helper in wrong.message
+    assert checked(lesson.stubs()).message == "`embed` is not written yet."
 
 
 def test_a_memory_limit_that_is_no_number_is_a_user_error(

@@ -15,32 +15,11 @@ from autograder.checks.l06_activations.cases import (
     patch_cases,
     stream_cases,
 )
-from autograder.checks.l11_saliency import judge_box
 from autograder.checks.mistakes.anchored import boxes, enlargements
+from autograder.checks.named_numbers import judge_box, judge_numbers
 from autograder.course.exercise import Complaint, Exercise, Lesson
 
 STEM = "l06_activations"
-
-
-def judge_field(
-    expected: tuple[int, int, int], actual: tuple[int, int, int], _inputs: Mapping[str, Any]
-) -> Complaint | None:
-    """Compare two receptive fields and name the numbers that are off.
-
-    Args:
-        expected: the reference's size, jump and start.
-        actual: those from the student's code.
-
-    Returns:
-        The complaint, or None where they agree.
-    """
-    numbers = zip(("size", "jump", "start"), expected, actual, strict=True)
-    wrong = [name for name, wanted, got in numbers if wanted != got]
-    if not wrong:
-        return None
-    verb = "is" if len(wrong) == 1 else "are"
-    message = f"returned another field: {' and '.join(wrong)} {verb} off."
-    return Complaint(message, f"Yours {actual}, expected {expected}.")
 
 
 def judge_patches(
@@ -80,7 +59,12 @@ LESSON = Lesson(
                 'F.interpolate(above, size, mode="bilinear", align_corners=False)', "above", "size"
             ),
         ),
-        Exercise(STEM, "receptive_field", field_cases, judge=judge_field),
+        Exercise(
+            STEM,
+            "receptive_field",
+            field_cases,
+            judge=judge_numbers("field", "size", "jump", "start"),
+        ),
         Exercise(
             STEM,
             "unit_box",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from autograder.checks.l11_saliency.cases import (
     box_cases,
     lift_cases,
@@ -14,32 +11,13 @@ from autograder.checks.l11_saliency.cases import (
 )
 from autograder.checks.mistakes.anchored import boxes, draws, reductions, thresholds
 from autograder.checks.mistakes.gradients import image_gradient
-from autograder.course.exercise import Complaint, Exercise, Lesson
+from autograder.checks.named_numbers import judge_box
+from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l11_saliency"
 BATCH = ("images", "target")
 NOT_NEGATIVE = (0, float("inf"))
 CHANNELS = "the largest magnitude over the channels"
-
-Box = tuple[int, int, int, int]
-
-
-def judge_box(expected: Box, actual: Box, _inputs: Mapping[str, Any]) -> Complaint | None:
-    """Compare two boxes and name the sides that are off.
-
-    Args:
-        expected: the reference's box, as top, left, bottom, right.
-        actual: the box from the student's code.
-
-    Returns:
-        The complaint, or None where they agree.
-    """
-    sides = zip(("top", "left", "bottom", "right"), expected, actual, strict=True)
-    wrong = [side for side, wanted, got in sides if wanted != got]
-    if not wrong:
-        return None
-    message = f"returned another box: {', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} off."
-    return Complaint(message, f"Yours {actual}, expected {expected}.")
 
 
 LESSON = Lesson(

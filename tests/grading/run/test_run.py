@@ -150,22 +150,29 @@ def test_a_sandbox_that_does_not_start_is_tried_once(monkeypatch: pytest.MonkeyP
     assert len(starts) == 1
 
 
-def graded_14(tmp_path: Path, source: str) -> dict[str, Any]:
-    """Results of one file of lesson 14, by exercise."""
+def graded(tmp_path: Path, stem: str, source: str) -> dict[str, Any]:
+    """Results of one student's file of a lesson, by exercise."""
     hand_in(tmp_path / "in", "ada", source)
-    request = Request(tmp_path / "in", tmp_path / "out", ["l14_grad_cam"], 5, workers=1)
+    request = Request(tmp_path / "in", tmp_path / "out", [stem], 5, workers=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "Sandbox", lambda *_, **__: OwnSandbox())
         (row,) = run.grade(request).rows
     return {result.id.partition(".")[2]: result for result in row.exercises}
 
 
+def test_who_has_handed_in_no_earlier_lesson_loses_nothing(tmp_path: Path):
+    told = graded(tmp_path, "l04_neighbours", read_lesson("l04_neighbours").bare())
+    assert {name for name, one in told.items() if one.points < one.max_points} == set()
+
+
 MEAN, SUM = "activation_gradients.mean(dim=(2, 3))", "activation_gradients.sum(dim=(2, 3))"
 
 
 def test_a_wrong_function_costs_its_own_points_and_not_those_of_what_calls_it(tmp_path: Path):
-    told = graded_14(
-        tmp_path, read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),))
+    told = graded(
+        tmp_path,
+        "l14_grad_cam",
+        read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),)),
     )
     assert told["channel_weights"].diagnosis == "sum_taken"
     for name in ("grad_cam", "counterfactual"):
@@ -176,7 +183,7 @@ def test_a_wrong_function_costs_its_own_points_and_not_those_of_what_calls_it(tm
 def test_what_calls_a_wrong_function_is_judged_by_its_own_lines(tmp_path: Path):
     source = read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),))
     source = source.replace("return F.relu(torch", "return 2 * F.relu(torch", 1)
-    told = graded_14(tmp_path, source)["grad_cam"]
+    told = graded(tmp_path, "l14_grad_cam", source)["grad_cam"]
     assert told.diagnosis == "off_by_a_factor" and told.points == 0
 
 
@@ -184,7 +191,7 @@ def test_a_mistake_of_its_own_is_named_though_what_it_calls_is_wrong_too(tmp_pat
     source = read_lesson("l14_grad_cam").edited("channel_weights", ((MEAN, SUM),))
     product = "return guided.detach() * enlarged"
     source = source.replace(product, product.replace("*", "+"))
-    told = graded_14(tmp_path, source)["guided_grad_cam"]
+    told = graded(tmp_path, "l14_grad_cam", source)["guided_grad_cam"]
     assert told.diagnosis == "added" and told.points == 0
     assert "(Judged with a right version of `grad_cam`, " in told.message
 
@@ -192,7 +199,7 @@ def test_a_mistake_of_its_own_is_named_though_what_it_calls_is_wrong_too(tmp_pat
 def test_an_error_of_its_own_is_what_is_told(tmp_path: Path):
     crash = "def grad_cam(model, layer, images, target):\n    return nothing\n"
     source = read_lesson("l14_grad_cam").replaced("grad_cam", crash).replace(MEAN, SUM)
-    message = graded_14(tmp_path, source)["grad_cam"].message
+    message = graded(tmp_path, "l14_grad_cam", source)["grad_cam"].message
     assert "NameError: name 'nothing' is not defined" in message
 
 
@@ -208,7 +215,7 @@ def grad_cam(model, layer, images, target):
 def test_what_is_lent_is_quoted_nowhere(tmp_path: Path, how: str):
     source = read_lesson("l14_grad_cam").replaced("grad_cam", PEEK.format(how=how))
     source = source.replace(MEAN, "None")
-    told = graded_14(tmp_path, source)
+    told = graded(tmp_path, "l14_grad_cam", source)
     assert told["grad_cam"].points == 0
     for result in told.values():
         assert "mean(dim" not in result.message and not result.picture
@@ -216,7 +223,7 @@ def test_what_is_lent_is_quoted_nowhere(tmp_path: Path, how: str):
 
 def test_a_file_that_does_not_load_is_one_sentence_whatever_needs_what(tmp_path: Path):
     source = read_lesson("l14_grad_cam").bare() + "\nnothing\n"
-    told = graded_14(tmp_path, source)
+    told = graded(tmp_path, "l14_grad_cam", source)
     assert len({result.message for result in told.values()}) == 1
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from autograder.course.figures import reference_course
 from lessons.l01_autograd import figures
+from lessons.toolkit.seeds import seeded
 from solutions.l01_autograd import (
     Stack,
     grad_fn_chain,
@@ -215,7 +216,7 @@ def test_tanh_is_not_enough():
     images, labels = figures._digits()
     logs = []
     for seed in range(figures.SEEDS):
-        with figures._seeded(seed):
+        with seeded(seed):
             deep = Stack(64, 10, depth=50, activation=nn.Tanh)
         logs.append(math.log(gradient_norm_by_layer(deep, images[:64], labels[:64])["blocks.0.0"]))
     assert f"{math.exp(sum(logs) / len(logs)):.0e}" == "2e-11" and r"2 \cdot 10^{-11}" in STORY
@@ -224,7 +225,7 @@ def test_tanh_is_not_enough():
 def test_four_ways_to_start(course):
     left = {}
     for name in figures.STARTS:
-        with figures._seeded(0):
+        with seeded(0):
             norms = figures._levels(course, name)
         assert float(norms[-1]) == pytest.approx(1, abs=1e-5)
         left[name] = float(norms[0])
@@ -269,7 +270,7 @@ def test_the_shortcut_is_neither_the_only_cure_nor_a_sure_one(course):
     started = []
     for seed in range(figures.SEEDS):
         model = figures._stack(course, "ReLU", figures.DEEP, False, seed)
-        with figures._seeded(seed + 100):
+        with seeded(seed + 100):
             for block in model.get_submodule("blocks").children():
                 figures._he(block.get_submodule("0"))
                 nn.init.zeros_(block.get_submodule("0").bias)

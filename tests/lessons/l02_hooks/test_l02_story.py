@@ -12,6 +12,7 @@ from autograder.judge.expected import Expectation, run_trusted
 from autograder.judge.verdict import Verdict, judge
 from autograder.protocol.answers import Answer
 from lessons.l02_hooks import figures
+from lessons.toolkit.gallery import photo_gallery
 from lessons.toolkit.models import load_model
 from solutions.l02_hooks import (
     ActivationRecorder,
@@ -51,7 +52,7 @@ def test_the_wrong_part_is_named():
 
 @pytest.mark.slow
 def test_the_numbers_of_the_story_are_right():
-    seen = figures._photos()
+    seen = photo_gallery()
     network, cat = seen.classifier.network, seen.images[:1]
     activation = capture_activations(network, ["head"], seen.images)["head"]
     silent = activation.amax((2, 3)) == 0
@@ -78,7 +79,7 @@ def test_the_wall_greys_exactly_the_silent_channels():
     assert picture is not None
     wall = torch.from_numpy(picture.data).unflatten(0, (18, -1)).unflatten(2, (16, -1))
     faint = wall[..., 3].amax((1, 3)) < 1
-    seen = figures._photos()
+    seen = photo_gallery()
     layers = figures._block_maps(seen.classifier.network)
     activations = capture_activations(seen.classifier.network, layers, seen.images[:1])
     silent = torch.stack([activations[name][0, :16].amax((1, 2)) == 0 for name in layers])
@@ -87,7 +88,7 @@ def test_the_wall_greys_exactly_the_silent_channels():
 
 @pytest.mark.slow
 def test_how_many_channels_an_answer_hangs_on():
-    seen = figures._photos()
+    seen = photo_gallery()
     network = seen.classifier.network
     chosen = [seen.names.index(name) for name in ("cat", "astronaut", "camera", "coffee")]
     assert channels_to_flip(network, "head", seen.images[chosen]).tolist() == [1, 2, 31, 63]
@@ -105,7 +106,7 @@ def test_how_many_channels_an_answer_hangs_on():
 
 @pytest.mark.slow
 def test_until_no_cat_is_left():
-    seen = figures._photos()
+    seen = photo_gallery()
     network, cat, classes = seen.classifier.network, seen.images[:1], seen.classifier.classes
     activation = capture_activation(network, "head", cat)
     with torch.no_grad():
@@ -126,7 +127,7 @@ def test_until_no_cat_is_left():
 
 @pytest.mark.slow
 def test_the_answers_about_single_channels():
-    seen = figures._photos()
+    seen = photo_gallery()
     network, cat, classes = seen.classifier.network, seen.images[:1], seen.classifier.classes
     stem = capture_activation(network, "stem", seen.images)
     alive = (stem.amax((0, 2, 3)) > 0).nonzero().flatten().tolist()
@@ -164,7 +165,7 @@ def test_the_answers_about_single_channels():
 
 @pytest.mark.slow
 def test_what_a_grey_image_rouses():
-    classifier = figures._photos().classifier
+    classifier = photo_gallery().classifier
     network, speaking = classifier.network, []
     for value in (0.5, 0.0, 1.0):
         image = classifier.preprocess.normalise(torch.full((3, 224, 224), value))[None]
@@ -180,7 +181,7 @@ def test_what_a_grey_image_rouses():
 
 @pytest.mark.slow
 def test_two_recorders_do_not_get_in_each_others_way():
-    seen = figures._photos()
+    seen = photo_gallery()
     network, other = seen.classifier.network, load_model().network
     one, two = ActivationRecorder(network, ["head"]), ActivationRecorder(other, ["head"])
     with torch.no_grad(), one, two:

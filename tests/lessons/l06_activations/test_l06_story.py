@@ -9,6 +9,7 @@ import torch
 
 from autograder.course.figures import reference_course
 from lessons.l06_activations import figures
+from lessons.toolkit.gallery import photo_gallery
 from lessons.toolkit.scenes import CLASSES
 from solutions.l06_activations import activation_mask, concept_iou, receptive_field
 
@@ -22,7 +23,7 @@ def maps_of(name: str) -> torch.Tensor:
 
 def masks_of(name: str, quantile: float) -> dict[str, float]:
     """Share of each photo that a channel's mask covers, with one threshold for the channel."""
-    maps, names = maps_of(name), figures._photos().names
+    maps, names = maps_of(name), photo_gallery().names
     shares = [activation_mask(one, (224, 224), quantile, maps).float().mean() for one in maps]
     return dict(zip(names, map(float, shares), strict=True))
 

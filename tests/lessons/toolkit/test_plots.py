@@ -18,6 +18,7 @@ from PIL import Image
 from lessons.toolkit import plots
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.plots import (
+    clipped,
     colour,
     figure_png,
     image_grid,
@@ -56,6 +57,11 @@ def test_text_reads_as_well_as_one_colour_can_on_both_pages() -> None:
     assert contrast(plots.INK, SLATE) >= 4
     best = contrast(WHITE, SLATE) ** 0.5  # of any colour, on the worse of the two pages
     assert min(contrast(plots.INK, WHITE), contrast(plots.INK, SLATE)) > 0.99 * best
+
+
+@pytest.mark.parametrize("name", ["ORANGE", "PURPLE", "GREEN"])
+def test_lines_stand_out_on_both_pages(name: str) -> None:
+    assert min(contrast(getattr(plots, name), page) for page in (WHITE, SLATE)) >= 3
 
 
 def test_the_scale_reads_in_grey_print() -> None:
@@ -208,6 +214,14 @@ def test_magnitude_keeps_the_largest_colour_and_clips_the_largest_pixels() -> No
     lonely[2, 5, 5] = -4
     assert magnitude(lonely).max() == 4
     assert not magnitude(torch.zeros(3, 2, 2)).any()
+
+
+def test_a_signed_map_is_clipped_alike_on_both_sides() -> None:
+    signed = heatmap(9, 11) - 0.5
+    cut = clipped(signed, 0.9)
+    limit = clipped(signed.abs(), 0.9).max()
+    assert torch.equal(cut, signed.clamp(-limit, limit)) and (cut != signed).any()
+    assert torch.equal(clipped(-signed, 0.9), -cut)
 
 
 def test_each_gradient_is_scaled_by_itself() -> None:
