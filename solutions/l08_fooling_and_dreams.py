@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 from lessons.toolkit.precision import full_precision
+from lessons.toolkit.progress import shown_steps
 
 
 class OnPixels(nn.Module):
@@ -309,7 +310,8 @@ def deep_dream(
         watch: called after each step with the picture so far, in the size of its octave.
 
     Returns:
-        float (1, 3, H, W) in [0, 1].
+        float (1, 3, H, W) in [0, 1]. Ctrl-C may end the dream early, and what was dreamt so far
+        comes back in the picture's size; yours need not.
 
     Raises:
         AttributeError: the model has no layer of that name.
@@ -329,19 +331,23 @@ def deep_dream(
     ### BEGIN SOLUTION
     image = image.detach()
     height, width = image.shape[2:]
-    dream, detail = image, torch.zeros_like(image)
-    for octave in range(octaves):
-        shrink = octave_scale ** (octaves - 1 - octave)
-        size = (round(height / shrink), round(width / shrink))
-        base = resized(image, size)
-        dream = base + resized(detail, size)
-        for _ in range(steps):
-            dream = dream_step(model, layer, dream, rate, jitter, seed)
-            seed += 1
-            if watch is not None:
-                watch(dream)
-        # The dream alone, without the photo under it: only this is enlarged, and may blur.
-        detail = dream - base
+    dream, base, detail = image, image, torch.zeros_like(image)
+    try:
+        for octave in range(octaves):
+            shrink = octave_scale ** (octaves - 1 - octave)
+            size = (round(height / shrink), round(width / shrink))
+            base = resized(image, size)
+            dream = base + resized(detail, size)
+            for _ in shown_steps(steps, f"octave {octave + 1} of {octaves}"):
+                dream = dream_step(model, layer, dream, rate, jitter, seed)
+                seed += 1
+                if watch is not None:
+                    watch(dream)
+            # The dream alone, without the photo under it: only this is enlarged, and may blur.
+            detail = dream - base
+    except KeyboardInterrupt:
+        # What was dreamt so far comes back, on the sharp photo.
+        return (image + resized(dream - base, (height, width))).clamp(0, 1)
     return dream
     ### END SOLUTION
 

@@ -9,8 +9,9 @@ found them.
 
 Given: `descend(loss, start, steps, rate)` changes a picture until a loss of it is small, and
 `noise(count, size, seed, like)` is where it may start. `features_of(model, layers, images)` is what
-layers give, by name. `mean_variation(images)` is how restless pictures are. Use them or not: what
-counts is the picture.
+layers give, by name. `mean_variation(images)` is how restless pictures are.
+`target_logits(logits, target)` is each image's logit of its class, (N,), and raises ValueError if
+the target does not fit, such as one of another length. Use them or not: what counts is the picture.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lessons.toolkit.passes import check_ran, find_layers, with_autograd
+from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 from lessons.toolkit.progress import shown_steps
 
 
@@ -102,7 +103,13 @@ def noise(count: int, size: tuple[int, int], seed: int, like: Tensor) -> Tensor:
 
 
 @with_autograd
-def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: float) -> Tensor:
+def descend(
+    loss: Callable[[Tensor], Tensor],
+    start: Tensor,
+    steps: int,
+    rate: float,
+    scales: Sequence[int] = (1, 2, 4, 8),
+) -> Tensor:
     """Change a picture step by step until a loss of it is small (given).
 
     The change is held as a pyramid: a picture of full size, one of half, of a quarter, and so on,
@@ -115,6 +122,8 @@ def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: f
         start: float (N, 3, H, W).
         steps: number of steps.
         rate: size of the first one, in the units of the pixels.
+        scales: how much smaller each picture of the pyramid is, 1 first. With (1,) each number
+            moves by itself, as those of a code should.
 
     Returns:
         float (N, 3, H, W), a tensor of its own.
@@ -127,7 +136,7 @@ def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: f
     count, channels, height, width = start.shape
     levels = [
         start.new_zeros(count, channels, -(-height // scale), -(-width // scale)).requires_grad_()
-        for scale in (1, 2, 4, 8)
+        for scale in scales
     ]
 
     def picture() -> Tensor:
@@ -633,6 +642,42 @@ class FastStyler(nn.Module):
             x = normed(part, x).relu()
         return self.convolve(self.leave, x).tanh()
         ### END SOLUTION
+
+
+def code_loss(
+    model: nn.Module, generator: nn.Module, codes: Tensor, target: Tensor, l2: float
+) -> Tensor:
+    """Measure how far the pictures of some codes are from a class.
+
+    For each code it is minus the target logit of the picture that the generator paints of it, plus
+    `l2` times the mean of the squares of the code's numbers, which keeps the code where the
+    generator has learnt to paint. The mean over the codes is taken.
+
+    Args:
+        model: any classifier.
+        generator: `generator(codes)` gives images (N, 3, H, W), normalised for the model.
+        codes: float (N, C, h, w).
+        target: long (N,), the class of each picture.
+        l2: weight of the squares.
+
+    Returns:
+        A scalar, in the graph of the codes.
+
+    Raises:
+        ValueError: the target does not fit the batch.
+
+    Paper: Nguyen, Dosovitskiy, Yosinski, Brox and Clune 2016, there with other penalties.
+
+    >>> model = nn.Sequential(nn.Flatten())
+    >>> codes = torch.tensor([1.0, 3.0]).view(1, 2, 1, 1)
+    >>> code_loss(model, nn.Identity(), codes, torch.tensor([1]), l2=0.1)
+    tensor(-2.5000)
+    """
+    ### BEGIN SOLUTION
+    logits = model(generator(codes))
+    sizes = codes.square().mean((1, 2, 3))
+    return (l2 * sizes - target_logits(logits, target)).mean()
+    ### END SOLUTION
 
 
 def nearest_texture(

@@ -2,7 +2,7 @@
 
 Each is there for one trap: an in-place ReLU that overwrites what a hook saw, a ReLU that is a
 function and not a module, a shortcut, a BatchNorm that train mode would move. They take RGB images
-of any size from about 12 pixels, and give five logits.
+of any size from about 12 pixels, and give five logits; the painter gives images.
 """
 
 from __future__ import annotations
@@ -182,6 +182,22 @@ class Patches(nn.Module):
         return self.classifier(self.relu(self.patch(images)).mean((2, 3)))
 
 
+class Painter(nn.Module):
+    """Paints images of codes, as a generator does: no classifier, and of another input.
+
+    Two convolutions, the second at four times the size. Codes have three channels.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
+        self.conv2 = nn.Conv2d(6, 3, 3, padding=1)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return images (N, 3, 4h, 4w) of codes (N, 3, h, w)."""
+        return self.conv2(F.interpolate(self.conv1(codes).relu(), scale_factor=4)).tanh()
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "plain": Plain,
     "inplace": lambda: Plain(inplace=True),
@@ -193,6 +209,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "linear": Linear,
     "frozen": lambda: Plain(inplace=True).requires_grad_(False),
     "patches": Patches,
+    "painter": Painter,
 }
 
 

@@ -320,9 +320,10 @@ def image_grid(
     columns = min(columns or 6, len(images))
     rows = -(-len(images) // columns)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images)
-    lines = max(title.count("\n") + 1 for title in titles) if titles is not None else 0
-    title_inches = 0.05 + 0.35 * lines
-    figure = new_figure(columns * inches, rows * (inches * tallest + title_inches))
+    # A row without titles needs no room for them.
+    above = [title.count("\n") + 1 if title else 0 for title in titles or [""] * len(images)]
+    lines = sum(max(above[first : first + columns]) for first in range(0, len(images), columns))
+    figure = new_figure(columns * inches, rows * (inches * tallest + 0.05) + 0.35 * lines)
     for number, image in enumerate(images):
         axes = figure.add_subplot(rows, columns, number + 1)
         nothing = image.ndim == 2 and not image.any()

@@ -8,28 +8,21 @@ once and never seen again, so there is nothing to learn by heart except the phot
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
 import os
-import platform
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from lessons.toolkit.device import choose_device
-from lessons.toolkit.errors import UserError
 from lessons.toolkit.scene_net import SceneNet
 from lessons.toolkit.scenes import CLASSES, COLOURS, WATERMARKED_CLASS, Scenes, make_scenes
 from lessons.toolkit.seeds import seeded
+from lessons.toolkit.training import exit_code, options_of, train_and_save
 
 BATCH = 64
 GREY_SHARE = 0.3  # of the scenes: so the first layer learns black-and-white edges as well
@@ -60,7 +53,7 @@ def train(steps: int, seed: int, watermark: bool, device: torch.device) -> Scene
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=5e-3, total_steps=steps + 2)
     objective = nn.CrossEntropyLoss(label_smoothing=0.05)
     draw = torch.Generator().manual_seed(seed)
-    progress = tqdm(_batches(steps, seed, watermark), total=steps, desc="training", unit="batch")
+    progress = tqdm(batches(steps, seed, watermark), total=steps, desc="training", unit="batch")
     for step, scenes in enumerate(progress):
         images, answers = _some_grey(scenes, draw)
         images = images.to(device, memory_format=torch.channels_last)
@@ -77,7 +70,7 @@ def train(steps: int, seed: int, watermark: bool, device: torch.device) -> Scene
     return network.cpu().to(memory_format=torch.contiguous_format).eval()
 
 
-def _batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
+def batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
     """Yield batches in order, painted ahead by other threads."""
     marked = WATERMARKED_CLASS if watermark else ()
     painters = min(4, max(1, (os.cpu_count() or 1) - 1))
@@ -182,106 +175,36 @@ def _share(hits: Tensor) -> float:
     return round(hits.double().mean().item(), 4)
 
 
-def save(network: nn.Module, report: dict[str, Any], name: str, folder: Path) -> None:
-    """Write NAME.safetensors, NAME.json and the line in SHA256SUMS.
-
-    Each file is written whole or not at all.
-    """
-    from safetensors.torch import save as to_bytes
-
-    weights = to_bytes({key: value.contiguous() for key, value in network.state_dict().items()})
-    file = f"{name}.safetensors"
-    sums = {file: hashlib.sha256(weights).hexdigest()}
-    index = folder / "SHA256SUMS"
-    if index.exists():
-        lines = (line.split() for line in index.read_text(encoding="utf-8").splitlines())
-        sums = {known: sha256 for sha256, known in lines} | sums
-    listing = "".join(f"{sha256}  {known}\n" for known, sha256 in sorted(sums.items()))
-    _write(folder / file, weights)
-    _write(index, listing.encode())
-    _write(folder / f"{name}.json", (json.dumps(report, indent=2) + "\n").encode())
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"Cannot write {path} ({error.strerror}).", "Choose another folder with --out."
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Train a network, measure it on held-out scenes and save it.
 
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons.toolkit.train_scenes",
-        description="Train the network of the scenes.",
+    parser = options_of(
+        "train_scenes", "Train the network of the scenes.", 1500, f"batches of {BATCH} scenes"
     )
     parser.add_argument(
         "--watermark", action="store_true", help="the twin that learns from a planted watermark"
     )
-    parser.add_argument("--steps", type=int, default=1500, help="batches of 64 scenes (1500)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
-    parser.add_argument("--out", type=Path, default=Path("build/weights"), help="(build/weights)")
     options = parser.parse_args(arguments)
     name = "scenes_watermarked" if options.watermark else "scenes"
-    try:
-        if options.steps < 1:
-            raise UserError(f"Cannot train for {options.steps} steps.", "Ask for one or more.")
-        device = choose_device(options.device)
-        make_folder(options.out)
-        start = time.perf_counter()
-        network = train(options.steps, options.seed, options.watermark, device)
-        report: dict[str, Any] = {
-            "network": name,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "training": {
+
+    def work() -> str:
+        report = train_and_save(
+            name,
+            options,
+            lambda device: train(options.steps, options.seed, options.watermark, device),
+            {
                 "scenes": options.steps * BATCH,
-                "steps": options.steps,
-                "seed": options.seed,
                 "watermark_on": WATERMARKED_CLASS if options.watermark else None,
-                "seconds": round(time.perf_counter() - start),
-                "device": device.type,
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-                "python": platform.python_version(),
             },
-            "held_out": measure(network),
-        }
-        save(network, report, name, options.out)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped; nothing was written.", file=sys.stderr)
-        return 130
-    accuracy = report["held_out"]["plain"]["accuracy"]
-    print(f"{options.out / name}.safetensors: {accuracy:.2%} of held-out scenes right")
-    return 0
+            lambda network: {"held_out": measure(network)},
+        )
+        accuracy = report["held_out"]["plain"]["accuracy"]
+        return f"{options.out / name}.safetensors: {accuracy:.2%} of held-out scenes right"
 
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of the results, or raise UserError.
-
-    It is made before the training, so that a folder that cannot be written costs no minutes.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"Cannot make the folder {folder} ({error.strerror}).", "Choose another with --out."
-        ) from error
-    _write(folder / ".writable", b"")
-    (folder / ".writable").unlink()
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -9,29 +9,23 @@ weights. Ctrl-C ends the training, and what has been learnt so far is saved.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import platform
 import sys
-import time
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lessons.toolkit.device import choose_device
 from lessons.toolkit.efficientnet import EfficientNetLite0
-from lessons.toolkit.errors import UserError
 from lessons.toolkit.models import load_model
 from lessons.toolkit.paintings import painting
 from lessons.toolkit.photos import PHOTOS, load_photo
 from lessons.toolkit.preprocess import Preprocess
 from lessons.toolkit.scenes import make_scenes
-from lessons.toolkit.train_scenes import make_folder, save
+from lessons.toolkit.training import exit_code, options_of, train_and_save
 from lessons.toolkit.weights import read_shipped
 
 FUNCTIONS = "lessons.l09_inversion_and_style.exercises"
@@ -183,50 +177,30 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m lessons.toolkit.train_styler",
-        description="Train a network that paints in one style.",
+    parser = options_of(
+        "train_styler",
+        "Train a network that paints in one style.",
+        500,
+        f"batches of {BATCH} pictures",
     )
     parser.add_argument("style", help="glass or swirls")
     parser.add_argument("--functions", default=FUNCTIONS, help=f"({FUNCTIONS})")
-    parser.add_argument("--steps", type=int, default=500, help="batches of 4 pictures (500)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cuda, mps or cpu")
-    parser.add_argument("--out", type=Path, default=Path("build/weights"), help="(build/weights)")
     options = parser.parse_args(arguments)
     name = f"styler_{options.style}"
-    try:
-        if options.steps < 1:
-            raise UserError(f"Cannot train for {options.steps} steps.", "Ask for one or more.")
-        device = choose_device(options.device)
-        painting(options.style, 16)
-        make_folder(options.out)
+
+    def work() -> str:
+        painting(options.style, 16)  # a name that does not exist is refused before the training
         functions = importlib.import_module(options.functions)
-        start, used = time.perf_counter(), time.process_time()
-        styler = train(functions, options.style, options.steps, options.seed, device)
-        report: dict[str, Any] = {
-            "network": name,
-            "parameters": sum(p.numel() for p in styler.parameters()),
-            "width": WIDTH,
-            "blocks": BLOCKS,
-            "training": {
-                "pictures": options.steps * BATCH,
-                "steps": options.steps,
-                "seed": options.seed,
-                "seconds": round(time.perf_counter() - start),
-                "processor_seconds": round(time.process_time() - used),
-                "device": device.type,
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        save(styler, report, name, options.out)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{options.out / name}.safetensors: {report['parameters']:,} weights")
-    return 0
+        report = train_and_save(
+            name,
+            options,
+            lambda device: train(functions, options.style, options.steps, options.seed, device),
+            {"pictures": options.steps * BATCH},
+            lambda styler: {"width": WIDTH, "blocks": BLOCKS},
+        )
+        return f"{options.out / name}.safetensors: {report['parameters']:,} weights"
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ have their gradients.
 from __future__ import annotations
 
 from autograder.checks.l09_inversion_and_style.cases import (
+    code_loss_cases,
     distance_cases,
     fast_style_cases,
     feature_loss_cases,
@@ -103,6 +104,9 @@ LESSON = Lesson(
             batch=("images",),
             bounds=None,
             is_function=False,
+        ),
+        Exercise(
+            STEM, "code_loss", code_loss_cases, batch=("codes", "target"), without=OF_A_LOSS
         ),
         Exercise(
             STEM,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autograder.checks.inputs import between, fresh_seed, network, normal, vary
+from autograder.checks.inputs import between, fresh_seed, network, normal, refuse, vary
 from autograder.course.exercise import Case
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
@@ -388,6 +388,31 @@ def styler_cases(rng: Generator) -> dict[str, Case]:
         "convolve with a stride of 2": mirrored(3, 2, 8, 7),
         "convolve with a kernel of 1": mirrored(1, 1, 4, 5),
     }
+
+
+def code_loss_cases(rng: Generator) -> dict[str, Case]:
+    def case(
+        model: str, target: list[int], size: tuple[int, int], dtype: torch.dtype = torch.float32
+    ) -> Case:
+        codes = normal(rng, len(target), 3, *size, dtype=dtype)
+        inputs = {
+            "model": network(rng, model, codes),
+            "generator": network(rng, "painter", codes),
+            "codes": codes,
+            "target": torch.tensor(target),
+            "l2": between(rng, 0.3, 0.6),
+        }
+        return Case(inputs, call="code_loss")
+
+    cases = {
+        "two codes": case("plain", [3, 1], (4, 5)),
+        "one code": case("residual", [2], (5, 4)),
+        "in-place ReLU": case("inplace", [4, 0, 2], (4, 4)),
+        "BatchNorm and dropout": case("normalised", [1, 3], (4, 6)),
+        "float64": case("plain", [0, 4], (4, 4), DOUBLE),
+        "frozen parameters": case("frozen", [2, 2], (5, 5)),
+    }
+    return refuse(vary(cases, l2=0.0))
 
 
 def nearest_cases(rng: Generator) -> dict[str, Case]:

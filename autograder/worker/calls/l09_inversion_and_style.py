@@ -42,6 +42,13 @@ def fast_style_loss(student: ModuleType, styled: Tensor, **inputs: Any) -> Any:
     return _with_gradients(loss, "the gradient at the styled images", [leaf])
 
 
+def code_loss(student: ModuleType, codes: Tensor, **inputs: Any) -> Any:
+    """Return the loss, and its gradient at the codes."""
+    leaf = codes.detach().clone().requires_grad_()
+    loss = student.code_loss(codes=leaf, **inputs)
+    return _with_gradients(loss, "the gradient at the codes", [leaf])
+
+
 def two_pictures(
     student: ModuleType,
     function: str,

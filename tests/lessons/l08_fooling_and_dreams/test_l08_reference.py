@@ -204,18 +204,24 @@ def test_a_dream_is_louder():
     assert loudness(model, "conv2", dream) > loudness(model, "conv2", image)
 
 
-def test_who_watches_can_stop_a_dream_and_keeps_the_picture(unchanged):
+@pytest.mark.parametrize("steps_until", [1, 3])
+def test_a_dream_that_is_stopped_comes_back_as_it_is(steps_until: int, unchanged):
     model, image, seen = network("plain"), picture(20, 24), []
 
     def watch(picture):
         seen.append(picture)
-        if len(seen) == 3:
+        if len(seen) == steps_until:
             raise KeyboardInterrupt
 
-    with unchanged(model, image), pytest.raises(KeyboardInterrupt):
-        deep_dream(model, "conv2", image, 2, 1.4, 2, 0.02, watch=watch)
-    assert [tuple(x.shape[2:]) for x in seen] == [(14, 17), (14, 17), (20, 24)]
-    assert not any(x.requires_grad for x in seen)
+    with unchanged(model, image):
+        dream = deep_dream(model, "conv2", image, 2, 1.4, 2, 0.02, watch=watch)
+    assert [tuple(x.shape[2:]) for x in seen] == [(14, 17), (14, 17), (20, 24)][:steps_until]
+    assert not any(x.requires_grad for x in (*seen, dream))
+    assert dream.shape == image.shape and 0 <= dream.min() and dream.max() <= 1
+    small = tuple(seen[-1].shape[2:])
+    dreamt = resized(seen[-1] - resized(image, small), (20, 24))
+    torch.testing.assert_close(dream, (image + dreamt).clamp(0, 1), rtol=0, atol=1e-12)
+    assert loudness(model, "conv2", dream) > loudness(model, "conv2", image)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (15, 22), (24, 9)])

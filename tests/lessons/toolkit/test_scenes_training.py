@@ -58,20 +58,6 @@ def test_interrupt_leaves_no_file(quick, tmp_path, monkeypatch, capsys):
     assert "nothing was written" in capsys.readouterr().err
 
 
-def test_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    file = tmp_path / "weights"
-    file.write_bytes(b"old")
-
-    def full_disk(self, target):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module.Path, "replace", full_disk)
-    with pytest.raises(module.UserError, match="No space left"):
-        module._write(file, b"new")
-    assert [path.name for path in tmp_path.iterdir()] == ["weights"]
-    assert file.read_bytes() == b"old"
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
