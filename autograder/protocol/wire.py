@@ -114,8 +114,10 @@ def encode(value: Any) -> bytes:
     """
     tensors: dict[str, torch.Tensor] = {}
     tree = _fold(value, tensors)
+    if sum(map(_size, tensors.values())) > Caps.tensors:
+        raise WireError(f"more than {Caps.tensors >> 20} MiB of tensors")
     header = json.dumps(tree, allow_nan=False, separators=(",", ":")).encode()
-    body = save_tensors(tensors) if tensors else b""
+    body = save_tensors({name: _copy(t) for name, t in tensors.items()}) if tensors else b""
     return PREFIX.pack(MAGIC, len(header), len(body)) + header + body
 
 
@@ -219,9 +221,9 @@ def why_unsendable(tensor: torch.Tensor) -> str:
         return f"its layout is {str(tensor.layout).removeprefix('torch.')}"
     if tensor.is_quantized or tensor.dtype not in SENDABLE:
         return f"its dtype is {str(tensor.dtype).removeprefix('torch.')}"
-    size = tensor.numel() * tensor.element_size()  # a view by `expand` holds less than it sends
-    if size > Caps.tensor:  # known before anything is copied, and long before a deadline
-        return f"it takes {math.ceil(size / (1 << 20))} MiB, and {Caps.tensor >> 20} is the most"
+    if _size(tensor) > Caps.tensor:  # known before anything is copied, long before a deadline
+        needed = math.ceil(_size(tensor) / (1 << 20))
+        return f"it takes {needed} MiB, and {Caps.tensor >> 20} is the most"
     return ""
 
 
@@ -257,11 +259,20 @@ def _fold_tensor(value: torch.Tensor, tensors: dict[str, torch.Tensor]) -> Any:
     if note := why_unsendable(value):
         return {"$foreign": ["torch.Tensor", note]}
     name = str(len(tensors))
-    # A plain copy: no subclass, no graph, no storage shared with another tensor of the frame.
-    with torch.no_grad():
-        plain = torch.Tensor.as_subclass(value.detach(), torch.Tensor)
-        tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
+    tensors[name] = value
     return {"$tensor": name, "device": value.device.type, "graph": bool(value.requires_grad)}
+
+
+def _size(tensor: torch.Tensor) -> int:
+    """Return the bytes that a tensor takes once sent. A view by `expand` holds less than that."""
+    return tensor.numel() * tensor.element_size()
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a plain copy: no subclass, no graph, no storage shared with another tensor."""
+    with torch.no_grad():
+        plain = torch.Tensor.as_subclass(tensor.detach(), torch.Tensor)
+        return plain.cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _refuse_constant(name: str) -> Any:

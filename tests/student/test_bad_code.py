@@ -41,7 +41,7 @@ BAD_BODIES = {
     "10 GB string": ("return 'x' * (10 << 30)", "error", "more memory"),
     "a result of 160 MB": ("return torch.ones(40_000_000)", "failed", "takes 153 MiB, and 64 is"),
     "a result of 16 TB": ("return torch.ones(1).expand(4 << 40)", "failed", "MiB, and 64 is"),
-    "many results": ("return [torch.ones(1 << 22)] * 17", "error", "sent more data"),
+    "many results": ("return [torch.ones(1 << 22)] * 17", "error", "more than 256 MiB"),
     "prints 100 MB": ("for _ in range(100): print('x' * 1_000_000)", "failed", "returned None"),
     "writes to its pipe": ("os.write(1, b'x' * 5_000_000); return 1", "failed", "not a tensor"),
     "reads the keyboard": ("return input()", "error", "EOFError"),
