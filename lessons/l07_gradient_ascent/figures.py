@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,16 +20,18 @@ from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
 from lessons.toolkit.plots import (
     LABEL_POINTS,
+    ORANGE,
+    PURPLE,
     image_grid,
     new_figure,
     style_axes,
+    style_plot,
 )
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE = "#e66101", "#8d74bf"
 SIDE = 224
 # Inches of a picture of noise: a pixel then is one pixel of the page. Larger ones weigh a lot.
 NOISY = 1.05
@@ -171,20 +173,20 @@ def regularisers(course: Any) -> Figure:
 def _painting(class_portrait: Callable[..., Tensor]) -> dict[int, Tensor]:
     """Paint the class for long, and keep some pictures on the way, by step."""
     classifier = _classifier()
-    kept: dict[int, Tensor] = {}
+    paint = partial(
+        class_portrait,
+        classifier.network,
+        _target(ONE),
+        (SIDE, SIDE),
+        normalise=classifier.preprocess.normalise,
+    )
+    kept = {0: paint(steps=0)}
 
     def watch(step: int, picture: Tensor) -> None:
         if step <= 20 or step % 10 == 0:
             kept[step] = picture
 
-    class_portrait(
-        classifier.network,
-        _target(ONE),
-        (SIDE, SIDE),
-        LONG,
-        normalise=classifier.preprocess.normalise,
-        watch=watch,
-    )
+    paint(steps=LONG, watch=watch)
     return kept
 
 
@@ -207,7 +209,7 @@ def strip(course: Any) -> Figure:
     steps, scores, rough = _curves(course)
     figure = new_figure(6.2, 3.9)
     grid = figure.add_gridspec(2, 4, height_ratios=(1.25, 1))
-    for place, step in enumerate((1, 10, 50, LONG)):
+    for place, step in enumerate((0, 10, 50, LONG)):
         axes = figure.add_subplot(grid[0, place])
         axes.imshow(painting[step][0].permute(1, 2, 0).numpy())
         style_axes(axes, f"step {step}")
@@ -217,8 +219,7 @@ def strip(course: Any) -> Figure:
         axes = figure.add_subplot(grid[1, 2 * place : 2 * place + 2])
         axes.plot(steps, values, color=shade, linewidth=2.5)
         axes.set(xlabel="step", xlim=(0, LONG))
-        style_axes(axes, label)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_plot(axes, label)
     return figure
 
 
@@ -311,8 +312,8 @@ def seen_from_elsewhere(course: Any) -> Figure:
         _dots(axes, place, values, name)
     axes.set(xlim=(-2, 102), xlabel=f"probability of {ONE}, %", ylim=(2.6, -0.6))
     axes.set_yticks([])
-    style_axes(axes)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    style_plot(axes)
+    axes.spines["left"].set_visible(False)
     return figure
 
 

@@ -1,4 +1,4 @@
-# Stubs of l08_fooling_and_dreams, version ce1a08dad64e. Complete them here; `convlens check l08_fooling_and_dreams` says what is right.
+# Stubs of l08_fooling_and_dreams, version 88232f562e54. Complete them here; `convlens check l08_fooling_and_dreams` says what is right.
 """Lesson 8, fooling and dreams: follow the gradient to the pixels, for mischief and for beauty.
 
 `image` is one picture, float (1, 3, H, W), with colours in [0, 1]. `model` takes such a picture as
@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 from lessons.toolkit.precision import full_precision
+from lessons.toolkit.progress import shown_steps
 
 
 class OnPixels(nn.Module):
@@ -272,7 +273,8 @@ def deep_dream(
         watch: called after each step with the picture so far, in the size of its octave.
 
     Returns:
-        float (1, 3, H, W) in [0, 1].
+        float (1, 3, H, W) in [0, 1]. Ctrl-C may end the dream early, and what was dreamt so far
+        comes back in the picture's size; yours need not.
 
     Raises:
         AttributeError: the model has no layer of that name.

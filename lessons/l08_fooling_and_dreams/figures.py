@@ -11,12 +11,19 @@ from torch import Tensor, nn
 from lessons.toolkit.classes import class_index
 from lessons.toolkit.models import load_model
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import INK, LABEL_POINTS, image_grid, new_figure, style_axes
+from lessons.toolkit.plots import (
+    INK,
+    LABEL_POINTS,
+    ORANGE,
+    PURPLE,
+    image_grid,
+    new_figure,
+    style_plot,
+)
 
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE = "#e66101", "#8d74bf"
 LEVEL = 1 / 255
 TARGET = "ostrich"
 # Settings of all dreams: 40 steps, each moving a value by 1 % on average.
@@ -132,8 +139,7 @@ def straight_and_random(course: Any) -> Figure:
         axes.text(x, y, text, color=shade, fontsize=LABEL_POINTS, fontweight="bold")
     axes.set(xlim=(0, 2), ylim=(start - 1, 1), xlabel="change of every value, levels of 255")
     axes.set_ylabel(f"log-probability of “{TARGET}”")
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
     return figure
 
 

@@ -1,4 +1,4 @@
-# Stubs of l09_inversion_and_style, version 549b148189ac. Complete them here; `convlens check l09_inversion_and_style` says what is right.
+# Stubs of l09_inversion_and_style, version 15ff60fc3e03. Complete them here; `convlens check l09_inversion_and_style` says what is right.
 """Lesson 9, inversion and style: what does a layer keep of a picture, and what is a texture?
 
 `images` are float (N, 3, H, W), normalised for the model; a picture alone is (1, 3, H, W). The
@@ -10,8 +10,9 @@ found them.
 
 Given: `descend(loss, start, steps, rate)` changes a picture until a loss of it is small, and
 `noise(count, size, seed, like)` is where it may start. `features_of(model, layers, images)` is what
-layers give, by name. `mean_variation(images)` is how restless pictures are. Use them or not: what
-counts is the picture.
+layers give, by name. `mean_variation(images)` is how restless pictures are.
+`target_logits(logits, target)` is each image's logit of its class, (N,), and raises ValueError if
+the target does not fit, such as one of another length. Use them or not: what counts is the picture.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lessons.toolkit.passes import check_ran, find_layers, with_autograd
+from lessons.toolkit.passes import check_ran, find_layers, target_logits, with_autograd
 from lessons.toolkit.progress import shown_steps
 
 
@@ -103,7 +104,13 @@ def noise(count: int, size: tuple[int, int], seed: int, like: Tensor) -> Tensor:
 
 
 @with_autograd
-def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: float) -> Tensor:
+def descend(
+    loss: Callable[[Tensor], Tensor],
+    start: Tensor,
+    steps: int,
+    rate: float,
+    scales: Sequence[int] = (1, 2, 4, 8),
+) -> Tensor:
     """Change a picture step by step until a loss of it is small (given).
 
     The change is held as a pyramid: a picture of full size, one of half, of a quarter, and so on,
@@ -116,6 +123,8 @@ def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: f
         start: float (N, 3, H, W).
         steps: number of steps.
         rate: size of the first one, in the units of the pixels.
+        scales: how much smaller each picture of the pyramid is, 1 first. With (1,) each number
+            moves by itself, as those of a code should.
 
     Returns:
         float (N, 3, H, W), a tensor of its own.
@@ -128,7 +137,7 @@ def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: f
     count, channels, height, width = start.shape
     levels = [
         start.new_zeros(count, channels, -(-height // scale), -(-width // scale)).requires_grad_()
-        for scale in (1, 2, 4, 8)
+        for scale in scales
     ]
 
     def picture() -> Tensor:
@@ -146,7 +155,7 @@ def descend(loss: Callable[[Tensor], Tensor], start: Tensor, steps: int, rate: f
     return picture().detach()
 
 
-# Exercise 1 of 10 · 15 minutes · difficulty 1 of 3 · 2 points
+# Exercise 1 of 11 · 15 minutes · difficulty 1 of 3 · 2 points
 def feature_loss(model: nn.Module, layer: str, image: Tensor, features: Tensor) -> Tensor:
     """Measure how far an image's features are from wanted ones.
 
@@ -178,7 +187,7 @@ def feature_loss(model: nn.Module, layer: str, image: Tensor, features: Tensor) 
     raise NotImplementedError("l09_inversion_and_style.feature_loss: not written yet")
 
 
-# Exercise 2 of 10 · 20 minutes · difficulty 2 of 3 · 3 points
+# Exercise 2 of 11 · 20 minutes · difficulty 2 of 3 · 3 points
 def invert_features(
     model: nn.Module,
     layer: str,
@@ -223,7 +232,7 @@ def invert_features(
     raise NotImplementedError("l09_inversion_and_style.invert_features: not written yet")
 
 
-# Exercise 3 of 10 · 15 minutes · difficulty 1 of 3 · 2 points
+# Exercise 3 of 11 · 15 minutes · difficulty 1 of 3 · 2 points
 def gram_matrix(features: Tensor) -> Tensor:
     """Measure for each pair of channels how strongly they fire together.
 
@@ -246,7 +255,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     raise NotImplementedError("l09_inversion_and_style.gram_matrix: not written yet")
 
 
-# Exercise 4 of 10 · 15 minutes · difficulty 2 of 3 · 2 points
+# Exercise 4 of 11 · 15 minutes · difficulty 2 of 3 · 2 points
 def style_loss(
     grams: Sequence[Tensor], target_grams: Sequence[Tensor], weights: Sequence[float]
 ) -> Tensor:
@@ -276,7 +285,7 @@ def style_loss(
     raise NotImplementedError("l09_inversion_and_style.style_loss: not written yet")
 
 
-# Exercise 5 of 10 · 20 minutes · difficulty 2 of 3 · 3 points
+# Exercise 5 of 11 · 20 minutes · difficulty 2 of 3 · 3 points
 def synthesise_texture(
     model: nn.Module,
     layers: Sequence[str],
@@ -320,7 +329,7 @@ def synthesise_texture(
     raise NotImplementedError("l09_inversion_and_style.synthesise_texture: not written yet")
 
 
-# Exercise 6 of 10 · 25 minutes · difficulty 3 of 3 · 3 points
+# Exercise 6 of 11 · 25 minutes · difficulty 3 of 3 · 3 points
 def patch_distances(texture: Tensor, patch: Tensor, known: Tensor) -> Tensor:
     """Compare a patch with every patch of a texture, as far as it is known.
 
@@ -399,7 +408,7 @@ def grow_texture(texture: Tensor, size: int, window: int, seed: int) -> Tensor:
     return canvas[:, half : half + size, half : half + size].clone()
 
 
-# Exercise 7 of 10 · 15 minutes · difficulty 2 of 3 · 2 points
+# Exercise 7 of 11 · 15 minutes · difficulty 2 of 3 · 2 points
 def fast_style_loss(
     model: nn.Module,
     styled: Tensor,
@@ -446,7 +455,7 @@ def fast_style_loss(
     raise NotImplementedError("l09_inversion_and_style.fast_style_loss: not written yet")
 
 
-# Exercise 8 of 10 · 20 minutes · difficulty 2 of 3 · 3 points
+# Exercise 8 of 11 · 20 minutes · difficulty 2 of 3 · 3 points
 def transfer_style(
     model: nn.Module,
     content: Tensor,
@@ -507,7 +516,7 @@ class Part(nn.Module):
         self.norm = nn.InstanceNorm2d(outputs, affine=True)
 
 
-# Exercise 9 of 10 · 30 minutes · difficulty 3 of 3 · 4 points
+# Exercise 9 of 11 · 30 minutes · difficulty 3 of 3 · 4 points
 class FastStyler(nn.Module):
     """Paint any picture in one style, with a network that was trained for it.
 
@@ -569,7 +578,41 @@ class FastStyler(nn.Module):
         raise NotImplementedError("l09_inversion_and_style.FastStyler: not written yet")
 
 
-# Exercise 10 of 10 · 20 minutes · difficulty 2 of 3 · 3 points
+# Exercise 10 of 11 · 15 minutes · difficulty 1 of 3 · 2 points
+def code_loss(
+    model: nn.Module, generator: nn.Module, codes: Tensor, target: Tensor, l2: float
+) -> Tensor:
+    """Measure how far the pictures of some codes are from a class.
+
+    For each code it is minus the target logit of the picture that the generator paints of it, plus
+    `l2` times the mean of the squares of the code's numbers, which keeps the code where the
+    generator has learnt to paint. The mean over the codes is taken.
+
+    Args:
+        model: any classifier.
+        generator: `generator(codes)` gives images (N, 3, H, W), normalised for the model.
+        codes: float (N, C, h, w).
+        target: long (N,), the class of each picture.
+        l2: weight of the squares.
+
+    Returns:
+        A scalar, in the graph of the codes.
+
+    Raises:
+        ValueError: the target does not fit the batch.
+
+    Paper: Nguyen, Dosovitskiy, Yosinski, Brox and Clune 2016, there with other penalties.
+
+    >>> model = nn.Sequential(nn.Flatten())
+    >>> codes = torch.tensor([1.0, 3.0]).view(1, 2, 1, 1)
+    >>> code_loss(model, nn.Identity(), codes, torch.tensor([1]), l2=0.1)
+    tensor(-2.5000)
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l09_inversion_and_style.code_loss: not written yet")
+
+
+# Exercise 11 of 11 · 20 minutes · difficulty 2 of 3 · 3 points
 def nearest_texture(
     model: nn.Module, layers: Sequence[str], images: Tensor, textures: Tensor
 ) -> Tensor:

@@ -14,11 +14,14 @@ from lessons.toolkit.paintings import painting
 from lessons.toolkit.photos import load_photo
 from lessons.toolkit.plots import (
     BRIGHTNESS,
+    GREEN,
+    ORANGE,
+    PURPLE,
     TITLE_POINTS,
     colour,
     image_grid,
     new_figure,
-    style_axes,
+    style_plot,
 )
 from lessons.toolkit.preprocess import Preprocess
 from lessons.toolkit.train_styler import (
@@ -32,7 +35,6 @@ from lessons.toolkit.train_styler import (
 if TYPE_CHECKING:  # matplotlib is absent where student code is run
     from matplotlib.figure import Figure
 
-ORANGE, PURPLE, TEAL = "#e66101", "#8d74bf", "#1b9e77"
 SIDE = 224
 SMALL = 144  # side of pictures of which there are many
 PIECE = 112
@@ -144,7 +146,7 @@ def lost_in_order(course: Any) -> Figure:
     axes = figure.add_subplot()
     places = torch.arange(len(DEPTHS))
     looks = {
-        "fine lines": (TEAL, "^", (1.75, 0.27)),
+        "fine lines": (GREEN, "^", (1.75, 0.27)),
         "light and dark": (ORANGE, "o", (3.1, 0.68)),
         "colour": (PURPLE, "s", (2.15, 0.93)),
     }
@@ -153,8 +155,7 @@ def lost_in_order(course: Any) -> Figure:
         axes.text(*place, name, color=shade, fontsize=TITLE_POINTS, fontweight="bold")
     axes.set_xticks(places, [depth.layer for depth in DEPTHS])
     axes.set(xlim=(-0.2, 4.3), ylim=(-0.05, 1.04), ylabel="correlation with the photo")
-    style_axes(axes)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_plot(axes)
     return figure
 
 

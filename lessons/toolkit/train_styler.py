@@ -25,6 +25,7 @@ from lessons.toolkit.paintings import painting
 from lessons.toolkit.photos import PHOTOS, load_photo
 from lessons.toolkit.preprocess import Preprocess
 from lessons.toolkit.scenes import make_scenes
+from lessons.toolkit.seeds import seeded
 from lessons.toolkit.training import exit_code, options_of, train_and_save
 from lessons.toolkit.weights import read_shipped
 
@@ -86,7 +87,7 @@ def shipped_styler(functions: Any, name: str) -> nn.Module:
     """
     from safetensors.torch import load
 
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         styler: nn.Module = functions.FastStyler(WIDTH, BLOCKS)
     styler.load_state_dict(load(read_shipped(f"styler_{name}.safetensors")))
     return styler.eval()
@@ -106,8 +107,7 @@ def train(functions: Any, name: str, steps: int, seed: int, device: torch.device
 
     network, preprocess = judge()
     network.to(device)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         styler: nn.Module = functions.FastStyler(WIDTH, BLOCKS)
     styler.to(device)
     seen = functions.features_of(network, STYLE_LAYERS, style_images(name, preprocess).to(device))

@@ -105,9 +105,7 @@ LESSON = Lesson(
             bounds=None,
             is_function=False,
         ),
-        Exercise(
-            STEM, "code_loss", code_loss_cases, batch=("codes", "target"), without=OF_A_LOSS
-        ),
+        Exercise(STEM, "code_loss", code_loss_cases, batch=("codes", "target"), without=OF_A_LOSS),
         Exercise(
             STEM,
             "nearest_texture",

@@ -12,6 +12,7 @@ from autograder.checks.inputs import between, fresh_seed, network, normal, refus
 from autograder.course.exercise import Case
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
+from lessons.toolkit.seeds import seeded
 from solutions import l09_inversion_and_style as reference
 
 DOUBLE = torch.float64
@@ -361,7 +362,7 @@ def styler_cases(rng: Generator) -> dict[str, Case]:
     def case(
         images: Tensor, width: int = 3, blocks: int = 1, scale: float = 1, call: str = "paint"
     ) -> Case:
-        with torch.random.fork_rng(devices=[]):
+        with seeded(0):
             styler = reference.FastStyler(width, blocks)
         weights = _weights(rng, styler, images.dtype)
         weights["leave.weight"] *= scale

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lessons.toolkit.seeds import seeded
+
 
 def feature_loss(student: ModuleType, image: Tensor, **inputs: Any) -> Any:
     """Return the loss, and its gradient at the image."""
@@ -101,7 +103,7 @@ def convolve(
 def _styler(
     student: ModuleType, images: Tensor, width: int, blocks: int, weights: Mapping[str, Tensor]
 ) -> Any:
-    with torch.random.fork_rng(devices=[]):  # its first weights are drawn, then overwritten
+    with seeded(0):  # its first weights are drawn, then overwritten
         styler = student.FastStyler(width=width, blocks=blocks)
     styler.load_state_dict(dict(weights))
     return styler.to(images.dtype)

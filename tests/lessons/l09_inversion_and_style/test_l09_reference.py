@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from autograder.worker.networks import build
 from solutions import l09_inversion_and_style as lesson
 from solutions.l09_inversion_and_style import (
     FastStyler,
+    code_loss,
+    descend,
     fast_style_loss,
     feature_loss,
     features_of,
@@ -218,3 +222,42 @@ def test_statistics_do_not_know_places():
     shuffled = features.flatten(2)[..., torch.randperm(42)].view_as(features)
     torch.testing.assert_close(gram_matrix(features), gram_matrix(shuffled))
     assert F.mse_loss(features, shuffled) > 0.1
+
+
+def test_memory_stays_flat_over_steps():
+    alive = []
+
+    def loss(images: Tensor) -> Tensor:
+        alive.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
+        return images.square().sum()
+
+    descend(loss, torch.ones(1, 3, 16, 16), 30, 0.1)
+    assert max(alive[2:]) == alive[2]
+
+
+def test_a_code_is_judged_by_its_picture():
+    model, painter, target = network(), network("painter"), torch.tensor([3, 1])
+    codes = draw(2, 3, 4, 5).requires_grad_()
+    found = code_loss(model, painter, codes, target, 0.7).detach()
+    logits = model(painter(codes.detach()))
+    by_hand = [
+        0.7 * float(code.square().sum()) / 60 - float(row.detach()[chosen])
+        for code, row, chosen in zip(codes.detach(), logits, (3, 1), strict=True)
+    ]
+    assert float(found) == pytest.approx(sum(by_hand) / 2, rel=1e-12)
+    assert torch.autograd.gradcheck(
+        lambda codes: code_loss(model, painter, codes, target, 0.7), codes
+    )
+    with pytest.raises(ValueError, match="target"):
+        code_loss(model, painter, codes, target[:1], 0.7)
+
+
+def test_without_a_pyramid_each_number_of_a_code_moves_by_itself():
+    wanted = draw(2, 16, 3, 3)
+    found = descend(
+        lambda codes: (codes - wanted).square().sum(), torch.zeros_like(wanted), 300, 0.1, (1,)
+    )
+    assert torch.allclose(found, wanted, atol=0.02)
+    # One step of Adam is as long for each number as the rate, whatever its slope.
+    one = descend(lambda codes: (codes - wanted).square().sum(), wanted * 0, 1, 0.1, (1,))
+    torch.testing.assert_close(one, 0.1 * wanted.sign(), rtol=1e-5, atol=1e-5)
