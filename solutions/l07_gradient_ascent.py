@@ -132,7 +132,7 @@ def class_image(
     """Climb from a start image to one that the network takes for a class.
 
     Each step is one `ascent_step`. It is taken on the image moved by some pixels, and the image is
-    moved back. Then come the regularisers, each of which does nothing by default.
+    moved back. Then come the regularisers, the blur last, each of which does nothing by default.
 
     Args:
         model: classifier in eval mode.
@@ -146,7 +146,7 @@ def class_image(
         small_pixels: after each step, this share of the pixels becomes zero: those of the smallest
             norm over the three channels.
         small_gradients: after each step, this share of the pixels becomes zero: those that the
-            step moved least, by the norm over the three channels.
+            `ascent_step`, with its penalty, moved least, by the norm over the three channels.
         jitter: the image is moved by whole pixels around the edges, at random by -jitter to jitter
             down and right, anew at each step.
         seed: of the moves. The same seed gives the same image, and with jitter another seed another
@@ -154,8 +154,8 @@ def class_image(
         watch: called as ``watch(step, image)`` after each step, with 1, 2, ... and the image.
 
     Returns:
-        float (1, 3, H, W), detached. Any climb is right that gets about as high, and in which each
-        argument does what it says.
+        float (1, 3, H, W), detached, in memory of its own even after no step. Any climb is right
+        that gets about as high, and in which each argument does what it says.
 
     Raises:
         ValueError: the target is not one class for one image.
@@ -233,7 +233,8 @@ def filter_pattern(
 
     Args:
         model: any network that takes images.
-        layer: dotted name of a layer whose output is (1, C, h, w).
+        layer: dotted name of a layer whose output is (1, C, h, w). It counts as the layer gave it,
+            even if a later layer overwrites it in place.
         channel: which channel of the layer's output.
         size: (H, W) of the image.
         steps: number of steps; 0 gives the noise.

@@ -365,7 +365,7 @@ def patch_distances(texture: Tensor, patch: Tensor, known: Tensor) -> Tensor:
     Returns:
         float (H - w + 1, W - w + 1), for the patch of the texture whose upper left corner is there:
         squared differences, added up over the colours, and averaged over the places with `known` as
-        weights. Never negative.
+        weights. Never negative, and detached.
 
     Paper: Efros and Leung 1999, section 2.1.
 

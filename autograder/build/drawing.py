@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autograder.build.plain_code import without_words
 from autograder.course.catalogue import topic
 from autograder.course.pictures import RECORD, pictures, pictures_folder, read_record
 from autograder.course.reference import ROOT, earlier_stems, read_lesson
@@ -162,17 +163,16 @@ def fingerprint(stem: str) -> str:
     """Return a digest that changes with any code or data that a lesson is drawn from.
 
     That is the toolkit, the lesson's `figures.py` and other data, and every reference that these
-    need.
+    need. Comments, docstrings and Markdown draw nothing.
     """
     folder = ROOT / "lessons" / stem
-    own = sorted(path for path in folder.glob("*") if path.is_file() and _draws(path))
+    own = sorted(path for path in folder.glob("*") if _draws(path))
     stems = [stem]
     for path in own:
         if path.suffix == ".py":
             stems += _course_stems(path.read_text(encoding="utf-8"))
     toolkit = ROOT / "lessons" / "toolkit"
-    paths = [path for path in sorted(toolkit.rglob("*")) if path.is_file()]
-    paths = [path for path in paths if "__pycache__" not in path.parts] + own
+    paths = [path for path in sorted(toolkit.rglob("*")) if _draws(path)] + own
     paths += [ROOT / "solutions" / f"{needed}.py" for needed in sorted(_with_earlier(stems))]
     digest = hashlib.sha256()
     for path in paths:
@@ -182,9 +182,9 @@ def fingerprint(stem: str) -> str:
 
 
 def _draws(path: Path) -> bool:
-    """Return False for what is made, for the story, and for the tour."""
-    made = path.name in {"lesson.ipynb", "exercises.py", "tour.py"}
-    return not made and path.suffix != ".md" and path.name[0] != "."
+    """Return False for what is made, for the story and other prose, and for the tour."""
+    made = path.name in {"lesson.ipynb", "exercises.py", "tour.py"} or path.suffix == ".pyc"
+    return path.is_file() and not made and path.suffix != ".md" and path.name[0] != "."
 
 
 def _stories(stem: str) -> dict[str, str]:
@@ -217,4 +217,7 @@ def _with_earlier(stems: Sequence[str]) -> set[str]:
 @cache
 def _file_digest(path: Path, changed: int) -> bytes:
     # Git may write other line ends on Windows.
-    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).digest()
+    data = path.read_bytes().replace(b"\r\n", b"\n")
+    if path.suffix == ".py":
+        data = without_words(data.decode()).encode()
+    return hashlib.sha256(data).digest()

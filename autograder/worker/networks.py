@@ -183,7 +183,7 @@ class Patches(nn.Module):
 
 
 class Painter(nn.Module):
-    """Paints images of codes, as a generator does: no classifier, and of another input.
+    """Paints images of codes, as a generator does: the one that is no classifier.
 
     Two convolutions, the second at four times the size. Codes have three channels.
     """

@@ -227,7 +227,7 @@ def four_seeds(course: Any) -> Figure:
     """Draw the same class from four different beginnings."""
     lesson = course.l07_gradient_ascent
     pictures = [_portrait(lesson.class_portrait, ONE, seed)[0] for seed in range(4)]
-    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.4)
+    return image_grid(pictures, [f"seed {seed}" for seed in range(4)], columns=4, inches=1.2)
 
 
 def pixels_and_waves(course: Any) -> Figure:

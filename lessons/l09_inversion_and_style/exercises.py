@@ -1,4 +1,4 @@
-# Stubs of l09_inversion_and_style, version 15ff60fc3e03. Complete them here; `convlens check l09_inversion_and_style` says what is right.
+# Stubs of l09_inversion_and_style, version dc3dee8a29a6. Complete them here; `convlens check l09_inversion_and_style` says what is right.
 """Lesson 9, inversion and style: what does a layer keep of a picture, and what is a texture?
 
 `images` are float (N, 3, H, W), normalised for the model; a picture alone is (1, 3, H, W). The
@@ -342,7 +342,7 @@ def patch_distances(texture: Tensor, patch: Tensor, known: Tensor) -> Tensor:
     Returns:
         float (H - w + 1, W - w + 1), for the patch of the texture whose upper left corner is there:
         squared differences, added up over the colours, and averaged over the places with `known` as
-        weights. Never negative.
+        weights. Never negative, and detached.
 
     Paper: Efros and Leung 1999, section 2.1.
 

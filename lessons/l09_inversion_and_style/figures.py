@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -24,6 +24,9 @@ from lessons.toolkit.plots import (
     style_plot,
 )
 from lessons.toolkit.preprocess import Preprocess
+from lessons.toolkit.scene_codes import load_scene_codes
+from lessons.toolkit.scenes import CLASSES, make_scenes
+from lessons.toolkit.scenes import PREPROCESS as SCENES
 from lessons.toolkit.train_styler import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -121,7 +124,7 @@ def five_depths(course: Any) -> Figure:
     found = _inversions(course, "cat")
     titles = ["the photo", *[depth.layer for depth in DEPTHS]]
     pictures = [_rgb(picture, 112) for picture in (_photo("cat"), *found)]
-    return image_grid(pictures, titles, columns=3, inches=1.5)
+    return image_grid(pictures, titles, columns=3, inches=1.35)
 
 
 @cache
@@ -185,7 +188,7 @@ def what_fires_together(course: Any) -> Figure:
             gram = lesson.gram_matrix(features)[0]
             pieces.append(_rgb(piece))
             grams.append(colour(gram.sign() * gram.abs().sqrt(), signed=True))
-    return image_grid([*pieces, *grams], columns=4, inches=1.3)
+    return image_grid([*pieces, *grams], columns=4, inches=1.2)
 
 
 def deeper_statistics(course: Any) -> Figure:
@@ -249,6 +252,25 @@ def slow_and_fast(course: Any) -> Figure:
         pictures += [_rgb(photo, 112), _rgb(slow, 112), _rgb(fast, 112)]
     titles = ["photo", "by descent", "in one pass", "", "", ""]
     return image_grid(pictures, titles, columns=3, inches=1.5)
+
+
+def pixels_and_codes(course: Any) -> Figure:
+    """Draw scenes, and what climbs for another class make of pixels and codes."""
+    lesson = course.l09_inversion_and_style
+    network, codes = load_model("scenes").network.requires_grad_(False), load_scene_codes()
+    scenes = make_scenes(16, seed=0)
+    some = [0, 1, 2]
+    target = len(CLASSES) - 1 - scenes.labels[some]
+    code = codes.encoder(scenes.inputs()[some]).mean
+    repainted = codes.generator(code)
+    pictures = [repainted]
+    for generator, start, l2 in ((nn.Identity(), repainted, 0.0), (codes.generator, code, 3.0)):
+        loss = partial(lesson.code_loss, network, generator, target=target, l2=l2)
+        pictures.append(generator(lesson.descend(loss, start, 60, 0.1, scales=(1,))))
+    titles = [CLASSES[number].replace(" ", "\n") for number in target.tolist()]
+    rgb = SCENES.to_rgb(torch.cat(pictures)).clamp(0, 1)
+    large = functional.interpolate(rgb, scale_factor=2, mode="bicubic").clamp(0, 1)
+    return image_grid(large, titles + [""] * 6, columns=3, inches=1.2)
 
 
 def no_place(course: Any) -> Figure:

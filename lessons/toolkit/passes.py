@@ -93,14 +93,16 @@ def check_ran(layers: Sequence[str], kept: Container[str]) -> None:
 
     >>> check_ran(["conv1", "aux1.conv"], {"conv1": "its output"})
     Traceback (most recent call last):
-    ValueError: layer 'aux1.conv' did not run in this pass. Some layers run in training only, \
-and compiled or traced models may run without hooks: take the one they were made from.
+    ValueError: layer 'aux1.conv' did not run in this pass, or its hook kept nothing under this \
+name. Some layers run in training only, and compiled or traced models may run without hooks: \
+take the one they were made from.
     """
     for name in layers:
         if name not in kept:
             raise ValueError(
-                f"layer {name!r} did not run in this pass. Some layers run in training only, and "
-                "compiled or traced models may run without hooks: take the one they were made from."
+                f"layer {name!r} did not run in this pass, or its hook kept nothing under this "
+                "name. Some layers run in training only, and compiled or traced models may run "
+                "without hooks: take the one they were made from."
             )
 
 

@@ -320,10 +320,11 @@ def image_grid(
     columns = min(columns or 6, len(images))
     rows = -(-len(images) // columns)
     tallest = max(image.shape[-2] / image.shape[-1] for image in images)
+    lines = [title.count("\n") + 1 if title else 0 for title in titles or [""] * len(images)]
+    most = [max(lines[first : first + columns]) for first in range(0, len(images), columns)]
     # A row without titles needs no room for them.
-    above = [title.count("\n") + 1 if title else 0 for title in titles or [""] * len(images)]
-    lines = sum(max(above[first : first + columns]) for first in range(0, len(images), columns))
-    figure = new_figure(columns * inches, rows * (inches * tallest + 0.05) + 0.35 * lines)
+    title_inches = sum(0.11 + 0.24 * count for count in most if count)
+    figure = new_figure(columns * inches, rows * (inches * tallest + 0.05) + title_inches)
     for number, image in enumerate(images):
         axes = figure.add_subplot(rows, columns, number + 1)
         nothing = image.ndim == 2 and not image.any()

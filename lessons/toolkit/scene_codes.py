@@ -43,7 +43,7 @@ class SceneEncoder(nn.Module):
 
 
 class SceneGenerator(nn.Module):
-    """A convolution, three enlargements by the nearest pixel with one each, and a last one.
+    """Paint codes: three times enlarged by the nearest pixel, then convolved.
 
     >>> SceneGenerator()(torch.zeros(2, 16, 8, 8)).shape
     torch.Size([2, 3, 64, 64])
@@ -67,7 +67,7 @@ class SceneGenerator(nn.Module):
 
 
 class SceneCodes(nn.Module):
-    """An encoder and a generator that were trained together, a variational autoencoder.
+    """An encoder and a generator trained together: a variational autoencoder.
 
     Codes of scenes have about mean 0 and spread 1 in each number, and codes beside them were
     painted in training, too. So the generator is at home in a whole neighbourhood of them.

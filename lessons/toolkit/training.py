@@ -1,4 +1,4 @@
-"""What the course's training commands share: options, a report, and files written whole."""
+"""What training commands share: options, a report, files written whole."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from autograder.checks.l02_hooks.cases import (
 )
 from autograder.checks.mistakes.anchored import kept, reductions, scalings
 from autograder.checks.mistakes.gradients import layer_gradient
+from autograder.checks.mistakes.results import TURNS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l02_hooks"
@@ -60,7 +61,7 @@ LESSON = Lesson(
             "ablate_channel",
             ablation_cases,
             batch=("images",),
-            without=("last_axes_swapped", "upside_down", "mirrored"),  # logits are no map
+            without=TURNS,  # logits are no map
         ),
         Exercise(
             STEM,

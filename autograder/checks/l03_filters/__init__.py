@@ -10,6 +10,7 @@ from autograder.checks.l03_filters.cases import (
     slice_cases,
     tuning_cases,
 )
+from autograder.checks.mistakes.results import TURNS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l03_filters"
@@ -30,7 +31,7 @@ LESSON = Lesson(
             needs=("l02_hooks.capture_activation",),
             without=(
                 *("softmax_target", "log_softmax_target"),  # a layer is asked about, not a class
-                *("last_axes_swapped", "upside_down", "mirrored"),  # (A, C) is no map
+                *TURNS,  # (A, C) is no map
             ),
         ),
     ),

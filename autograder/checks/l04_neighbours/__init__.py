@@ -11,22 +11,12 @@ from autograder.checks.l04_neighbours.cases import (
     precision_cases,
 )
 from autograder.checks.mistakes.anchored import reductions
+from autograder.checks.mistakes.results import SCALINGS, TURNS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l04_neighbours"
-NO_PICTURE = ("last_axes_swapped", "upside_down", "mirrored")
 # Of a row that lies where the query lies, single precision finds a distance of up to a thousandth.
 ROUNDING = 1e-3
-# Of one number these make 0 or 1: nobody who returns that has scaled anything.
-NO_SCALING = (
-    "scaled_to_maximum",
-    "maximum_zero",
-    "scaled_over_batch",
-    "stretched",
-    "stretched_over_batch",
-    "unit_norm",
-    "softmax_of_result",
-)
 
 LESSON = Lesson(
     STEM,
@@ -35,7 +25,7 @@ LESSON = Lesson(
             STEM,
             "pairwise_distances",
             distance_cases,
-            without=NO_PICTURE,
+            without=TURNS,
             rtol=ROUNDING,
             atol=ROUNDING,
         ),
@@ -56,14 +46,14 @@ LESSON = Lesson(
             anchored=reductions(
                 "activation.mean(dim=(2, 3))", "activation", "(2, 3)", "the mean over the places"
             ),
-            without=NO_PICTURE,
+            without=TURNS,
         ),
         Exercise(
             STEM,
             "retrieval_precision",
             precision_cases,
             bounds=(0, 1),
-            without=NO_SCALING,
+            without=SCALINGS,
         ),
         Exercise(
             STEM,
@@ -78,7 +68,7 @@ LESSON = Lesson(
             "accuracy_by_layer",
             accuracy_cases,
             batch=("images", "labels"),
-            without=NO_SCALING,
+            without=SCALINGS,
             needs=("embed", "nearest_neighbours"),
         ),
     ),

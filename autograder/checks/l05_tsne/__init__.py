@@ -17,15 +17,15 @@ from autograder.checks.l05_tsne.cases import (
     tsne_cases,
 )
 from autograder.checks.l05_tsne.judges import judge_conditional, judge_pca, judge_tsne
+from autograder.checks.mistakes.results import TURNS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l05_tsne"
-NO_PICTURE = ("last_axes_swapped", "upside_down", "mirrored")
 
 LESSON = Lesson(
     STEM,
     (
-        Exercise(STEM, "pca", pca_cases, judge=judge_pca, without=NO_PICTURE),
+        Exercise(STEM, "pca", pca_cases, judge=judge_pca, without=TURNS),
         Exercise(
             STEM,
             "conditional_probabilities",
@@ -35,16 +35,16 @@ LESSON = Lesson(
             without=("upside_down", "mirrored"),
             deadline=20.0,
         ),
-        Exercise(STEM, "joint_probabilities", joint_cases, bounds=(0, 1), without=NO_PICTURE),
+        Exercise(STEM, "joint_probabilities", joint_cases, bounds=(0, 1), without=TURNS),
         Exercise(STEM, "student_t_affinities", affinity_cases),
-        Exercise(STEM, "tsne_gradient", gradient_cases, rtol=1e-3, atol=1e-4, without=NO_PICTURE),
+        Exercise(STEM, "tsne_gradient", gradient_cases, rtol=1e-3, atol=1e-4, without=TURNS),
         Exercise(
             STEM,
             "tsne",
             tsne_cases,
             judge=judge_tsne,
             needs=("pca", "conditional_probabilities", "joint_probabilities", "tsne_gradient"),
-            without=NO_PICTURE,
+            without=TURNS,
             deadline=40.0,
         ),
         Exercise(STEM, "embedding_canvas", canvas_cases, bounds=(0, 1), rtol=1e-3, atol=1e-4),

@@ -21,6 +21,7 @@ from autograder.checks.l07_gradient_ascent.judges import (
     judge_filter_pattern,
 )
 from autograder.checks.mistakes.gradients import image_gradient
+from autograder.checks.mistakes.results import SCALINGS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l07_gradient_ascent"
@@ -33,18 +34,7 @@ RIGHT_OF_ONE_IMAGE = (
     "max_over_batch",
 )
 # One number is any other one times a factor, or plus a number.
-OF_MANY_NUMBERS = (
-    "off_by_a_factor",
-    "shifted",
-    "scaled_to_maximum",
-    "maximum_zero",
-    "scaled_over_batch",
-    "stretched",
-    "stretched_over_batch",
-    "unit_norm",
-    "softmax_of_result",
-    "sigmoid_of_result",
-)
+OF_MANY_NUMBERS = (*SCALINGS, "off_by_a_factor", "shifted", "sigmoid_of_result")
 
 LESSON = Lesson(
     STEM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from autograder.checks.inputs import between, fresh_seed, network, normal, refus
 from autograder.course.exercise import Case
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import CLASSES, build
+from solutions.l07_gradient_ascent import blurred, filter_pattern
 
 DOUBLE = torch.float64
 
@@ -164,21 +166,50 @@ def class_image_cases(rng: Generator) -> dict[str, Case]:
         "frozen parameters": named("frozen", start),
         "float64": named("plain", normal(rng, 1, 3, 12, 16, dtype=DOUBLE)),
         "a start requiring grad": named("functional", start.clone().requires_grad_()),
-        "no step": Case({**first, "steps": 0, "jitter": 3}),
-        "jitter, with steps too small to see": Case({**first, "rate": 1e-9, "jitter": 3}),
+        "no step": Case(
+            {**first, "start": start.clone().requires_grad_(), "steps": 0, "jitter": 3},
+            call="no_step",
+        ),
+        "jitter, with a step too small to see": Case(
+            {**first, "steps": 1, "rate": 1e-9, "jitter": 5, "climbs": 4}, call="moves"
+        ),
+        "jitter, with steps too small to see": Case(
+            {**first, "steps": 16, "rate": 1e-9, "jitter": 3, "climbs": 1}, call="moves"
+        ),
         "another number of steps": differ(steps=(2, 8)),
         "another rate": differ(rate=(3.0, 30.0)),
         "another l2": differ(l2=(0.0, 5e-3)),
         "blur and no blur": differ(blur_every=(0, 1)),
         "blur now and then": differ(blur_every=(3, 1)),
+        "the first blur": differ({"blur_every": 3, "rate": 1e-9}, steps=(2, 3)),
         "another width of the blur": differ({"blur_every": 2}, blur_width=(0.6, 2.0)),
         "small pixels": differ(small, small_pixels=(0.0, 0.4)),
         "small gradients": differ(small, small_gradients=(0.0, 0.3)),
+        "small gradients and jitter": differ(
+            {**small, "steps": 1, "small_gradients": 0.3, "jitter": 6}, seed=(seed, seed + 1)
+        ),
         "jitter and none": differ(jitter=(0, 4)),
         "another seed": differ({"jitter": 4}, seed=(seed, seed + 1)),
         "watched": Case({**first, "function": "class_image"}, call="watched"),
     }
     return cases | {"no target": Case({**first, "target": target[:0]})}
+
+
+def _uneven(rng: Generator, layer: str, channel: int, size: tuple[int, int]) -> ModelSpec:
+    """Find a network in which a channel's gradient is rough at any noise.
+
+    A step that is blurred after its size was set is then far too small.
+    """
+    while True:
+        spec = network(rng, "residual")
+        model, sizes = build(spec), []
+        for seed in range(3):
+            start = filter_pattern(model, layer, channel, size, 0, 0.0, seed=seed)
+            step = filter_pattern(model, layer, channel, size, 1, 1.0, seed=seed) - start
+            sizes.append(float(blurred(step, 1.5).square().mean()) ** 0.5)
+        # Zero is the step of a channel that nothing excites.
+        if min(sizes) > 0.05 and max(sizes) < 0.5:
+            return spec
 
 
 def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
@@ -187,11 +218,15 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
     def case(model: str, layer: str, channel: int, size: tuple[int, int], **changed: Any) -> Case:
         given = {"model": network(rng, model), "layer": layer, "channel": channel, "size": size}
         settings = {"steps": 8, "rate": 0.1, "blur_width": 0.0, "seed": seed}
-        return Case({**given, **settings, **changed})
+        return climbed({**given, **settings, **changed})
+
+    def climbed(inputs: Mapping[str, Any]) -> Case:
+        return Case(inputs, call="with_its_first_step")
 
     def differ(**changes: tuple[Any, Any]) -> Case:
         ((name, (one, other)),) = changes.items()
-        given = dict(first.inputs)
+        # Where a gradient is the same everywhere, there is nothing to blur.
+        given = dict(rough if name == "blur_width" else first.inputs)
         del given[name]
         settings = {"function": "filter_pattern", "one": {name: one}, "other": {name: other}}
         return Case({**given, **settings}, call="two")
@@ -206,17 +241,19 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
         with torch.no_grad(), hook:
             network(noise)
         means = kept[-1][2][0].flatten(1).mean(1)
-        return Case({**inputs, "channel": int(means.argmax())})
+        return climbed({**inputs, "channel": int(means.argmax())})
 
     def shut(model: str, layer: str, size: tuple[int, int]) -> Case:
         """Ask for the channel of the lowest bias, which a ReLU shuts."""
         inputs = case(model, layer, 0, size).inputs
         bias = dict(build(inputs["model"]).named_parameters())[f"{layer}.bias"]
-        return Case({**inputs, "channel": int(bias.argmin())})
+        return climbed({**inputs, "channel": int(bias.argmin())})
 
     first = shut("inplace", "conv1", (12, 16))
     channel = first.inputs["channel"]
     double = network(rng, "plain", torch.ones(1, dtype=DOUBLE))
+    rough = case("residual", "conv2", 1, (16, 20)).inputs
+    rough = {**rough, "model": _uneven(rng, "conv2", 1, (16, 20))}
     cases = {
         "before an in-place ReLU": first,
         "a layer within a layer": shut("nested", "stem.conv", (14, 18)),
@@ -225,7 +262,8 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
         "frozen parameters": lively("frozen", "conv2", (13, 17)),
         "a layer that runs twice": lively("residual", "relu", (14, 18)),
         "logits as a layer": case("plain", "classifier", 4, (12, 12)),
-        "float64": Case({**case("plain", "conv2", 5, (12, 15)).inputs, "model": double}),
+        "float64": climbed({**case("plain", "conv2", 5, (12, 15)).inputs, "model": double}),
+        "one step, blurred": climbed({**rough, "steps": 1, "rate": 0.02, "blur_width": 1.5}),
         "no step": Case({**first.inputs, "steps": 0}),
         "another channel": differ(channel=(channel, (channel + 3) % 6)),
         "another layer": differ(layer=("conv1", "conv2")),
@@ -233,7 +271,7 @@ def filter_pattern_cases(rng: Generator) -> dict[str, Case]:
         "another rate": differ(rate=(0.02, 0.2)),
         "blurred gradients": differ(blur_width=(0.0, 1.5)),
         "another seed": differ(seed=(seed, seed + 1)),
-        "another size": Case({**first.inputs, "size": (12, 20)}),
+        "another size": climbed({**first.inputs, "size": (12, 20)}),
         "an unknown layer": Case({**first.inputs, "layer": "blocks.7"}),
         "an unknown channel": Case({**first.inputs, "channel": 6}),
     }

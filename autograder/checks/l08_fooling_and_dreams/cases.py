@@ -161,6 +161,9 @@ def fooling_cases(rng: Generator) -> dict[str, Case]:
         "a picture that is taken for the target already": case(
             "plain", picture(rng, 12, 15), 2 * LEVEL, 5, 9 * LEVEL, rank=0
         ),
+        "who writes into the result": case(
+            "linear", picture(rng, 8, 10), 2 * LEVEL, 5, 9 * LEVEL, rank=0, call="written_into"
+        ),
         "BatchNorm and dropout": reachable("normalised", picture(rng, 14, 12)),
         "float64": reachable("linear", picture(rng, 10, 12, DOUBLE), rank=2),
         "frozen parameters": reachable("frozen", picture(rng, 12, 12)),

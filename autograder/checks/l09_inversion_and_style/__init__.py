@@ -25,28 +25,21 @@ from autograder.checks.l09_inversion_and_style.judges import (
     judge_texture,
     judge_transfer,
 )
+from autograder.checks.mistakes.results import SCALINGS, TURNS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l09_inversion_and_style"
-# A picture and its mirror image have nearly the same statistics.
-NO_PLACES = ("last_axes_swapped", "upside_down", "mirrored")
 # A loss is one number, which says little of what became of it; and the call that asks it for its
 # gradient sees itself what is wrong with a graph.
 OF_GRAPHS = ("keeps_graph", "input_changed", "input_requires_grad_changed")
 OF_MAPS = (
+    *SCALINGS,
     "magnitude",
     "positive_part",
     "negative_part",
     "squared",
     "square_root",
-    "scaled_to_maximum",
-    "maximum_zero",
-    "scaled_over_batch",
-    "stretched",
-    "stretched_over_batch",
-    "unit_norm",
     "complement",
-    "softmax_of_result",
     "sigmoid_of_result",
     "shifted",
 )
@@ -70,7 +63,7 @@ LESSON = Lesson(
             judge=judge_inversion,
             needs=("feature_loss",),
         ),
-        Exercise(STEM, "gram_matrix", gram_cases, batch=("features",), without=NO_PLACES),
+        Exercise(STEM, "gram_matrix", gram_cases, batch=("features",), without=TURNS),
         Exercise(STEM, "style_loss", style_loss_cases, without=OF_A_LOSS),
         Exercise(
             STEM,
@@ -78,7 +71,7 @@ LESSON = Lesson(
             texture_cases,
             judge=judge_texture,
             needs=("gram_matrix", "style_loss"),
-            without=NO_PLACES,
+            without=TURNS,  # a mirror image has nearly the same statistics
         ),
         Exercise(STEM, "patch_distances", distance_cases, bounds=(0, float("inf"))),
         Exercise(
@@ -95,7 +88,7 @@ LESSON = Lesson(
             transfer_cases,
             judge=judge_transfer,
             needs=("gram_matrix", "fast_style_loss"),
-            without=NO_PLACES,
+            without=TURNS,  # a mirror image has nearly the same statistics
         ),
         Exercise(
             STEM,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -84,11 +85,27 @@ def judge_transfer(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Com
     def loss(image: Tensor, _number: int) -> Tensor:
         return reference.fast_style_loss(model, image, wanted, grams, where, layers, *weights)
 
+    def exchanged(image: Tensor, _number: int) -> Tensor:
+        features = reference.features_of(model, [where], inputs["style"].detach())[where]
+        own = reference.features_of(model, layers, content)
+        of_content = [reference.gram_matrix(own[layer]) for layer in layers]
+        return reference.fast_style_loss(
+            model, image, features, of_content, where, layers, *weights
+        )
+
     what = "its content and style are not those"
     if inputs["steps"] == 0:
         same = (actual - content).abs().max() < 1e-5
         return None if same else Complaint("did not begin at the content.", mistake="noise_start")
-    return _fallen(loss, content, expected, actual, inputs["steps"], what)
+    complaint = _fallen(loss, content, expected, actual, inputs["steps"], what)
+    if complaint is None or inputs["style"].shape != content.shape:
+        return complaint
+    # A wrong picture that is right for the exchanged pictures, whichever descent made it.
+    steps = inputs["steps"]
+    known = reference.descend(lambda image: exchanged(image, 0), content, steps, inputs["rate"])
+    if _fallen(exchanged, content, known, actual, steps, what) is None:
+        return replace(complaint, mistake="pictures_exchanged")
+    return complaint
 
 
 def _fallen(

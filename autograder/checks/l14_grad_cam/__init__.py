@@ -10,6 +10,7 @@ from autograder.checks.l14_grad_cam.cases import (
 )
 from autograder.checks.mistakes.anchored import enlargements, reductions, weighted_sums
 from autograder.checks.mistakes.gradients import layer_gradient
+from autograder.checks.mistakes.results import TURNS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l14_grad_cam"
@@ -40,7 +41,7 @@ LESSON = Lesson(
             anchored=reductions(
                 "activation_gradients.mean(dim=(2, 3))", "activation_gradients", "(2, 3)", PLACES
             ),
-            without=("last_axes_swapped", "upside_down", "mirrored"),  # (N, C) is no map
+            without=TURNS,  # (N, C) is no map
         ),
         Exercise(
             STEM,

@@ -20,6 +20,18 @@ Change = Callable[[Tensor], Tensor]
 TINY = 1e-12
 # Any number is another one times something: fewer say nothing of a relation to the right result.
 FEWEST_NUMBERS = 3
+# Ids that an exercise leaves out where its result has no places, as logits have none.
+TURNS = ("last_axes_swapped", "upside_down", "mirrored")
+# Ids that it leaves out where its result is one number: these make 0 or 1 of any.
+SCALINGS = (
+    "scaled_to_maximum",
+    "maximum_zero",
+    "scaled_over_batch",
+    "stretched",
+    "stretched_over_batch",
+    "unit_norm",
+    "softmax_of_result",
+)
 
 
 def _each(change: Change) -> Callable[[Any], Any]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autograder.course.figures import reference_course
 from lessons.l09_inversion_and_style import figures
 from lessons.toolkit.models import Classifier, load_model
 from lessons.toolkit.photos import load_photo
+from lessons.toolkit.scene_codes import load_scene_codes
+from lessons.toolkit.scenes import make_scenes
 from solutions.l09_inversion_and_style import (
+    code_loss,
+    descend,
     feature_loss,
     features_of,
     gram_matrix,
     invert_features,
+    mean_variation,
     nearest_texture,
     style_loss,
     synthesise_texture,
@@ -175,3 +180,42 @@ def test_two_seeds_of_one_texture():
         assert statistics_off(image, glass) == pytest.approx(0.04, abs=0.01)
     assert statistics_off(one, other) < 0.01
     assert "correlate by 0.06" in STORY and "less than 0.01" in STORY
+
+
+def test_the_opposite_by_pixels_and_by_codes():
+    # The cell's numbers are in its output. What the text concludes is held here: the generator has
+    # no grain to give, so that neighbours differ less than in the pixels' climb, by far.
+    network, codes = load_model("scenes").network.requires_grad_(False), load_scene_codes()
+    scenes = make_scenes(16, seed=0)
+    opposite, code = 7 - scenes.labels, codes.encoder(scenes.inputs()).mean
+    begun = codes.generator(code)
+    rough = {"scenes": float(mean_variation(scenes.inputs()))}
+    for name, generator, start, l2 in (
+        ("pixels", nn.Identity(), begun, 0.0),
+        ("codes", codes.generator, code, 3.0),
+    ):
+        loss = partial(code_loss, network, generator, target=opposite, l2=l2)
+        found = generator(descend(loss, start, 60, 0.1, scales=(1,)))
+        rough[name] = float(mean_variation(found))
+        with torch.no_grad():
+            taken = network(found).argmax(1) == opposite
+        assert int(taken.sum()) >= 14, name
+    assert rough["codes"] < rough["scenes"] < rough["pixels"] / 3
+
+
+def test_the_networks_own_mean_makes_each_patch_count():
+    # "It takes the mean of its last maps": two scenes side by side have the mean of their logits.
+    network = load_model("scenes").network
+    scenes = make_scenes(8, seed=3).inputs()
+    with torch.no_grad():
+        maps = features_of(network, ["block5"], torch.cat([scenes[:4], scenes[4:]], dim=3))
+        means = maps["block5"].mean((2, 3))
+        apart = features_of(network, ["block5"], scenes)["block5"].mean((2, 3))
+    together = (apart[:4] + apart[4:]) / 2
+    # Not exactly: at the seam each sees a little of the other.
+    assert float((means - together).norm() / together.norm()) < 0.1
+
+
+def test_the_code_is_a_twelfth():
+    assert "a twelfth of its 64 × 64 pixels in three colours" in STORY
+    assert 3 * 64 * 64 / (16 * 8 * 8) == 12
