@@ -269,7 +269,7 @@ def _size(tensor: torch.Tensor) -> int:
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a plain copy: no subclass, no graph, no storage shared with another tensor."""
+    """Return a copy without subclass, graph, or storage shared with another tensor."""
     with torch.no_grad():
         plain = torch.Tensor.as_subclass(tensor.detach(), torch.Tensor)
         return plain.cpu().clone(memory_format=torch.contiguous_format)
