@@ -661,7 +661,7 @@ def code_loss(
         l2: weight of the squares.
 
     Returns:
-        A scalar, in the graph of the codes.
+        A scalar, in the graph of the codes if they require grad.
 
     Raises:
         ValueError: the target does not fit the batch.
@@ -674,9 +674,11 @@ def code_loss(
     tensor(-2.5000)
     """
     ### BEGIN SOLUTION
-    logits = model(generator(codes))
-    sizes = codes.square().mean((1, 2, 3))
-    return (l2 * sizes - target_logits(logits, target)).mean()
+    # The weights of both networks ask for gradients too, and nobody wants those.
+    with torch.set_grad_enabled(codes.requires_grad):
+        logits = model(generator(codes))
+        sizes = codes.square().mean((1, 2, 3))
+        return (l2 * sizes - target_logits(logits, target)).mean()
     ### END SOLUTION
 
 

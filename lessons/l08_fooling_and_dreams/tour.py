@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lessons.toolkit.classes import class_index
 from lessons.toolkit.errors import UserError
@@ -105,12 +106,25 @@ def _noting(shapes: dict[str, tuple[int, ...]], name: str) -> Any:
     return note
 
 
+def _octaves(model: nn.Module, picture: Tensor) -> int:
+    """Return how many octaves there can be: 1 where the smallest is too small for the network."""
+    shrink = DREAM["octave_scale"] ** (DREAM["octaves"] - 1)
+    size = [round(side / shrink) for side in picture.shape[2:]]
+    try:
+        with torch.no_grad():
+            model(functional.interpolate(picture, size, mode="bilinear", antialias=True))
+    except Exception:  # each network refuses a wrong size in its own way
+        return 1
+    return int(DREAM["octaves"])
+
+
 def _dreams(course: Any, subject: Subject) -> list[Panel]:
     lesson, model = course.l08_fooling_and_dreams, _model(course, subject)
-    blocks, panels = _blocks(subject), []
+    blocks, panels, picture = _blocks(subject), [], _picture(subject)
+    settings = {**DREAM, "octaves": _octaves(model, picture)}
     for depth in DEPTHS:
         layer = blocks[int(depth * (len(blocks) - 1))]
-        dream = lesson.deep_dream(model, f"network.{layer}", _picture(subject), **DREAM)
+        dream = lesson.deep_dream(model, f"network.{layer}", picture, **settings)
         alt = f"The photo overgrown with patterns that make layer {layer} louder."
         panels.append(Panel(dream[0], f"Layer {layer}.", alt))
     return panels

@@ -67,7 +67,10 @@ def _style(course: Any, subject: Subject) -> list[Panel]:
     small, lesson = _small(subject), course.l09_inversion_and_style
     network, layers = subject.classifier.network, _layers(course, subject)
     preprocess = subject.classifier.preprocess
-    glass = preprocess.normalise(painting("glass", 160))[None].to(small)
+    height, width = small.shape[2:]
+    # Of the photo's size, because some networks take no other.
+    panes = painting("glass", max(height, width))[:, :height, :width]
+    glass = preprocess.normalise(panes)[None].to(small)
     styled = lesson.transfer_style(
         network, small, glass, layers[-2], layers, 1.0, 5.0, STEPS, rate=0.03, tv=0.05
     )

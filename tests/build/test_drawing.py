@@ -41,19 +41,20 @@ def test_a_drawn_lesson_is_complete(sample: Workshop):
     "file",
     ["lessons/l90_sample/figures.py", "lessons/toolkit/regions.py", "solutions/l89_given.py"],
 )
-def test_one_byte_of_a_source_is_drift(workshop: Workshop, file: str):
+def test_another_line_of_a_source_is_drift(workshop: Workshop, file: str):
     assert drift(workshop) == []
     path = workshop.root / file
-    path.write_bytes(path.read_bytes() + b"#")
+    path.write_bytes(path.read_bytes() + b"\nOTHER = 1\n")
     (line,) = drift(workshop)
     assert "drawn from other sources" in line and "`convlens build sample --draw`" in line
 
 
-def test_prose_versions_and_line_ends_are_no_drift(workshop: Workshop):
+def test_prose_words_versions_and_line_ends_are_no_drift(workshop: Workshop):
     story = workshop.lesson / "lesson.md"
     workshop.edit(story, "Which of them", "Which one of them")
     for path in (workshop.lesson / "figures.py", workshop.root / "lessons/toolkit/plots.py"):
-        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"# other words\r\n")
+    (workshop.root / "lessons/toolkit/weights/OTHER_CARD.md").write_text("Other words.")
     other = "import importlib.metadata as m, matplotlib, torch; m.version = lambda name: '99'; "
     other += "matplotlib.__version__ = torch.__version__ = '99'; "
     code = f"from autograder.build.drawing import drawing_problems as p; print(p('{STEM}'))"

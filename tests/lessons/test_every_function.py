@@ -112,7 +112,8 @@ def call(path: str, **given: Any) -> Any:
     target = torch.tensor([3, 1] if has_batch(path) else [3])
     usual = {"model": network(), "images": images(), "target": target, **VALUES}
     first = given.get("images", usual["images"])[:1]
-    usual |= {"image": first, "start": first}
+    usual |= {"image": first, "start": first, "codes": first[..., :5, :6]}
+    usual["generator"] = build(ModelSpec("painter", seed=3, dtype="float64")).to(first.dtype)
     values = {**usual, **given}
     values = {name: _as_dtype(value, values["images"].dtype) for name, value in values.items()}
     needed = [n for n, p in parameters.items() if p.default is p.empty or n in given]
