@@ -1,4 +1,4 @@
-# Stubs of l09_inversion_and_style, version dc3dee8a29a6. Complete them here; `convlens check l09_inversion_and_style` says what is right.
+# Stubs of l09_inversion_and_style, version 59eb88a3e0b8. Complete them here; `convlens check l09_inversion_and_style` says what is right.
 """Lesson 9, inversion and style: what does a layer keep of a picture, and what is a texture?
 
 `images` are float (N, 3, H, W), normalised for the model; a picture alone is (1, 3, H, W). The
@@ -596,7 +596,7 @@ def code_loss(
         l2: weight of the squares.
 
     Returns:
-        A scalar, in the graph of the codes.
+        A scalar, in the graph of the codes if they require grad.
 
     Raises:
         ValueError: the target does not fit the batch.
