@@ -195,13 +195,13 @@ def texture_cases(rng: Generator) -> dict[str, Case]:
         bars = normal(rng, count, 3, 1, 4, dtype=dtype).repeat(1, 1, height, width // 4 + 1)
         return bars[..., :width].contiguous()
 
-    first = case("plain", ["conv1", "conv2"], stripes(1, 16, 20), (14, 18), steps=40)
+    first = case("plain", ["conv1", "conv2"], stripes(1, 16, 20), (14, 18), steps=24)
     usual = {name: value for name, value in first.inputs.items() if name != "model"}
     other = case("nested", ["stem.relu", "blocks.0.conv"], stripes(1, 12, 12), (12, 14))
     seed = usual["seed"]
     cases = {
         "two layers": first,
-        "one layer": case("residual", ["stem"], stripes(1, 14, 12), (16, 12), steps=40),
+        "one layer": case("residual", ["stem"], stripes(1, 14, 12), (16, 12), steps=24),
         "in-place ReLU": case("inplace", ["conv1", "relu2"], stripes(1, 12, 16), (12, 12)),
         "larger than the texture": case("plain", ["relu1"], stripes(1, 12, 12), (21, 17)),
         "float64": case("plain", ["relu1"], stripes(1, 12, 14, DOUBLE), (12, 16)),
