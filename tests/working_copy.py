@@ -36,12 +36,12 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: LessonSource) 
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every exercise five seconds."""
+    """Give every exercise three seconds."""
     original: Callable[[str], Lesson] = checks.lesson
 
     def quick(stem: str) -> Lesson:
         lesson = original(stem)
-        return replace(lesson, exercises=tuple(replace(e, deadline=5.0) for e in lesson.exercises))
+        return replace(lesson, exercises=tuple(replace(e, deadline=3.0) for e in lesson.exercises))
 
     hurried = {stem: quick(stem) for stem in landed_stems()}
     monkeypatch.setattr(checks, "lesson", hurried.__getitem__)

@@ -31,17 +31,21 @@ def with_body(source: LessonSource, body: str) -> str:
 
 
 BAD_BODIES = {
-    "endless loop": ("while True:\n    pass", "timeout", "stopped after 5 s while on “two images”"),
-    "endless sleep": ("import time; time.sleep(60)", "timeout", "stopped after 5 s"),
+    "endless loop": ("while True:\n    pass", "timeout", "stopped after 3 s while on “two images”"),
+    "endless sleep": ("import time; time.sleep(60)", "timeout", "stopped after 3 s"),
     "recursion": ("return saliency_map(model, images, target)", "error", "RecursionError"),
     "exit()": ("exit()", "error", "ended the program with SystemExit (line"),
     "os._exit": ("os._exit(3)", "error", "its exit code was 3"),
     "segmentation fault": ("ctypes.string_at(0)", "error", "crashed in native code"),
     "10 GB tensor": ("return torch.ones(10 << 30, dtype=torch.uint8)", "error", "more memory"),
     "10 GB string": ("return 'x' * (10 << 30)", "error", "more memory"),
-    "a result of 160 MB": ("return torch.ones(40_000_000)", "failed", "takes 153 MiB, and 64 is"),
+    "a result of 160 MB": ("return torch.empty(40_000_000)", "failed", "takes 153 MiB, and 64 is"),
     "a result of 16 TB": ("return torch.ones(1).expand(4 << 40)", "failed", "MiB, and 64 is"),
-    "many results": ("return [torch.ones(1 << 22)] * 17", "error", "more than 256 MiB"),
+    "many results": (
+        "return [torch.empty(1 << 22)] * 9 if len(images) == 2 else 0",  # one case is enough
+        "error",
+        "more than 256 MiB",
+    ),
     "prints 100 MB": ("for _ in range(100): print('x' * 1_000_000)", "failed", "returned None"),
     "writes to its pipe": ("os.write(1, b'x' * 5_000_000); return 1", "failed", "not a tensor"),
     "reads the keyboard": ("return input()", "error", "EOFError"),
