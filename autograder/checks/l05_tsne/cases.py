@@ -256,7 +256,8 @@ def kept_cases(rng: Generator) -> dict[str, Case]:
         x = normal(rng, count, dimensions, dtype=dtype)
         return case(x, x[:, :2] * between(rng, 3, 9), k)
 
-    digits = _digits(rng, 60)
+    # Grey levels are whole numbers, and so are squared distances: two neighbours may tie.
+    digits = _digits(rng, 60) + 0.1 * normal(rng, 60, 64)
     flat = normal(rng, 12, 2)
     # Two bundles of points, far apart: their centres are all that the map keeps.
     bundles = torch.cat([normal(rng, 6, 5), normal(rng, 6, 5) + 90])

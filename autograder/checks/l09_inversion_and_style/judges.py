@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.course.exercise import Complaint
@@ -14,8 +16,8 @@ from solutions import l09_inversion_and_style as reference
 
 # Fewer steps than this leave a picture where no descent can be told from another.
 ENOUGH_STEPS = 20
-# Of the reference's way down, which a plain descent with Adam, or L-BFGS, goes under any seed.
-SHARE = 0.7
+# Of the reference's way down. Right descents differ; a wrong one goes another way.
+SHARE = 0.5
 # A loss that the reference brings down by less than this share of it says nothing of others.
 LEAST_FALL = 0.1
 
@@ -34,7 +36,7 @@ def judge_inversion(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Co
         The complaint, or None where the images are good.
     """
     if "other" in inputs:
-        return _must_differ(actual, inputs)
+        return _must_differ(actual, inputs, {"tv": reference.mean_variation})
     model, features = build(inputs["model"]), inputs["features"]
     start = reference.noise(len(features), inputs["size"], inputs["seed"], features)
 
@@ -53,7 +55,7 @@ def judge_texture(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Comp
         expected, actual, inputs: as for `judge_inversion`.
     """
     if "other" in inputs:
-        return _must_differ(actual, inputs)
+        return _must_differ(actual, inputs, {"tv": reference.mean_variation})
     model, texture = build(inputs["model"]), inputs["texture"].detach()
     start = reference.noise(1, inputs["size"], inputs["seed"], texture)
     layers = inputs["layers"]
@@ -76,7 +78,7 @@ def judge_transfer(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Com
         expected, actual, inputs: as for `judge_inversion`.
     """
     if "other" in inputs:
-        return _must_differ(actual, inputs)
+        return _must_differ(actual, inputs, _terms_of_transfer(inputs))
     model, content = build(inputs["model"]), inputs["content"].detach()
     layers, where = inputs["style_layers"], inputs["content_layer"]
     style = reference.features_of(model, layers, inputs["style"].detach())
@@ -97,8 +99,12 @@ def judge_transfer(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Com
 
     what = "its content and style are not those"
     if inputs["steps"] == 0:
-        same = (actual - content).abs().max() < 1e-5
-        return None if same else Complaint("did not begin at the content.", mistake="noise_start")
+        if torch.allclose(actual, content, atol=1e-5):
+            return None
+        styled = F.interpolate(inputs["style"].detach(), content.shape[2:], mode="bilinear")
+        at_style = torch.allclose(actual, styled, atol=1e-5)
+        begun_at = "style_start" if at_style else "noise_start"
+        return Complaint("did not begin at the content.", mistake=begun_at)
     complaint = _fallen(loss, content, expected, actual, inputs["steps"], what)
     if complaint is None or inputs["style"].shape != content.shape:
         return complaint
@@ -108,7 +114,7 @@ def judge_transfer(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Com
     # Where the exchanged loss cannot fall far, the content itself would be as right.
     begun, reached = (float(exchanged(image.detach(), 0)) for image in (content, actual))
     far = reached < 0.9 * begun
-    if far and _fallen(exchanged, content, known, actual, steps, what) is None:
+    if far and _fallen(exchanged, content, known, actual, steps, what, share=0.85) is None:
         return replace(complaint, mistake="pictures_exchanged")
     return complaint
 
@@ -120,6 +126,7 @@ def _fallen(
     actual: Tensor,
     steps: int,
     what: str,
+    share: float = SHARE,
 ) -> Complaint | None:
     """Judge how far the loss of each image has fallen, beside the reference's."""
     if steps < ENOUGH_STEPS:
@@ -129,7 +136,7 @@ def _fallen(
         first, known, got = (float(loss(part.detach(), number)) for part in parts)
         if first - known < LEAST_FALL * first:
             continue
-        if first - got < SHARE * (first - known):
+        if first - got < share * (first - known):
             how = "is no smaller than at the start" if got > 0.98 * first else "is still too large"
             detail = f"It was {first:.3f} at the start, and is {got:.3f}; {known:.3f} is possible."
             where = "" if len(expected) == 1 else f" of image {number}"
@@ -137,10 +144,41 @@ def _fallen(
     return None
 
 
-def _must_differ(pictures: Any, inputs: Mapping[str, Any]) -> Complaint | None:
+def _terms_of_transfer(inputs: Mapping[str, Any]) -> dict[str, Callable[[Tensor], Tensor]]:
+    """What each weight of a transfer weighs."""
+    model, usual = build(inputs["model"]), {**inputs["usual"], **inputs["one"]}
+    content, style = usual["content"].detach(), usual["style"].detach()
+    layers, where = usual["style_layers"], usual["content_layer"]
+
+    def grams(image: Tensor) -> list[Tensor]:
+        features = reference.features_of(model, layers, image)
+        return [reference.gram_matrix(features[layer]) for layer in layers]
+
+    wanted = reference.features_of(model, [where], content)[where]
+    even = [1 / len(layers)] * len(layers)
+    return {
+        "content_weight": lambda image: reference.feature_loss(model, where, image, wanted),
+        "style_weight": lambda image: reference.style_loss(grams(image), grams(style), even),
+        "tv": reference.mean_variation,
+    }
+
+
+def _must_differ(
+    pictures: Any, inputs: Mapping[str, Any], terms: Mapping[str, Callable[[Tensor], Tensor]]
+) -> Complaint | None:
+    """Judge two pictures of calls that differ in one argument.
+
+    Args:
+        pictures: the two, of the smaller weight first.
+        inputs: the case's arguments.
+        terms: what a weight weighs, by the name of the weight. More weight leaves less of it.
+    """
     one, other = pictures
-    if one.shape != other.shape or (one - other).abs().max() > 1e-3 * one.abs().max():
-        return None
     (name,) = inputs["one"]
-    known = None if isinstance(inputs["one"][name], list) else f"{name}_ignored"
-    return Complaint(f"gave the same picture whatever `{name}` was.", mistake=known)
+    if one.shape == other.shape and (one - other).abs().max() <= 1e-3 * one.abs().max():
+        known = None if isinstance(inputs["one"][name], list) else f"{name}_ignored"
+        return Complaint(f"gave the same picture whatever `{name}` was.", mistake=known)
+    if name in terms and terms[name](one.detach()) < terms[name](other.detach()):
+        change = f"from {inputs['one'][name]:g} to {inputs['other'][name]:g}"
+        return Complaint(f"left more of what `{name}` weighs when the weight rose {change}.")
+    return None
