@@ -32,11 +32,11 @@ STEM = "l11_saliency"
 
 
 def test_every_score_is_the_known_one(tmp_path: Path) -> None:
-    students = make_class(list(stems()), 24, SEED, at_most=3)
+    students = make_class(list(stems()), 12, SEED, at_most=3)
     inbox = hand_in(students, tmp_path / "in")
     run = grade(Request(inbox, tmp_path / "out", stems(), SEED))
     assert {row.student: row.score for row in run.rows} == {s.id: s.score for s in students}
-    assert len({s.score for s in students}) > 8
+    assert len({s.score for s in students}) > 8  # a class whose students differ
 
 
 @pytest.mark.parametrize("stem", stems())
@@ -48,8 +48,9 @@ def test_the_sandbox_and_the_trusted_run_agree(stem: str) -> None:
         for exercise in lesson(stem).exercises:
             expectation = expectation_of(stem, exercise.name, SEED)
             files = {"right": source.bare(), "stub": source.stubs()}
-            for name, wrong in textual_mistakes(stem, exercise.name).items():
-                files[name] = wrong_source(source, exercise.name, wrong)
+            mistakes = textual_mistakes(stem, exercise.name)
+            for name in random.Random(SEED).sample(sorted(mistakes), min(5, len(mistakes))):
+                files[name] = wrong_source(source, exercise.name, mistakes[name])
             for name, text in files.items():
                 earlier = earlier_sources(text, lambda other: read_lesson(other).bare())
                 job = expectation.job(text, f"{stem}.py", earlier)
