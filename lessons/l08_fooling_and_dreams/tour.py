@@ -107,7 +107,7 @@ def _noting(shapes: dict[str, tuple[int, ...]], name: str) -> Any:
 
 
 def _octaves(model: nn.Module, picture: Tensor) -> int:
-    """Return how many octaves there can be: 1 where the smallest is too small for the network."""
+    """Return how many octaves there can be: 1 where the network refuses the smallest."""
     shrink = DREAM["octave_scale"] ** (DREAM["octaves"] - 1)
     size = [round(side / shrink) for side in picture.shape[2:]]
     try:

@@ -99,7 +99,7 @@ def fools(model: nn.Module, image: Tensor, target: Tensor, rate: float, steps: i
 def every_goal_fools(
     model: nn.Module, image: Tensor, target: Tensor, rate: float, steps: int
 ) -> bool:
-    """Tell whether each goal that people climb with leads to the target within so many steps."""
+    """Tell whether each goal that people climb leads to the target in so many steps."""
     for goal in GOALS:
         fooling = image.detach()
         for _ in range(steps):

@@ -58,7 +58,7 @@ def _differ(
 def _weighs(
     function: str, spec: ModelSpec, usual: dict[str, Any], **weights: tuple[float, float]
 ) -> dict[str, Case]:
-    """Make a case for each weight, of two settings, with small steps that no descent overshoots."""
+    """Make a case for each weight, of two settings and steps that overshoot nothing."""
     return _differ(function, spec, {**usual, "steps": 6, "rate": 0.02}, **weights)
 
 

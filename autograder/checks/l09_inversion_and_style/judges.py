@@ -145,7 +145,7 @@ def _fallen(
 
 
 def _terms_of_transfer(inputs: Mapping[str, Any]) -> dict[str, Callable[[Tensor], Tensor]]:
-    """What each weight of a transfer weighs."""
+    """Return what each weight of a transfer weighs, by its name."""
     model, usual = build(inputs["model"]), {**inputs["usual"], **inputs["one"]}
     content, style = usual["content"].detach(), usual["style"].detach()
     layers, where = usual["style_layers"], usual["content_layer"]
