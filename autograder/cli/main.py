@@ -7,7 +7,7 @@ import contextlib
 import errno
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import typer
 
@@ -79,20 +79,22 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(argv: list[str] | None) -> int:
+    # As it is now: a check that is stopped may have standard error redirected at that moment.
+    stream = sys.stderr
     try:
         code = int(app(args=argv, standalone_mode=False) or 0)
         # The parser turns Ctrl-C into this code; which exception it is depends on its version.
-        return _say("Stopped.", code=STOPPED) if code == STOPPED else code
+        return _say(stream, "Stopped.", code=STOPPED) if code == STOPPED else code
     except UserError as error:
-        return _say(error.message, error.next_step)
+        return _say(stream, error.message, error.next_step)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("Stopped.", code=STOPPED)
+        return _say(stream, "Stopped.", code=STOPPED)
     except SystemExit as end:  # the parser's, when the reader of our output has left
         return end.code if isinstance(end.code, int) else 2
     except OSError as error:
-        return _say(*_disk(error))
+        return _say(stream, *_disk(error))
     except Exception as error:
-        return _unforeseen(error)
+        return _unforeseen(stream, error)
 
 
 def _end(code: int) -> NoReturn:
@@ -107,12 +109,13 @@ def _end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _unforeseen(error: Any) -> int:
+def _unforeseen(stream: TextIO, error: Any) -> int:
     if hasattr(error, "format_message"):  # the parser's: an unknown command, option or value
-        return _say(error.format_message(), "`convlens --help` lists what there is.")
+        return _say(stream, error.format_message(), "`convlens --help` lists what there is.")
     if os.environ.get("CONVLENS_DEBUG"):
         raise error
     return _say(
+        stream,
         f"convlens itself failed: {type(error).__name__}: {str(error)[:300]}",
         "Your files are as they were. CONVLENS_DEBUG=1 shows where; please report it.",
     )
@@ -125,10 +128,11 @@ def _disk(error: OSError) -> tuple[str, str]:
     return f"{name}{error.strerror or error}.", "Check the path and its permissions."
 
 
-def _say(message: str, next_step: str = "", code: int = 2) -> int:
-    errors().print(message, style="bold")
+def _say(stream: TextIO, message: str, next_step: str = "", code: int = 2) -> int:
+    console = errors(stream)
+    console.print(message, style="bold")
     if next_step:
-        errors().print(next_step)
+        console.print(next_step)
     return code
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from autograder.course.catalogue import topic
 
@@ -29,16 +29,20 @@ def output() -> Console:
     return _console(sys.stdout)
 
 
-def errors() -> Console:
-    """Return the console for errors and for messages that pass."""
-    return _console(sys.stderr)
+def errors(stream: TextIO | None = None) -> Console:
+    """Return the console for errors and for messages that pass.
+
+    Args:
+        stream: where it writes; standard error, as it is now, where None.
+    """
+    return _console(stream or sys.stderr)
 
 
-def _console(stream: object) -> Console:
+def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
     console = Console(
-        file=stream,  # type: ignore[arg-type]
+        file=stream,
         highlight=False,
         markup=False,
         emoji=False,
@@ -119,17 +123,19 @@ class Passing:
     """
 
     def __init__(self, lines: bool = False) -> None:
-        self._terminal = sys.stderr.isatty()
+        # Fixed, as in `output`.
+        self._stream = sys.stderr
+        self._terminal = self._stream.isatty()
         self._lines = lines and not self._terminal
 
     def say(self, text: str) -> None:
         """Show another line in place of the last."""
         if self._terminal:
-            sys.stderr.write(f"\r{text:60}\r{text}")
-            sys.stderr.flush()
+            self._stream.write(f"\r{text:60}\r{text}")
+            self._stream.flush()
         elif self._lines and text:
-            sys.stderr.write(f"{text}\n")
-            sys.stderr.flush()
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
 
     def clear(self) -> None:
         """Remove the line."""

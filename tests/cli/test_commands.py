@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tarfile
@@ -467,3 +468,16 @@ def test_progress_that_cannot_be_saved_does_not_cost_the_verdict(
     out, err = capsys.readouterr()
     assert "1 of 1 pass" in out
     assert "Progress is not saved" in err
+
+
+def test_ctrl_c_is_answered_while_a_check_has_the_streams_redirected(
+    copy: WorkingCopy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_args: object, **_options: object) -> int:
+        # As the reference's run does, in another thread, when the signal comes.
+        monkeypatch.setattr("sys.stderr", io.StringIO())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autograder.cli.main.app", stopped)
+    assert main(["check", "saliency"]) == 130
+    assert capsys.readouterr().err == "Stopped.\n"
