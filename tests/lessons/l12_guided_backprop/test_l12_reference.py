@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
+from lessons.toolkit.relus import other_activations, relu_nodes
 from solutions.l02_hooks import capture_activations
 from solutions.l12_guided_backprop import (
     GuidedReLU,
@@ -20,7 +21,6 @@ from solutions.l12_guided_backprop import (
     neuron_pattern,
     redirect_relus,
     relu_backward,
-    relu_nodes,
 )
 
 TARGET = torch.tensor([0, 4, 2])

@@ -1,0 +1,220 @@
+"""Figures of lesson 12, drawn with the course's functions or a student's own."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lessons.toolkit.classes import class_index
+from lessons.toolkit.gallery import photo_gallery
+from lessons.toolkit.models import Classifier, load_model
+from lessons.toolkit.photos import load_photo
+from lessons.toolkit.plots import (
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    image_grid,
+    name_lines,
+    new_figure,
+    signed_to_rgb,
+    style_axes,
+    style_plot,
+)
+
+if TYPE_CHECKING:  # matplotlib is absent where student code is run
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RULES = ("backprop", "deconvnet", "guided")
+COLOURS = {"backprop": PURPLE, "deconvnet": GREEN, "guided": ORANGE}
+# Where a signal is looked at on its way back, from the last layer to the pixels.
+WAY_BACK = ("head", "stages.6", "stages.5", "stages.4", "stages.3", "stages.2", "stages.1", "stem")
+# A layer, one of its channels that has something to say about the cat, and how much to cut out.
+UNITS = (
+    ("stages.1.1.expand", 20, 40),
+    ("stages.3.1.expand", 100, 80),
+    ("stages.5.1.expand", 500, 224),
+)
+CLIP = 0.98
+
+
+class _Question(NamedTuple):
+    """A photo as the network's input, and the class that it is asked about."""
+
+    rgb: Tensor
+    images: Tensor
+    target: Tensor
+
+
+@cache
+def _classifier() -> Classifier:
+    return load_model()
+
+
+@cache
+def _question(photo: str = "cat") -> _Question:
+    classifier = _classifier()
+    rgb = classifier.preprocess.crop_rgb(load_photo(photo))
+    images = classifier.preprocess.normalise(rgb)[None]
+    with torch.no_grad():
+        return _Question(rgb, images, classifier.network(images).argmax(1))
+
+
+def _picture(gradient: Tensor) -> Tensor:
+    return signed_to_rgb(gradient[0], CLIP)
+
+
+def three_ways(course: Any) -> Figure:
+    """Draw the cat and what three rules send back to its pixels from the logit."""
+    asked, lesson = _question(), course.l12_guided_backprop
+    found = [
+        lesson.neuron_pattern(
+            _classifier().network, "classifier", int(asked.target), asked.images, rule
+        )
+        for rule in RULES
+    ]
+    pictures = [asked.rgb, *[_picture(gradient) for gradient in found]]
+    return image_grid(pictures, ["photo", *RULES], columns=2, inches=3.3)
+
+
+def rules(course: Any) -> Figure:
+    """Draw nine numbers on their way through a ReLU, and back by three rules."""
+    x = torch.tensor([[1.0, -1, 5], [2, -5, -7], [-3, 2, 4]])
+    arriving = torch.tensor([[-2.0, 3, -1], [6, -3, 1], [2, -1, 3]])
+    back = {rule: course.l12_guided_backprop.relu_backward(rule, x, arriving) for rule in RULES}
+    tables = {"x": x, "relu(x)": x.relu(), "arrives": arriving, **back}
+    figure = new_figure(8.4, 5.9)
+    for number, (name, table) in enumerate(tables.items()):
+        _draw_table(figure.add_subplot(2, 3, number + 1), name, table)
+    return figure
+
+
+def _draw_table(axes: Axes, name: str, table: Tensor) -> None:
+    """Draw a table of numbers, purple below 0 and orange above."""
+    style_axes(axes, name)
+    axes.set(xlim=(0, 3), ylim=(3, 0), aspect="equal")
+    axes.set_axis_off()
+    for row in range(3):
+        for column in range(3):
+            value = float(table[row, column])
+            fill = ORANGE if value > 0 else PURPLE
+            box = axes.add_patch(_square(column, row))
+            box.set(facecolor=fill if value else "none", alpha=1, edgecolor=INK, linewidth=1)
+            text = axes.text(column + 0.5, row + 0.5, f"{value:.0f}", ha="center", va="center")
+            text.set(color="white" if value else INK, fontsize=18, fontweight="bold")
+
+
+def _square(column: int, row: int) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((column + 0.04, row + 0.04), 0.92, 0.92)
+
+
+def patterns(course: Any) -> Figure:
+    """Draw the patterns of three units at three depths by three rules."""
+    asked, lesson = _question(), course.l12_guided_backprop
+    pictures, titles = [], []
+    for layer, channel, side in UNITS:
+        found = [
+            lesson.neuron_pattern(_classifier().network, layer, channel, asked.images, rule)
+            for rule in RULES
+        ]
+        top, left = _corner(found[0], side)
+        window = (..., slice(top, top + side), slice(left, left + side))
+        pictures += [asked.rgb[window], *[_picture(gradient[window]) for gradient in found]]
+        titles += [f"{layer.rsplit('.', 1)[0]}, {channel}", *RULES]
+    return image_grid(pictures, titles, columns=4, inches=2.2)
+
+
+def _corner(gradient: Tensor, side: int) -> tuple[int, int]:
+    """Return the corner of the square in which a picture is strongest, in the middle of it."""
+    strength = gradient[0].abs().sum(0)
+    corner = []
+    for dimension in (1, 0):
+        share = strength.sum(dimension) / strength.sum()
+        middle = float((share * (torch.arange(len(share)) + 0.5)).sum())
+        corner.append(min(max(round(middle - side / 2), 0), len(share) - side))
+    return corner[0], corner[1]
+
+
+def forgetting(course: Any) -> Figure:
+    """Plot how alike the signals of two classes become on their way back to the pixels."""
+    figure = new_figure(8.4, 4.2)
+    axes = figure.add_subplot()
+    for rule in RULES:
+        alike = _alike_on_the_way(course, rule)
+        middle, spread = alike.mean(1), alike.std(1)
+        steps = torch.arange(len(middle))
+        axes.plot(steps, middle, color=COLOURS[rule], linewidth=3, marker="o", label=rule)
+        axes.fill_between(
+            steps, middle - spread, middle + spread, color=COLOURS[rule], alpha=0.15, linewidth=0
+        )
+    axes.set(ylim=(-0.15, 1.05), ylabel="cosine of two classes")
+    axes.set_xticks(range(len(WAY_BACK) + 1), [*WAY_BACK, "pixels"], rotation=30)
+    style_plot(axes, "from the logit back to the pixels")
+    name_lines(axes, "upper left")
+    return figure
+
+
+def _alike_on_the_way(course: Any, rule: str) -> Tensor:
+    """Return the cosine of two classes' signals, one row a place on the way, one column a photo.
+
+    The classes are the first answer for the photo, and the first answer for the next photo.
+    """
+    seen = photo_gallery()
+    network = seen.classifier.network
+    kept: list[Tensor] = []
+    handles = [
+        network.get_submodule(layer).register_forward_hook(
+            lambda module, inputs, output: kept.append(output)
+        )
+        for layer in WAY_BACK
+    ]
+    images = seen.images.clone().requires_grad_()
+    try:
+        logits = network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    kept = [*kept[::-1], images]  # the layers ran in the other order
+    course.l12_guided_backprop.redirect_relus(logits, rule)
+    first = logits.argmax(1)
+    signals = [
+        torch.autograd.grad(logits.gather(1, target[:, None]).sum(), kept, retain_graph=True)
+        for target in (first, first.roll(1))
+    ]
+    return torch.stack(
+        [
+            functional.cosine_similarity(one.flatten(1), other.flatten(1), dim=1)
+            for one, other in zip(*signals, strict=True)
+        ]
+    )
+
+
+def blind(course: Any) -> Figure:
+    """Draw guided backpropagation for a class, another one, no class, and no network."""
+    asked, lesson = _question(), course.l12_guided_backprop
+    network = _classifier().network
+    pictures = []
+
+    def kept(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        pictures.append(lesson.guided_backprop(model, images, target))
+        return pictures[-1]
+
+    lesson.likeness_after_shuffling(kept, network, "classifier", asked.images, asked.target)
+    espresso = torch.tensor([class_index(_classifier().classes, "espresso")])
+    pictures.insert(1, lesson.guided_backprop(network, asked.images, espresso))
+    pictures.append(_edges(asked.images))
+    titles = ["tiger cat", "espresso", "shuffled classifier", "no network"]
+    return image_grid([_picture(picture) for picture in pictures], titles, columns=2, inches=3.3)
+
+
+def _edges(images: Tensor) -> Tensor:
+    """Return what differs from its surroundings: an edge filter that knows no network."""
+    blurred = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
+    return images - blurred
