@@ -16,10 +16,10 @@ from lessons.toolkit.photos import load_photo
 from lessons.toolkit.plots import (
     GREEN,
     INK,
+    LABEL_POINTS,
     ORANGE,
     PURPLE,
     image_grid,
-    name_lines,
     new_figure,
     signed_to_rgb,
     style_axes,
@@ -34,12 +34,13 @@ RULES = ("backprop", "deconvnet", "guided")
 COLOURS = {"backprop": PURPLE, "deconvnet": GREEN, "guided": ORANGE}
 # Where a signal is looked at on its way back, from the last layer to the pixels.
 WAY_BACK = ("head", "stages.6", "stages.5", "stages.4", "stages.3", "stages.2", "stages.1", "stem")
-# A layer, one of its channels that has something to say about the cat, and how much to cut out.
-UNITS = (
-    ("stages.1.1.expand", 20, 40),
-    ("stages.3.1.expand", 100, 80),
-    ("stages.5.1.expand", 500, 224),
-)
+# Layers, how much of the photo to cut out around a unit, and channels, each with the photo that
+# excites it most.
+UNITS = {
+    ("stages.2", 72): ((11, "coffee"), (39, "china"), (7, "astronaut")),
+    ("stages.4", 128): ((84, "cat"), (17, "rocket"), (106, "astronaut")),
+    ("stages.5", 160): ((42, "astronaut"), (89, "china"), (155, "coffee")),
+}
 CLIP = 0.98
 
 
@@ -84,8 +85,8 @@ def three_ways(course: Any) -> Figure:
 
 def rules(course: Any) -> Figure:
     """Draw nine numbers on their way through a ReLU, and back by three rules."""
-    x = torch.tensor([[1.0, -1, 5], [2, -5, -7], [-3, 2, 4]])
-    arriving = torch.tensor([[-2.0, 3, -1], [6, -3, 1], [2, -1, 3]])
+    x = torch.tensor([[3.0, -2, 1], [-4, 5, 2], [6, -1, 4]])
+    arriving = torch.tensor([[2.0, 4, -3], [-1, 5, -2], [3, -6, 1]])
     back = {rule: course.l12_guided_backprop.relu_backward(rule, x, arriving) for rule in RULES}
     tables = {"x": x, "relu(x)": x.relu(), "arrives": arriving, **back}
     figure = new_figure(8.4, 5.9)
@@ -105,7 +106,8 @@ def _draw_table(axes: Axes, name: str, table: Tensor) -> None:
             fill = ORANGE if value > 0 else PURPLE
             box = axes.add_patch(_square(column, row))
             box.set(facecolor=fill if value else "none", alpha=1, edgecolor=INK, linewidth=1)
-            text = axes.text(column + 0.5, row + 0.5, f"{value:.0f}", ha="center", va="center")
+            text = axes.text(column + 0.5, row + 0.5, f"{value:.0f}".replace("-", "−"))
+            text.set(ha="center", va="center")
             text.set(color="white" if value else INK, fontsize=18, fontweight="bold")
 
 
@@ -116,19 +118,18 @@ def _square(column: int, row: int) -> Any:
 
 
 def patterns(course: Any) -> Figure:
-    """Draw the patterns of three units at three depths by three rules."""
-    asked, lesson = _question(), course.l12_guided_backprop
+    """Draw the guided patterns of three units at each of three depths, beside what excited them."""
+    network, lesson = _classifier().network, course.l12_guided_backprop
     pictures, titles = [], []
-    for layer, channel, side in UNITS:
-        found = [
-            lesson.neuron_pattern(_classifier().network, layer, channel, asked.images, rule)
-            for rule in RULES
-        ]
-        top, left = _corner(found[0], side)
-        window = (..., slice(top, top + side), slice(left, left + side))
-        pictures += [asked.rgb[window], *[_picture(gradient[window]) for gradient in found]]
-        titles += [f"{layer.rsplit('.', 1)[0]}, {channel}", *RULES]
-    return image_grid(pictures, titles, columns=4, inches=2.2)
+    for (layer, side), units in UNITS.items():
+        for channel, photo in units:
+            asked = _question(photo)
+            found = lesson.neuron_pattern(network, layer, channel, asked.images, "guided")
+            top, left = _corner(found, side)
+            window = (..., slice(top, top + side), slice(left, left + side))
+            pictures += [asked.rgb[window], _picture(found[window])]
+            titles += [f"{layer}: {channel}", ""]
+    return image_grid(pictures, titles, columns=6, inches=1.6)
 
 
 def _corner(gradient: Tensor, side: int) -> tuple[int, int]:
@@ -154,10 +155,11 @@ def forgetting(course: Any) -> Figure:
         axes.fill_between(
             steps, middle - spread, middle + spread, color=COLOURS[rule], alpha=0.15, linewidth=0
         )
-    axes.set(ylim=(-0.15, 1.05), ylabel="cosine of two classes")
+    axes.set(ylim=(-0.45, 1.05), ylabel="cosine of two classes")
     axes.set_xticks(range(len(WAY_BACK) + 1), [*WAY_BACK, "pixels"], rotation=30)
     style_plot(axes, "from the logit back to the pixels")
-    name_lines(axes, "upper left")
+    bold = {"size": LABEL_POINTS, "weight": "bold"}
+    axes.legend(frameon=False, loc="center right", labelcolor="linecolor", prop=bold)
     return figure
 
 
@@ -197,24 +199,32 @@ def _alike_on_the_way(course: Any, rule: str) -> Tensor:
 
 
 def blind(course: Any) -> Figure:
-    """Draw guided backpropagation for a class, another one, no class, and no network."""
+    """Draw two methods for a class, for another one, and with a shuffled classifier."""
     asked, lesson = _question(), course.l12_guided_backprop
     network = _classifier().network
-    pictures = []
-
-    def kept(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-        pictures.append(lesson.guided_backprop(model, images, target))
-        return pictures[-1]
-
-    lesson.likeness_after_shuffling(kept, network, "classifier", asked.images, asked.target)
     espresso = torch.tensor([class_index(_classifier().classes, "espresso")])
-    pictures.insert(1, lesson.guided_backprop(network, asked.images, espresso))
-    pictures.append(_edges(asked.images))
-    titles = ["tiger cat", "espresso", "shuffled classifier", "no network"]
-    return image_grid([_picture(picture) for picture in pictures], titles, columns=2, inches=3.3)
 
+    def gradient(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        return lesson.neuron_pattern(model, "classifier", int(target), images, "backprop")
 
-def _edges(images: Tensor) -> Tensor:
-    """Return what differs from its surroundings: an edge filter that knows no network."""
-    blurred = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-    return images - blurred
+    pictures, titles = [], []
+    for name, method in (("guided", lesson.guided_backprop), ("backprop", gradient)):
+        drawn: list[Tensor] = []
+
+        def kept(
+            model: nn.Module,
+            images: Tensor,
+            target: Tensor,
+            method: Any = method,
+            drawn: list[Tensor] = drawn,
+        ) -> Tensor:
+            drawn.append(method(model, images, target))
+            return drawn[-1]
+
+        lesson.likeness_after_shuffling(kept, network, "classifier", asked.images, asked.target)
+        whole, shuffled = drawn
+        pictures += [
+            _picture(p) for p in (whole, method(network, asked.images, espresso), shuffled)
+        ]
+        titles += [f"{name}, tiger cat", "espresso", "shuffled"]
+    return image_grid(pictures, titles, columns=3, inches=2.6)
