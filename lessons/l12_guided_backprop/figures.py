@@ -42,6 +42,7 @@ UNITS = {
     ("stages.5", 160): ((42, "astronaut"), (89, "china"), (155, "coffee")),
 }
 CLIP = 0.98
+NOSE = (..., slice(96, 216), slice(96, 216))  # of the cat, with the eye above it
 
 
 class _Question(NamedTuple):
@@ -80,7 +81,7 @@ def three_ways(course: Any) -> Figure:
         for rule in RULES
     ]
     pictures = [asked.rgb, *[_picture(gradient) for gradient in found]]
-    return image_grid(pictures, ["photo", *RULES], columns=2, inches=3.3)
+    return image_grid(pictures, ["photo", *RULES], columns=2, inches=2.2)
 
 
 def rules(course: Any) -> Figure:
@@ -128,8 +129,8 @@ def patterns(course: Any) -> Figure:
             top, left = _corner(found, side)
             window = (..., slice(top, top + side), slice(left, left + side))
             pictures += [asked.rgb[window], _picture(found[window])]
-            titles += [f"{layer}: {channel}", ""]
-    return image_grid(pictures, titles, columns=6, inches=1.6)
+            titles += [layer, str(channel)]
+    return image_grid(pictures, titles, columns=6, inches=1.3)
 
 
 def _corner(gradient: Tensor, side: int) -> tuple[int, int]:
@@ -223,8 +224,7 @@ def blind(course: Any) -> Figure:
 
         lesson.likeness_after_shuffling(kept, network, "classifier", asked.images, asked.target)
         whole, shuffled = drawn
-        pictures += [
-            _picture(p) for p in (whole, method(network, asked.images, espresso), shuffled)
-        ]
+        other = method(network, asked.images, espresso)
+        pictures += [_picture(picture)[NOSE] for picture in (whole, other, shuffled)]
         titles += [f"{name}, tiger cat", "espresso", "shuffled"]
-    return image_grid(pictures, titles, columns=3, inches=2.6)
+    return image_grid(pictures, titles, columns=3, inches=2.0)

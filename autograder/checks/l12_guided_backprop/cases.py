@@ -132,14 +132,12 @@ def pattern_cases(rng: Generator) -> dict[str, Case]:
     wanting_grad = photo(12, 14, torch.float64).requires_grad_()
     cases = {
         "the strongest unit of a convolution": first,
-        "backprop": case("functional", "conv2", 2, photo(14, 12), "backprop"),
         "before an in-place ReLU": case("inplace", "conv2", 3, photo(12, 16), "guided"),
-        "ReLU6": case("relu6", "conv2", 5, photo(12, 14), "guided"),
         "a ReLU that runs three times": case("residual", "relu", 3, photo(14, 16), "guided"),
         "a name with dots": case("nested", "blocks.1.conv", 2, photo(12, 16), "guided"),
         "no ReLU before the layer": case("plain", "conv1", 0, photo(12, 12), "guided"),
         "one number for each channel": case("plain", "classifier", 3, photo(12, 14), "guided"),
-        "float64, requiring grad": case("functional", "conv2", 6, wanting_grad, "deconvnet"),
+        "float64, requiring grad": case("functional", "conv2", 6, wanting_grad, "backprop"),
         "a network without ReLUs": case("linear", "mix", 1, photo(12, 12), "guided"),
         "an unknown layer": case("plain", "conv9", 1, photo(12, 12), "guided"),
         "an unknown rule": case("plain", "conv2", 1, photo(12, 12), "saliency"),
@@ -165,7 +163,6 @@ def shuffling_cases(rng: Generator) -> dict[str, Case]:
     wanting_grad = photos(2, 12, 14, torch.float64).requires_grad_()
     cases = {
         "the classifier": case(asked, "plain", "classifier", photos(3, 12, 16), [3, 1, 0], **seed),
-        "a convolution": case(asked, "inplace", "conv1", photos(2, 14, 12), [0, 4], **seed),
         "one image": case(asked, "functional", "classifier", photos(1, 12, 12), [2], **seed),
         "a name with dots": case(asked, "nested", "blocks.0.conv", photos(2, 12, 14), [1, 0]),
         "float64": case(asked, "plain", "conv2", photos(2, 12, 12, torch.float64), [4, 2], **seed),
