@@ -26,11 +26,14 @@ class Downloads(TorchFunctionMode):
 
     Args:
         counts: whether a call in this file is to be noted; others are the caller's own.
+        on_gpu: leave out tensors that are on the CPU already, such as what a seed has drawn.
     """
 
-    def __init__(self, counts: Callable[[str], bool] = lambda file: True) -> None:
+    def __init__(
+        self, counts: Callable[[str], bool] = lambda file: True, on_gpu: bool = False
+    ) -> None:
         super().__init__()
-        self.counts = counts
+        self.counts, self.on_gpu = counts, on_gpu
         self.found: list[str] = []
 
     def __torch_function__(
@@ -42,9 +45,10 @@ class Downloads(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        if args and isinstance(args[0], Tensor) and args[0].numel() > 1:
-            to_cpu = name == "to" and any(_is_cpu(value) for value in (*args[1:], *kwargs.values()))
-            if name in FETCH or to_cpu:
+        given = args[0] if args else None
+        if isinstance(given, Tensor) and given.numel() > 1 and not (self.on_gpu and given.is_cpu):
+            to_cpu = (_is_cpu(value, given) for value in (*args[1:], *kwargs.values()))
+            if name in FETCH or (name == "to" and any(to_cpu)):
                 frame = _caller()
                 if self.counts(frame.f_code.co_filename):
                     file = Path(frame.f_code.co_filename).name
@@ -52,8 +56,14 @@ class Downloads(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _is_cpu(value: object) -> bool:
-    return isinstance(value, str | torch.device) and torch.device(value).type == "cpu"
+def _is_cpu(value: object, tensor: Tensor) -> bool:
+    """Check whether an argument of `to` sends a tensor to the CPU.
+
+    On the CPU a word does, and a device may be that of another tensor.
+    """
+    if isinstance(value, str):
+        return value.startswith("cpu")
+    return isinstance(value, torch.device) and value.type == "cpu" and not tensor.is_cpu
 
 
 def _caller() -> FrameType:

@@ -32,7 +32,17 @@ GPU = pytest.param("cuda", marks=pytest.mark.gpu)
 REFERENCE = "reference"
 
 # What may fetch a tensor from its device, and why.
-FETCHED: dict[str, str] = {}
+FETCHED = {
+    "l05_tsne.embedding_canvas": "pictures are pasted one by one, at places that Python counts",
+    "l06_activations.top_patches": "a patch holds plain numbers",
+    "l06_activations.stream_top_patches": "a patch holds plain numbers",
+    "l11_saliency.saliency_box": "the toolkit joins regions on the CPU",
+    # On a GPU these fetch nothing.
+    "l07_gradient_ascent.class_image": "shifts are drawn on the CPU",
+    "l07_gradient_ascent.class_portrait": "shifts are drawn on the CPU",
+    "l08_fooling_and_dreams.dream_step": "shifts are drawn on the CPU",
+    "l08_fooling_and_dreams.deep_dream": "shifts are drawn on the CPU",
+}
 
 
 @pytest.fixture
@@ -64,11 +74,13 @@ def test_as_on_the_cpu_and_nothing_is_fetched(
     The tolerances are those of the exercise. The judge also says so when a result comes back on
     another device than what was given.
     """
-    watched = Downloads(lambda file: file == REFERENCE or "/lessons/toolkit/" in file)
+    ours = Downloads(
+        lambda file: file == REFERENCE or Path(file).parent.name == "toolkit", device != "cpu"
+    )
     attempt = observing._attempt
 
     def watched_attempt(student: ModuleType, call: Any, ready: Any, filename: str) -> Any:
-        with watched:
+        with ours:
             return attempt(student, call, ready, filename)
 
     monkeypatch.setattr(observing, "_attempt", watched_attempt)
@@ -77,53 +89,64 @@ def test_as_on_the_cpu_and_nothing_is_fetched(
     records = run_trusted({**job, "device": device})
     verdict = judge(expectation, Answer("ok", tuple(records)))
     assert verdict.outcome == "passed", verdict.message
-    if _name(exercise) not in FETCHED:
-        assert not watched.found, sorted(set(watched.found))
+    drawn_here = FETCHED.get(_name(exercise)) == "shifts are drawn on the CPU"
+    if _name(exercise) not in FETCHED or (drawn_here and device != "cpu"):
+        assert not ours.found, sorted(set(ours.found))
 
 
 def test_what_may_fetch_is_an_exercise() -> None:
     assert set(FETCHED) <= {_name(exercise) for exercise in EXERCISES}
 
 
+def test_a_reference_that_fetches_is_found() -> None:
+    """The watch is on while a case runs, and knows the reference's lines from others."""
+    expectation = Expectation("l05_tsne", lesson("l05_tsne").exercise("embedding_canvas"))
+    with Downloads(lambda file: file == REFERENCE) as seen:
+        run_trusted(expectation.job(read_lesson("l05_tsne").bare(), REFERENCE))
+    assert seen.found and all("in reference, line" in entry for entry in seen.found)
+
+
 # -- the training scripts --------------------------------------------------------------------------
 
 
-def _styler(device: torch.device) -> nn.Module:
+def _styler(steps: int, device: torch.device) -> nn.Module:
     import solutions.l09_inversion_and_style as functions
 
-    return train_styler.train(functions, "glass", 2, 0, device)
+    return train_styler.train(functions, "glass", steps, 0, device)
 
 
-TRAININGS: dict[str, Callable[[torch.device], nn.Module]] = {
-    "scenes": lambda device: train_scenes.train(2, 0, False, device),
-    "scenes, watermarked": lambda device: train_scenes.train(2, 0, True, device),
-    "scene codes": lambda device: train_scene_codes.train(2, 0, device),
+TRAININGS: dict[str, Callable[[int, torch.device], nn.Module]] = {
+    "scenes": lambda steps, device: train_scenes.train(steps, 0, False, device),
+    "scenes, watermarked": lambda steps, device: train_scenes.train(steps, 0, True, device),
+    "scene codes": lambda steps, device: train_scene_codes.train(steps, 0, device),
     "styler": _styler,
 }
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("exact")
-@pytest.mark.parametrize("device", ["cpu", GPU])
-@pytest.mark.parametrize("name", TRAININGS)
-def test_two_steps_of_training_lead_to_the_same_weights(name: str, device: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [("scenes", "cpu"), *(pytest.param(n, "cuda", marks=pytest.mark.gpu) for n in TRAININGS)],
+)
+def test_a_few_steps_of_training_lead_to_the_same_weights(name: str, device: str) -> None:
     """The pictures, the first weights and the noise are drawn on the CPU, the same everywhere.
 
-    A step of Adam has nearly the same length whatever the gradient's size: where a gradient is all
-    rounding, its sign and so the step may differ. Hence the mean over each tensor, and not each
-    number, within a twentieth of how far the training came.
+    A step of Adam has nearly the same length whatever the gradient's size. Where a gradient is all
+    rounding its sign may differ, and so may the step. So all weights together are compared: they
+    may be off by a fifth of the way that they have come.
     """
-    on_the_cpu = _weights(TRAININGS[name](torch.device("cpu")))
-    found = _weights(TRAININGS[name](torch.device(device)))
-    assert all(weight.device.type == "cpu" for weight in found.values())
-    for key, expected in on_the_cpu.items():
-        off = (found[key] - expected).abs().double().mean()
-        size = expected.abs().double().mean()
-        assert float(off) <= 0.05 * float(size) + 1e-3, key
+    cpu = torch.device("cpu")
+    early, expected = (_weights(TRAININGS[name](steps, cpu)) for steps in (1, 3))
+    found = _weights(TRAININGS[name](3, torch.device(device)))
+    assert found.device.type == "cpu"
+    way = (expected - early).abs().sum()
+    assert float(way) > 0
+    assert float((found - expected).abs().sum()) <= 0.2 * float(way)
 
 
-def _weights(network: nn.Module) -> dict[str, Tensor]:
-    return {key: value for key, value in network.state_dict().items() if value.is_floating_point()}
+def _weights(network: nn.Module) -> Tensor:
+    return torch.cat([weight.detach().flatten() for weight in network.parameters()]).double()
 
 
 # -- the tour --------------------------------------------------------------------------------------
@@ -150,7 +173,7 @@ def test_a_tensor_that_is_fetched_is_seen() -> None:
         values.tolist()
         values.numpy()
         values.to("cpu")
-        values.to(device=torch.device("cpu"))
+        values.to(device="cpu", copy=True)
     names = [entry.split()[0] for entry in seen.found]
     assert names == ["cpu", "tolist", "numpy", "to", "to"]
     assert all("test_on_every_device.py, line" in entry for entry in seen.found)
@@ -162,7 +185,8 @@ def test_single_numbers_and_what_stays_are_none() -> None:
         float(values.sum())
         values.sum().cpu()
         values.to(torch.float64).clone()
-        values.to(values.device.type if values.is_cuda else "meta")
+        values.to(values.device)
+        values.to("meta")
     with Downloads(lambda file: False) as nobody:
         values.tolist()
     assert not seen.found and not nobody.found
