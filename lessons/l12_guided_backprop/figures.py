@@ -42,7 +42,7 @@ UNITS = {
     ("stages.5", 160): ((42, "astronaut"), (89, "china"), (155, "coffee")),
 }
 CLIP = 0.98
-NOSE = (..., slice(96, 216), slice(96, 216))  # of the cat, with the eye above it
+EYE = (..., slice(32, 132), slice(16, 116))  # of the cat
 
 
 class _Question(NamedTuple):
@@ -130,7 +130,7 @@ def patterns(course: Any) -> Figure:
             window = (..., slice(top, top + side), slice(left, left + side))
             pictures += [asked.rgb[window], _picture(found[window])]
             titles += [layer, str(channel)]
-    return image_grid(pictures, titles, columns=6, inches=1.3)
+    return image_grid(pictures, titles, columns=6, inches=1.25)
 
 
 def _corner(gradient: Tensor, side: int) -> tuple[int, int]:
@@ -208,8 +208,8 @@ def blind(course: Any) -> Figure:
     def gradient(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         return lesson.neuron_pattern(model, "classifier", int(target), images, "backprop")
 
-    pictures, titles = [], []
-    for name, method in (("guided", lesson.guided_backprop), ("backprop", gradient)):
+    pictures = []
+    for method in (lesson.guided_backprop, gradient):
         drawn: list[Tensor] = []
 
         def kept(
@@ -225,6 +225,6 @@ def blind(course: Any) -> Figure:
         lesson.likeness_after_shuffling(kept, network, "classifier", asked.images, asked.target)
         whole, shuffled = drawn
         other = method(network, asked.images, espresso)
-        pictures += [_picture(picture)[NOSE] for picture in (whole, other, shuffled)]
-        titles += [f"{name}, tiger cat", "espresso", "shuffled"]
-    return image_grid(pictures, titles, columns=3, inches=2.0)
+        pictures += [_picture(picture)[EYE] for picture in (whole, other, shuffled)]
+    titles = ["tiger cat", "espresso", "shuffled", "", "", ""]
+    return image_grid(pictures, titles, columns=3, inches=1.8)
