@@ -119,7 +119,7 @@ def _square(column: int, row: int) -> Any:
 
 
 def patterns(course: Any) -> Figure:
-    """Draw the guided patterns of three units at each of three depths, beside what excited them."""
+    """Draw the guided patterns of units at three depths, beside what excited them."""
     network, lesson = _classifier().network, course.l12_guided_backprop
     pictures, titles = [], []
     for (layer, side), units in UNITS.items():
@@ -134,7 +134,7 @@ def patterns(course: Any) -> Figure:
 
 
 def _corner(gradient: Tensor, side: int) -> tuple[int, int]:
-    """Return the corner of the square in which a picture is strongest, in the middle of it."""
+    """Return the corner of a square around the place where a picture is strong."""
     strength = gradient[0].abs().sum(0)
     corner = []
     for dimension in (1, 0):
@@ -145,7 +145,7 @@ def _corner(gradient: Tensor, side: int) -> tuple[int, int]:
 
 
 def forgetting(course: Any) -> Figure:
-    """Plot how alike the signals of two classes become on their way back to the pixels."""
+    """Plot how alike the signals of two classes become on their way back."""
     figure = new_figure(8.4, 4.2)
     axes = figure.add_subplot()
     for rule in RULES:
@@ -165,9 +165,10 @@ def forgetting(course: Any) -> Figure:
 
 
 def _alike_on_the_way(course: Any, rule: str) -> Tensor:
-    """Return the cosine of two classes' signals, one row a place on the way, one column a photo.
+    """Return the cosine of two classes' signals.
 
-    The classes are the first answer for the photo, and the first answer for the next photo.
+    One row for each place on the way, one column for each photo. The classes are the first answer
+    for the photo, and the first answer for the next photo.
     """
     seen = photo_gallery()
     network = seen.classifier.network

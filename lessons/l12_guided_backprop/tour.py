@@ -1,4 +1,4 @@
-"""Lesson 12 on the tour, with guided backpropagation for two classes, and for none."""
+"""Lesson 12 on the tour: guided backpropagation for two classes."""
 
 from __future__ import annotations
 

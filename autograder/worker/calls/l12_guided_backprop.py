@@ -53,7 +53,7 @@ def redirected(
 def plain_afterwards(
     student: ModuleType, function: str, model: nn.Module, images: Tensor, target: Tensor
 ) -> Any:
-    """Return what a method finds, and the true gradient of the same network afterwards."""
+    """Return what a method finds, and the network's true gradient afterwards."""
     found = getattr(student, function)(model=model, images=images, target=target)
     return {"the picture": found, "the true gradient afterwards": gradient(model, images, target)}
 
