@@ -81,7 +81,7 @@ def three_ways(course: Any) -> Figure:
         for rule in RULES
     ]
     pictures = [asked.rgb, *[_picture(gradient) for gradient in found]]
-    return image_grid(pictures, ["photo", *RULES], columns=2, inches=2.2)
+    return image_grid(pictures, ["photo", *RULES], columns=2, inches=2.05)
 
 
 def rules(course: Any) -> Figure:
@@ -228,4 +228,4 @@ def blind(course: Any) -> Figure:
         other = method(network, asked.images, espresso)
         pictures += [_picture(picture)[EYE] for picture in (whole, other, shuffled)]
     titles = ["tiger cat", "espresso", "shuffled", "", "", ""]
-    return image_grid(pictures, titles, columns=3, inches=1.8)
+    return image_grid(pictures, titles, columns=3, inches=1.6)
