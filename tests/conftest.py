@@ -24,3 +24,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     copy = Workshop(tmp_path_factory.mktemp("sample") / "copy")
     copy.ask("build.run(draw=True)")
     return copy
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none, and say so."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device here; `pytest -m gpu` runs this where there is one")

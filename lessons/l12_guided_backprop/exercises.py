@@ -1,9 +1,13 @@
-# Given code of l12_guided_backprop, version d3b61a7ecac4. Its lesson comes later; nothing to write here.
+# Stubs of l12_guided_backprop, version 534c7b47780a. Complete them here; `convlens check l12_guided_backprop` says what is right.
 """Lesson 12: three rules for going back through a ReLU.
 
 The gradient passes a ReLU where the ReLU's input was positive. The deconvnet passes what arrives
 positive on the way back. Guided backpropagation asks for both. The rest of the backward pass is the
 same for all three.
+
+`images` are float (N, 3, H, W), normalised for the model; `target` is long (N,); `model(images)`
+gives logits (N, K), in eval mode. A ReLU may be a module, work in place, be a function or a method,
+or be a ReLU6: the rules hold for all of them.
 
 Results are detached and keep the dtype and device of what they are made from. Leave the model, its
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
@@ -11,32 +15,39 @@ parameters' `.grad`, the caller's tensors and torch's global state as you found 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
 ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
 raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
-caller has turned it off.
+caller has turned it off. `relu_nodes(output)` finds every ReLU that `output` was computed through,
+as nodes of autograd's graph; it raises ValueError where there is none, and warns of other
+activations, which keep their true gradient. `likeness` compares pictures.
 """
 
 from __future__ import annotations
 
-import warnings
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import Node
 
 from lessons.toolkit.passes import check_ran, target_logits, with_autograd
+from lessons.toolkit.relus import relu_nodes
+
+Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
+# Exercise 1 of 7 · 10 minutes · difficulty 1 of 3 · 1 point
 def relu_backward(rule: str, x: Tensor, gradient: Tensor) -> Tensor:
-    """Send a gradient back through ``y = relu(x)``.
+    """Send a gradient back through ``y = relu(x)`` by one of three rules.
 
     Args:
-        rule: "backprop", the true gradient; "deconvnet" (Zeiler and Fergus 2014), which looks at
-            the arriving gradient only; "guided" (Springenberg et al. 2015), which looks at both.
-        x: the ReLU's input, any shape.
-        gradient: what arrives at its output, same shape.
+        rule: "backprop" is the true gradient, and lets pass what arrives where the ReLU was open,
+            that is, where `x` is above 0. "deconvnet" (Zeiler and Fergus 2014) lets pass what
+            arrives above 0. "guided" (Springenberg et al. 2015) asks for both.
+        x: float, the ReLU's input, any shape.
+        gradient: float, what arrives at its output, same shape.
 
     Returns:
-        What leaves at its input, same shape.
+        What leaves at its input, same shape, detached. What does not pass becomes 0.
 
     Raises:
         ValueError: there is no such rule.
@@ -45,17 +56,15 @@ def relu_backward(rule: str, x: Tensor, gradient: Tensor) -> Tensor:
     >>> relu_backward("backprop", x, gradient)
     tensor([ 2., -2.,  0.,  0.])
     """
-    if rule == "backprop":
-        return gradient.where(x > 0, 0)
-    if rule == "deconvnet":
-        return gradient.clamp(min=0)
-    if rule == "guided":
-        return gradient.clamp(min=0).where(x > 0, 0)
-    raise ValueError(f"rule is 'backprop', 'deconvnet' or 'guided', not {rule!r}")
+    # YOUR CODE HERE
+    raise NotImplementedError("l12_guided_backprop.relu_backward: not written yet")
 
 
+# Exercise 2 of 7 · 15 minutes · difficulty 2 of 3 · 2 points
 class GuidedReLU(torch.autograd.Function):
-    """A ReLU that goes forward as usual and back by the guided rule: ``GuidedReLU.apply(x)``.
+    """Go forward as a ReLU does, and back by the guided rule.
+
+    It is used as ``GuidedReLU.apply(x)``. Neither way changes a tensor that it was given.
 
     >>> x = torch.tensor([1.0, 1.0, -1.0], requires_grad=True)
     >>> torch.autograd.grad(GuidedReLU.apply(x), x, torch.tensor([2.0, -2.0, 2.0]))[0]
@@ -65,84 +74,26 @@ class GuidedReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         """Return the ReLU of x, any shape; `ctx` carries what `backward` will need."""
-        ctx.save_for_backward(x)
-        return x.clamp(min=0)
+        # YOUR CODE HERE
+        raise NotImplementedError("l12_guided_backprop.GuidedReLU: not written yet")
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """Return the guided gradient at x, from the gradient at the output, same shape."""
-        (x,) = ctx.saved_tensors
-        return relu_backward("guided", x, gradient)
+        # YOUR CODE HERE
+        raise NotImplementedError("l12_guided_backprop.GuidedReLU: not written yet")
 
 
-# Nodes that may be a ReLU, and under which name they keep the least value that they let through.
-# ReLU6 is a hardtanh from 0 to 6. A hardtanh that does not begin at 0 is no ReLU.
-LEAST = {
-    "HardtanhBackward0": "_saved_min_val",
-    "ClampMinBackward0": "_saved_min",
-    "ClampBackward1": "_saved_min",
-    "ThresholdBackward0": "_saved_threshold",
-}
-OTHERS = {"Hardswish", "Silu", "Gelu", "LeakyRelu", "PreluKernel", "Elu", "Mish", "Softplus"}
-# Nodes in which a compiled model, a part that is computed again, and a scripted one disappear.
-CLOSED = ("CompiledFunctionBackward", "CheckpointFunctionBackward", "DifferentiableGraphBackward")
-
-
-def relu_nodes(output: Tensor) -> list[Node]:
-    """Find every ReLU that `output` was computed through (given).
-
-    Autograd's graph holds one node for each ReLU that ran, however the network spells it: a module,
-    in place, a function, ``clamp(min=0)``, or one module used three times. A node is known by its
-    name; PyTorch does not promise these names, but has kept them for years.
-
-    Args:
-        output: a tensor that remembers how it was computed.
-
-    Returns:
-        The ReLU and ReLU6 nodes, each once. A warning names other activations in the network, such
-        as Hardswish: no rule is made for them, and the true gradient passes there.
-
-    Raises:
-        ValueError: there is none, or some may be hidden, as in a compiled model.
-
-    >>> x = torch.ones(3, requires_grad=True)
-    >>> [node.name() for node in relu_nodes(torch.relu(2 * x).sum())]
-    ['ReluBackward0']
-    """
-    if output.grad_fn is None:
-        raise ValueError("this output has no graph: it was computed with autograd turned off")
-    seen: set[Node] = set()
-    to_visit: list[Node | None] = [output.grad_fn]
-    while to_visit:
-        node = to_visit.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            to_visit += [parent for parent, _ in node.next_functions]
-
-    def is_relu(node: Node) -> bool:
-        name = node.name()
-        return name == "ReluBackward0" or (name in LEAST and getattr(node, LEAST[name]) == 0)
-
-    names = {node.name() for node in seen}
-    for name in names:
-        if name.endswith(CLOSED):
-            raise ValueError(
-                f"{name} hides the ReLUs in it: take the model as it was before torch.compile or "
-                "torch.jit, and checkpoints with use_reentrant=False"
-            )
-    found = [node for node in seen if is_relu(node)]
-    if not found:
-        raise ValueError("there is no ReLU in this network's graph: the rules need one")
-    if others := sorted(OTHERS & {name.removesuffix("Backward0") for name in names}):
-        warnings.warn(f"only ReLUs follow the rule, not {', '.join(others)}", stacklevel=5)
-    return found
-
-
+# Exercise 3 of 7 · 30 minutes · difficulty 3 of 3 · 4 points
 def redirect_relus(output: Tensor, rule: str) -> None:
-    """Make the next backward pass from `output` cross every ReLU by `rule`.
+    """Make the next backward pass from `output` cross every ReLU by a rule.
 
-    Only this graph changes: no module is touched, and there is nothing to undo. The forward mask of
-    a ReLU6 is ``0 < x < 6``; the guided rule keeps it, the deconvnet drops it.
+    Only this graph changes: no module is touched, and there is nothing to undo. `relu_nodes` gives
+    the nodes, and ``node.register_hook(hook)`` puts a function on one of them. On the way back it
+    is called as ``hook(leaving, arriving)``, two tuples of one gradient each: what the node is
+    about to send to the ReLU's input, by the true gradient, and what arrived at its output. A tuple
+    that it returns is sent instead. A ReLU6 is open between 0 and 6, and is crossed in the same
+    way.
 
     Args:
         output: a tensor that remembers how it was computed, not yet sent back.
@@ -157,33 +108,17 @@ def redirect_relus(output: Tensor, rule: str) -> None:
     >>> torch.autograd.grad(y, x)[0]
     tensor([3., 0.])
     """
-
-    def backprop(leaving: tuple[Tensor], arriving: tuple[Tensor]) -> tuple[Tensor]:
-        return leaving
-
-    def deconvnet(leaving: tuple[Tensor], arriving: tuple[Tensor]) -> tuple[Tensor]:
-        return (arriving[0].clamp(min=0),)
-
-    def guided(leaving: tuple[Tensor], arriving: tuple[Tensor]) -> tuple[Tensor]:
-        # The node has already applied its forward mask to what leaves.
-        return (leaving[0].clamp(min=0),)
-
-    rules = {"backprop": backprop, "deconvnet": deconvnet, "guided": guided}
-    if rule not in rules:
-        raise ValueError(f"rule is one of {', '.join(rules)}, not {rule!r}")
-    for node in relu_nodes(output):
-        # A node's hook sees this ReLU alone. A hook on the tensor before it would also catch what
-        # comes back through a shortcut that starts there.
-        node.register_hook(rules[rule])
+    # YOUR CODE HERE
+    raise NotImplementedError("l12_guided_backprop.redirect_relus: not written yet")
 
 
+# Exercise 4 of 7 · 15 minutes · difficulty 2 of 3 · 2 points
 @with_autograd
 def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Find the pixels that excite the target logit through excited units only.
 
     Args:
-        model: a classifier with ReLUs, logits (N, K). At other activations, such as Hardswish, the
-            true gradient passes, and a warning says so.
+        model: a classifier with ReLUs.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,), the class of each image.
 
@@ -199,14 +134,11 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     >>> guided_backprop(model, torch.ones(2, 3, 2, 2), torch.tensor([0, 4])).shape
     torch.Size([2, 3, 2, 2])
     """
-    images = images.detach().clone().requires_grad_()
-    logits = model(images)
-    chosen = target_logits(logits, target).sum()
-    redirect_relus(chosen, "guided")
-    (gradient,) = torch.autograd.grad(chosen, images)
-    return gradient
+    # YOUR CODE HERE
+    raise NotImplementedError("l12_guided_backprop.guided_backprop: not written yet")
 
 
+# Exercise 5 of 7 · 5 minutes · difficulty 1 of 3 · 1 point
 @with_autograd
 def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     """Draw what the deconvnet finds for the target logit.
@@ -214,8 +146,7 @@ def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     Its way back is blind to which units fired.
 
     Args:
-        model: a classifier with ReLUs, logits (N, K). At other activations, such as Hardswish, the
-            true gradient passes, and a warning says so.
+        model: a classifier with ReLUs.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,), the class of each image.
 
@@ -231,50 +162,105 @@ def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
     >>> deconvnet(model, torch.ones(2, 3, 2, 2), torch.tensor([0, 4])).shape
     torch.Size([2, 3, 2, 2])
     """
-    images = images.detach().clone().requires_grad_()
-    logits = model(images)
-    chosen = target_logits(logits, target).sum()
-    redirect_relus(chosen, "deconvnet")
-    (gradient,) = torch.autograd.grad(chosen, images)
-    return gradient
+    # YOUR CODE HERE
+    raise NotImplementedError("l12_guided_backprop.deconvnet: not written yet")
 
 
+# Exercise 6 of 7 · 25 minutes · difficulty 3 of 3 · 4 points
 @with_autograd
 def neuron_pattern(model: nn.Module, layer: str, channel: int, image: Tensor, rule: str) -> Tensor:
     """Find the pixels that excite one channel where it fires most.
 
+    The strongest unit of a channel is the place at which the layer's output is largest, as the
+    layer gave it: a ReLU that follows in place must not have changed it. Of equal ones any will do.
+
     Args:
-        model: a network with ReLUs. At other activations the true gradient passes.
-        layer: dotted module name.
-        channel: which channel of the layer's output; its strongest unit in this image is explained.
+        model: a network with ReLUs.
+        layer: dotted module name. If it runs several times, the last run counts.
+        channel: which channel of the layer's output, (1, C, h, w) or (1, C).
         image: float (1, 3, H, W), normalised for the model.
         rule: "backprop", "deconvnet" or "guided".
 
     Returns:
-        Gradient of that unit by the rule, (1, 3, H, W), signed, detached.
+        Gradient of that unit by the rule, (1, 3, H, W), signed, detached. Where no ReLU comes
+        before the layer, all rules give its true gradient.
 
     Raises:
         AttributeError: the model has no layer of that name.
         IndexError: the layer has no such channel.
         ValueError: there is no such rule, the network has no ReLU, or the layer did not run.
 
+    Paper: Zeiler and Fergus 2014, section 4; Springenberg et al. 2015, section 3.4.
+
     >>> model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4, 5))
     >>> neuron_pattern(model, "0", 2, torch.ones(1, 3, 3, 3), "guided").shape
     torch.Size([1, 3, 3, 3])
     """
-    kept: dict[str, Tensor] = {}
+    # YOUR CODE HERE
+    raise NotImplementedError("l12_guided_backprop.neuron_pattern: not written yet")
 
-    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # A copy, still in the graph: an in-place ReLU may overwrite `output`.
-        kept[layer] = output.clone()
 
-    image = image.detach().clone().requires_grad_()
-    with model.get_submodule(layer).register_forward_hook(record):
-        logits = model(image)
-    check_ran([layer], kept)
-    units = kept[layer][0, channel].flatten()
-    strongest = units[units.argmax()]
-    # The whole network takes the rule, so a first layer with no ReLU before it is no error.
-    redirect_relus(logits, rule)
-    (gradient,) = torch.autograd.grad(strongest, image)
-    return gradient
+def likeness(pictures: Tensor, others: Tensor) -> Tensor:
+    """Correlate how strong two pictures are at each pixel (given).
+
+    Args:
+        pictures: float (N, 3, H, W), signed.
+        others: same shape.
+
+    Returns:
+        float (N,) from -1 to 1. It is 1 where one picture is a multiple of the other, about 0 where
+        their strong pixels have nothing to do with each other, and 0 where one is equally strong
+        everywhere.
+
+    >>> picture = torch.rand(1, 3, 4, 4)
+    >>> round(float(likeness(picture, -2 * picture)), 4)
+    1.0
+    """
+    strong, other = (p.detach().abs().amax(dim=1).flatten(1) for p in (pictures, others))
+    strong, other = (s - s.mean(dim=1, keepdim=True) for s in (strong, other))
+    size = strong.norm(dim=1) * other.norm(dim=1)
+    return (strong * other).sum(dim=1) / size.where(size > 0, 1)
+
+
+# Exercise 7 of 7 · 30 minutes · difficulty 2 of 3 · 4 points
+@with_autograd
+def likeness_after_shuffling(
+    method: Method, model: nn.Module, part: str, images: Tensor, target: Tensor, seed: int = 0
+) -> Tensor:
+    """Compare a method's pictures with those of a network that has forgotten a part.
+
+    The part forgets what it has learnt when the numbers of its `weight` change places at random,
+    all of them: none is lost, and none is where it was. Everything else stays, its bias too. The
+    caller's network keeps its weights: shuffle those of a copy.
+
+    Args:
+        method: ``method(model, images, target)`` gives pictures (N, 3, H, W), such as
+            `guided_backprop`.
+        model: a classifier.
+        part: dotted name of the part, which has a `weight`. The last one is the classifier.
+        images: float (N, 3, H, W), normalised for the model.
+        target: long (N,), the class of each image.
+        seed: seeds a `torch.Generator` of your own on the CPU. The flattened weight is read in the
+            order of one `torch.randperm` from it.
+
+    Returns:
+        float (N,): the `likeness` of each image's two pictures. 1 means that the method has not
+        noticed.
+
+    Raises:
+        AttributeError: the model has no part of that name, or the part no weight.
+        ValueError: the method does, as where the target does not fit the batch.
+
+    Paper: Adebayo et al. 2018, "Sanity checks for saliency maps", here with shuffled weights.
+
+    >>> def blind(model, images, target):
+    ...     return images
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
+    >>> found = likeness_after_shuffling(
+    ...     blind, model, "1", torch.rand(1, 3, 2, 2), torch.tensor([0])
+    ... )
+    >>> round(float(found), 4)
+    1.0
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("l12_guided_backprop.likeness_after_shuffling: not written yet")

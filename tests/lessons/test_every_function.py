@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from autograder.course.reference import solution_stems
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
+from solutions.l12_guided_backprop import guided_backprop
 
 VALUES: dict[str, Any] = {
     "layer": "blocks.0.conv",
@@ -44,6 +45,9 @@ VALUES: dict[str, Any] = {
     "octaves": 2,
     "octave_scale": 1.2,
 }
+
+# Of lesson 12, which puts a method to a test.
+VALUES |= {"method": guided_backprop, "part": "classifier"}
 
 # Of lesson 9, whose descents compare features and Gram matrices of one layer.
 _FEATURES = torch.rand(1, 6, 1, 1, generator=torch.Generator().manual_seed(4))

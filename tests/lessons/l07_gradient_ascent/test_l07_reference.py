@@ -309,7 +309,7 @@ def test_memory_stays_flat_over_steps():
     assert len(seen) == 6 and all(image.grad_fn is None for image in seen)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_everything_runs_on_a_gpu():
     model, target = network("plain", dtype="float32").cuda(), torch.tensor([1]).cuda()
     start = photos(1).float().cuda()

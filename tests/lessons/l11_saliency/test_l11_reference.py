@@ -183,8 +183,6 @@ def test_float32_stays_float32_and_close():
 @pytest.mark.gpu
 @pytest.mark.parametrize("method", MAPS)
 def test_on_a_gpu(method):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     model, images, target = network("plain").cuda(), photos().cuda(), TARGET.cuda()
     result = method(model, images, target)
     assert result.device == images.device

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from captum.attr import Deconvolution, GuidedBackprop
@@ -17,10 +18,11 @@ from solutions.l12_guided_backprop import (
     GuidedReLU,
     deconvnet,
     guided_backprop,
+    likeness,
+    likeness_after_shuffling,
     neuron_pattern,
     redirect_relus,
     relu_backward,
-    relu_nodes,
 )
 
 TARGET = torch.tensor([0, 4, 2])
@@ -190,22 +192,6 @@ def test_a_network_of_relus_and_others_is_told_so(other, name):
             method(model, photos(), torch.zeros(3, dtype=torch.long))
 
 
-def closed_in_a_checkpoint(model: nn.Module, images: Tensor) -> Tensor:
-    return checkpoint(model, images, use_reentrant=True)
-
-
-def compiled(model: nn.Module, images: Tensor) -> Tensor:
-    torch.compiler.reset()
-    return torch.compile(model, backend="aot_eager")(images)
-
-
-@pytest.mark.parametrize("run", [closed_in_a_checkpoint, compiled])
-def test_a_graph_that_hides_its_relus_is_refused(run):
-    images = photos().requires_grad_()
-    with pytest.raises(ValueError, match="hides the ReLUs in it: take the model as it was before"):
-        relu_nodes(run(network("plain"), images).sum() + F.relu(images).sum())
-
-
 def test_a_checkpoint_that_keeps_its_graph_is_none_the_worse():
     class Checkpointed(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
@@ -214,19 +200,6 @@ def test_a_checkpoint_that_keeps_its_graph_is_none_the_worse():
     model, images = network("plain"), photos()
     expected = guided_backprop(model, images, TARGET)
     torch.testing.assert_close(guided_backprop(Checkpointed(), images, TARGET), expected)
-
-
-def test_an_output_without_a_graph_is_told_from_one_without_relus():
-    with (
-        torch.no_grad(),
-        pytest.raises(ValueError, match="no graph: it was computed"),
-    ):
-        relu_nodes(network("plain")(photos()))
-
-
-def test_each_relu_is_one_node_and_a_shared_module_is_three():
-    model, images = network("residual"), photos().requires_grad_()
-    assert len(relu_nodes(model(images))) == 3
 
 
 # Against captum and pytorch-grad-cam where they are right
@@ -402,3 +375,71 @@ def test_redirecting_by_backprop_changes_nothing():
     redirect_relus(score, "backprop")
     gradient = torch.autograd.grad(score, images)[0]
     torch.testing.assert_close(gradient, plain_gradient(model, images, TARGET), rtol=0, atol=0)
+
+
+class PreActivation(nn.Module):
+    """A residual network whose blocks begin with a ReLU, so that a shortcut starts at its input."""
+
+    def __init__(self, relu=F.relu) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.stem = nn.Conv2d(3, 6, 3, padding=1)
+            self.convs = nn.ModuleList(nn.Conv2d(6, 6, 3, padding=1) for _ in range(4))
+            self.classifier = nn.Linear(6, 5)
+        self.double()
+        self.relus = nn.ModuleList(nn.ReLU() for _ in range(5)) if relu is None else [relu] * 5
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.stem(images)
+        for block in (0, 2):
+            inner = self.convs[block](self.relus[block](x))
+            x = x + self.convs[block + 1](self.relus[block + 1](inner))
+        return self.classifier(self.relus[4](x).mean((2, 3)))
+
+
+def test_a_pre_activation_network_as_one_written_with_guided_relus():
+    images = photos()
+    truth = plain_gradient(PreActivation(GuidedReLU.apply), images, TARGET)
+    modules = PreActivation(None)
+    for model in (PreActivation(), modules):
+        torch.testing.assert_close(guided_backprop(model, images, TARGET), truth)
+    theirs = captum(GuidedBackprop, modules, images, TARGET)
+    assert float((theirs - truth).norm() / truth.norm()) > 0.05  # captum is 7 % off here
+
+
+# What is left when a part has forgotten
+
+
+def test_likeness_is_numpys_correlation_of_the_largest_magnitudes():
+    one, other = photos(), photos().flip(2) + 0.5 * photos()
+    strengths = [picture.abs().amax(1).flatten(1).numpy() for picture in (one, other)]
+    expected = [np.corrcoef(a, b)[0, 1] for a, b in zip(*strengths, strict=True)]
+    np.testing.assert_allclose(likeness(one, other), expected, rtol=1e-10)
+    flat = torch.ones_like(one)
+    assert likeness(one, flat).tolist() == [0, 0, 0]
+    torch.testing.assert_close(likeness(one, -3 * one), torch.ones(3, dtype=torch.float64))
+
+
+def test_a_shuffled_weight_on_paper():
+    # The true gradient of a linear network is its row of weights.
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4, 2)).double()
+    with torch.no_grad():
+        model[1].weight.copy_(torch.arange(1.0, 25.0).view(2, 12))
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(7))
+    rows = [torch.arange(1.0, 25.0), torch.arange(1.0, 25.0)[order]]
+    pictures = [row.view(2, 3, 2, 2)[1:].double() for row in rows]
+    found = likeness_after_shuffling(
+        plain_gradient, model, "1", photos(1)[..., :2, :2], torch.tensor([1]), seed=7
+    )
+    torch.testing.assert_close(found, likeness(*pictures))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shuffling_leaves_the_network_alone(name, unchanged):
+    model, images = network(name), photos().requires_grad_()
+    with unchanged(model, images):
+        found = likeness_after_shuffling(guided_backprop, model, "classifier", images, TARGET)
+    assert found.shape == (3,) and not found.requires_grad
+    with pytest.raises(AttributeError):
+        likeness_after_shuffling(guided_backprop, model, "head", images, TARGET)

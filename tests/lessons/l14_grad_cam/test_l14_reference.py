@@ -289,8 +289,6 @@ def test_float32_stays_float32_and_close(method):
 @pytest.mark.gpu
 @pytest.mark.parametrize("method", [*MAPS, guided_grad_cam])
 def test_on_a_gpu(method):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     images, target = photos().cuda(), TARGET.cuda()
     result = method(network("inplace").cuda(), "conv2", images, target)
     assert result.device == images.device
