@@ -154,7 +154,7 @@ def occlusion_drops(
         window: side of the window in pixels.
         stride: in pixels, from one window to the next, across and down.
         fill: a number, or a tensor that broadcasts to the images.
-        batch_size: no call of the model is given more images than this.
+        batch_size: images in one call of the model; the last call may have fewer.
 
     Returns:
         float (N, R, C): the logit of the whole image minus that of the image with one window
@@ -214,7 +214,7 @@ def occlusion_map(
         window: side of the window in pixels.
         stride: in pixels, from one window to the next, across and down.
         fill: a number, or a tensor that broadcasts to the images.
-        batch_size: no call of the model is given more images than this.
+        batch_size: images in one call of the model; the last call may have fewer.
 
     Returns:
         float (N, H, W), signed: for each pixel the mean of `occlusion_drops` over the windows that
@@ -261,7 +261,7 @@ def stand_ins(
         window: side of the window in pixels.
         stride: in pixels, from one window to the next, across and down.
         fill: a number, or a tensor that broadcasts to the images.
-        batch_size: no call of the model is given more images than this.
+        batch_size: images in one call of the model; the last call may have fewer.
 
     Returns:
         float (N, R, C): `occlusion_drops` of each image in which its most important window, the one
