@@ -34,7 +34,7 @@ def _classifier() -> Classifier:
 
 @cache
 def _photo(name: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a photo as colours (3, H, W), as images (1, 3, H, W), and the class asked about."""
+    """Return a photo as colours, as images (1, 3, H, W), and the class asked about."""
     classifier = _classifier()
     rgb = classifier.preprocess.crop_rgb(load_photo(name))
     target = torch.tensor([class_index(classifier.classes, ASKED[name])])
@@ -65,7 +65,9 @@ def _map(
 
 
 def _laid_over(rgb: Tensor, heatmap: Tensor, scale: float | None = None) -> Tensor:
-    """Lay a signed map over the photo in grey: orange where the logit drops, violet where it rises.
+    """Lay a signed map over the photo in grey.
+
+    It is orange where the logit drops, and violet where it rises.
 
     Args:
         rgb: (3, H, W) in [0, 1].
@@ -84,7 +86,7 @@ def _laid_over(rgb: Tensor, heatmap: Tensor, scale: float | None = None) -> Tens
 
 
 def helmet(course: Any) -> Figure:
-    """Draw the astronaut, the astronaut without her helmet, and the map of the football helmet."""
+    """Draw the astronaut, her helmet covered, and the map of the football helmet."""
     rgb, _, _ = _photo("astronaut")
     grey = torch.tensor(_classifier().preprocess.mean)[:, None, None]
     top, left = (STRIDE * place for place in HELMET)
@@ -94,7 +96,7 @@ def helmet(course: Any) -> Figure:
 
 
 def from_windows_to_pixels(course: Any) -> Figure:
-    """Draw the drops of the windows, how many windows meet in a pixel, and the mean of them."""
+    """Draw the drops of windows, how many of them meet in a pixel, and their mean."""
     _, images, target = _photo("astronaut")
     drops = course.l10_occlusion.occlusion_drops(
         _classifier().network, images, target, WINDOW, STRIDE, 0.0, BATCH
@@ -128,7 +130,7 @@ def _cells(values: Tensor, signed: bool) -> Any:
 
 
 def _dark(values: Tensor, value: float, signed: bool) -> bool:
-    """Whether a cell is so dark that its number is to be white."""
+    """Tell whether a cell is so dark that its number is to be white."""
     if signed:
         return abs(value) > 0.5 * float(values.abs().max())
     return value < float(values.max())

@@ -1,4 +1,4 @@
-"""Lesson 10 on the tour: windows of the photo are covered, and the class loses what they held."""
+"""Lesson 10 on the tour, with windows covered and what the classes lose by it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ ALPHA = 0.75
 
 
 def _windows(subject: Subject) -> tuple[int, int]:
-    """Return window and stride in pixels: about thirty windows, whatever the picture's size."""
+    """Return window and stride in pixels.
+
+    They make about thirty windows, whatever the picture's size.
+    """
     height, width = subject.images.shape[2:]
     window = min(round(math.sqrt(height * width) * 2 / 7), height, width)
     return max(window, 1), max(round(window * 2 / 3), 1)
@@ -33,7 +36,7 @@ def _windows(subject: Subject) -> tuple[int, int]:
 
 @lru_cache(maxsize=4)  # the technique and the comparison at the end ask for the same maps
 def _map(course: Any, subject: Subject, rank: int) -> Tensor:
-    """Return the signed map (H, W) of the class at a rank, covered with the mean colour."""
+    """Return the signed map (H, W) of a class, covered with the mean colour."""
     window, stride = _windows(subject)
     network, target = subject.classifier.network, subject.target(rank)
     maps: Tensor = course.l10_occlusion.occlusion_map(
