@@ -31,7 +31,7 @@ def _windows(subject: Subject) -> tuple[int, int]:
     """
     height, width = subject.images.shape[2:]
     window = min(round(math.sqrt(height * width) * 2 / 7), height, width)
-    return max(window, 1), max(round(window * 2 / 3), 1)
+    return max(window, 1), max(round(window * 3 / 4), 1)
 
 
 @lru_cache(maxsize=4)  # the technique and the comparison at the end ask for the same maps
@@ -54,7 +54,7 @@ def _panel(course: Any, subject: Subject, rank: int) -> Panel:
     if not drops.any():
         nothing = f"no window costs “{name}” anything"
         return Panel(overlay(subject.rgb, drops), nothing, f"The photo in plain grey: {nothing}.")
-    caption = f"“{name}” drops by up to {float(drops.max()):.1f}"
+    caption = f"“{name}” drops by up to {float(drops.max()):.2f}"
     alt = f"The photo in grey, with coloured blocks where a cover costs “{name}” most."
     return Panel(overlay(subject.rgb, drops, ALPHA), caption, alt)
 
@@ -65,10 +65,9 @@ def _worst(course: Any, subject: Subject) -> Panel | None:
     if heatmap.max() <= 0:
         return None
     window, _ = _windows(subject)
-    row, column = divmod(int(heatmap.argmax()), heatmap.shape[1])
-    # The map has steps: the window begins where its highest step does.
-    height, width = heatmap.shape
-    top, left = min(row, height - window), min(column, width - window)
+    # The highest step of the map is a block of pixels: the window lies around its middle.
+    highest = (heatmap > heatmap.max() * 0.999).nonzero().double().mean(0)
+    top, left = (round(float(middle) - window / 2) for middle in highest)
     place = (top, left, window)
     covered = course.l10_occlusion.occlude(subject.images[0], *place, 0.0)
     with torch.no_grad():
@@ -77,7 +76,8 @@ def _worst(course: Any, subject: Subject) -> Panel | None:
     preprocess = subject.classifier.preprocess
     grey = torch.tensor(preprocess.mean, dtype=subject.rgb.dtype)[:, None, None]
     picture = course.l10_occlusion.occlude(subject.rgb, *place, grey)
-    return Panel(picture, f"now: “{name}”", f"The photo with a grey square: now it is “{name}”.")
+    word = "still" if name == subject.name() else "now"
+    return Panel(picture, f"{word}: “{name}”", f"The photo with a grey square, {word} “{name}”.")
 
 
 def _occlusion(course: Any, subject: Subject) -> list[Panel | str]:
@@ -90,7 +90,7 @@ def _occlusion(course: Any, subject: Subject) -> list[Panel | str]:
     rises = -float(first.min())
     if rises > 0:
         panels.append(
-            f"Where it hurts least, “{subject.name()}” changes by {rises:+.1f} when it is covered."
+            f"With another place covered, “{subject.name()}” rises instead, by up to {rises:.2f}."
         )
     panels.append(_places(rank_correlation(first, second)))
     return panels
