@@ -36,6 +36,8 @@ VALUES: dict[str, Any] = {
     "k": 1,
     "labels": torch.tensor([0, 1]),
     "batch_size": 2,
+    "window": 6,
+    "stride": 5,
     "size": (12, 16),
     "steps": 2,
     "rate": 0.5,
