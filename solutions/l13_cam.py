@@ -171,7 +171,7 @@ def upsample_map(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def heatmap_overlay(image: Tensor, heatmap: Tensor, alpha: float) -> Tensor:
-    """Lay a heatmap over its image, red where it is weak and yellow where it is strong.
+    """Lay a heatmap over its image, from red where it is weak to yellow.
 
     A value t of the heatmap has the colour red 1, green t, blue 0. It covers the image by
     ``alpha * t``, and the image shows through by the rest: where the map is 0 nothing covers it.
@@ -237,7 +237,7 @@ def train_step(
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,), the right class of each image.
         optimiser: of the model's parameters. It takes one step, down the mean cross-entropy of this
-            batch alone: gradients from before do not count.
+            batch alone: what their `.grad` holds from before does not count.
 
     Returns:
         The mean cross-entropy before the step, a tensor without dimensions, detached.
