@@ -20,10 +20,12 @@ from autograder.checks.named_numbers import judge_box
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l13_cam"
-NOT_OF_A_STEP = ("hooks_left", "grads_left", "grads_wiped", "weights_changed", "mode_flipped")
-NOT_OF_A_STEP += ("softmax_target", "log_softmax_target", "cross_entropy", "mean_cross_entropy")
-NOT_OF_A_STEP += ("sum_of_all_logits", "predicted_class", "max_over_batch", "mean_over_batch")
-NOT_OF_A_STEP += ("first_target_for_all", "all_targets_for_all")
+NOT_OF_A_STEP = (
+    *("hooks_left", "grads_left", "grads_wiped", "weights_changed", "mode_flipped"),
+    *("softmax_target", "log_softmax_target", "cross_entropy", "mean_cross_entropy"),
+    *("sum_of_all_logits", "predicted_class", "max_over_batch", "mean_over_batch"),
+    *("first_target_for_all", "all_targets_for_all"),
+)
 BOX = "box_around(regions == sizes.argmax())"
 
 LESSON = Lesson(

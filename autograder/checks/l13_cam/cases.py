@@ -181,8 +181,8 @@ def localise_cases(rng: Generator) -> dict[str, Case]:
     loud.inputs["heatmap"].mul_(between(rng, 20, 60))
     faint = blobs(8, 13, (1 + a, 2, 5 + a, 9 + c, 1.0))
     faint.inputs["heatmap"].mul_(1e-3)
-    double = blobs(12, 9, (4, 1 + a, 10, 6, 1.0), (1, 7, 3, 9, 1.0))
-    double.inputs["heatmap"] = double.inputs["heatmap"].double()
+    single = blobs(12, 9, (4, 1 + a, 10, 6, 1.0), (1, 7, 3, 9, 1.0))
+    double = Case({**single.inputs, "heatmap": single.inputs["heatmap"].double()})
     learning = blobs(9, 10, (2, 2 + b, 7, 6 + b, 1.0))
     learning.inputs["heatmap"].requires_grad_()
     cases = {
@@ -307,14 +307,13 @@ def iou_cases(rng: Generator) -> dict[str, Case]:
     first.inputs["heatmaps"][:, -1, -1] = 0.9  # a speck
     nothing = case(8, 9, ((1, 1, 5, 6), (2, 2, 6, 7)), ((2, 3, 6, 8), (3, 1, 7, 6)))
     nothing.inputs["heatmaps"][1] = 0
-    double = drawn(4, 13, 12)
-    double.inputs["heatmaps"] = double.inputs["heatmaps"].double()
+    single = drawn(4, 13, 12).inputs
+    double = Case({**single, "heatmaps": single["heatmaps"].double()})
     learning = drawn(3, 11, 13)
     learning.inputs["heatmaps"].requires_grad_()
     lost = case(9, 8, ((1, 1, 5, 6), (2, 2, 6, 7)), ((2, 3, 6, 8), (3, 1, 7, 6)))
     lost.inputs["masks"][0] = False
-    one_mask = case(9, 8, ((1, 1, 5, 6), (2, 2, 6, 7)), ((2, 3, 6, 8), (3, 1, 7, 6)))
-    one_mask.inputs["masks"] = one_mask.inputs["masks"][:1]
+    one_mask = Case({**first.inputs, "masks": first.inputs["masks"][:1]})
     stages = case(14, 14, ((2, 2, 11, 12), (4, 5, 10, 10)), ((3, 1, 12, 10), (2, 3, 9, 12)))
     stages.inputs["heatmaps"][:, 5:8, 5:9] = 2.0
     cases = {

@@ -81,7 +81,7 @@ class _Descent:
     """
 
     def __init__(self, parameters: list[nn.Parameter], rate: float, momentum: float) -> None:
-        self.param_groups = [{"params": parameters, "lr": rate}]
+        self.param_groups: list[dict[str, Any]] = [{"params": parameters, "lr": rate}]
         self.momentum = momentum
         self.moving = [torch.zeros_like(parameter) for parameter in parameters]
 
