@@ -134,8 +134,9 @@ def class_activation_map(features: Tensor, weight: Tensor, target: Tensor) -> Te
     """
     ### BEGIN SOLUTION
     check_target(target, len(features), len(weight))
+    features, weight = features.detach(), weight.detach()
     # Row n of what is picked belongs to image n: its own class's weight of every channel.
-    return torch.einsum("nc,nchw->nhw", weight[target], features).detach()
+    return torch.einsum("nc,nchw->nhw", weight[target], features)
     ### END SOLUTION
 
 

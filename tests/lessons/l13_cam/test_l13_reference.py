@@ -210,7 +210,7 @@ def test_iou_agrees_with_torchvision() -> None:
         boxes.append(pair)
     found, objects = torch.tensor(boxes).double().unbind(1)
     expected = box_iou(found, objects).diagonal()
-    assert (expected == 0).any() and (expected > 0.5).any()
+    assert (expected == 0).any() and (expected > 0.2).any()
     torch.testing.assert_close(localisation_iou(heatmaps, masks, 0.2), expected)
     heatmaps[4] = 0
     assert localisation_iou(heatmaps, masks, 0.2)[4] == 0
@@ -253,7 +253,7 @@ def test_accuracy_by_class_agrees_with_scikit_learn() -> None:
 
 def test_results_are_detached_and_keep_dtype_and_the_callers_tensors() -> None:
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
-        features, weight = (x.to(dtype).requires_grad_() for x in (FEATURES, WEIGHT))
+        features, weight = (x.clone().to(dtype).requires_grad_() for x in (FEATURES, WEIGHT))
         before = features.detach().clone()
         maps = class_activation_map(features, weight, TARGET)
         heatmaps = upsample_map(maps.clone().requires_grad_(), (10, 14))
@@ -266,10 +266,11 @@ def test_results_are_detached_and_keep_dtype_and_the_callers_tensors() -> None:
 
 
 def test_all_of_it_runs_in_inference_mode() -> None:
+    weight = WEIGHT.clone().requires_grad_()
     with torch.inference_mode():
         features, target = FEATURES.clone(), TARGET.clone()
-        maps = class_activation_map(features, WEIGHT, target)
-    outside = class_activation_map(features, WEIGHT, target)
+        maps = class_activation_map(features, weight, target)
+    outside = class_activation_map(features, weight, target)
     assert torch.equal(maps, outside)
     assert localise(upsample_map(maps, (10, 14))[0], 0.2) == localise(
         upsample_map(outside.clone(), (10, 14))[0], 0.2
