@@ -52,7 +52,7 @@ def check_target(target: Tensor, count: int, classes: int) -> None:
         classes: K, the number of classes.
 
     Raises:
-        ValueError: the target does not fit.
+        ValueError: there is no image, or the target does not fit.
 
     >>> check_target(torch.tensor([2, 0]), count=2, classes=3)
     """
@@ -62,7 +62,7 @@ def check_target(target: Tensor, count: int, classes: int) -> None:
             f"not {_described(target)}."
         )
     if count == 0:
-        return
+        raise ValueError("there is nothing to ask about: give at least one image.")
     # Before the look-up: a class too large would end every later call on a GPU as well.
     if not 0 <= int(target.min()) <= int(target.max()) < classes:
         raise ValueError(
