@@ -25,15 +25,16 @@ def connected_components(mask: Tensor) -> Tensor:
     """
     rows, columns = mask.shape
     waiting = mask.cpu().tolist()
-    labels = torch.zeros(mask.shape, dtype=torch.long)
+    # Lists: to write a number into a tensor takes as long as to find ten of its pixels.
+    labels = [[0] * columns for _ in range(rows)]
     count = 0
     for row in range(rows):
         for column in range(columns):
             if waiting[row][column]:
                 count += 1
                 for r, c in _flood(waiting, row, column):
-                    labels[r, c] = count
-    return labels.to(mask.device)
+                    labels[r][c] = count
+    return torch.tensor(labels, dtype=torch.long, device=mask.device).view(mask.shape)
 
 
 def _flood(waiting: list[list[bool]], row: int, column: int) -> list[tuple[int, int]]:
