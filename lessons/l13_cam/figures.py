@@ -96,7 +96,7 @@ def _shown(axes: Axes, picture: Tensor, title: str = "") -> None:
 
 
 def found_for_free(course: Any) -> Figure:
-    """Draw three photos as one picture, with the map and the box of each of three classes."""
+    """Draw three photos as one picture, with the maps and boxes of three classes."""
     lesson = course.l13_cam
     rgb = torch.cat([_photo(name) for name in TRIO], dim=2)
     figure = new_figure(9.6, 4.1)
@@ -207,7 +207,7 @@ def a_map_for_each_class(course: Any) -> Figure:
 
 
 def _clear_scene() -> int:
-    """Return a scene whose object lies in a corner: the first red striped fish that does."""
+    """Return the first red striped fish that lies below and right of a corner."""
     scenes = _scenes()
     for number in range(len(scenes)):
         top, left, _, _ = box_around(scenes.masks[number])

@@ -1,4 +1,4 @@
-"""Lesson 13 on the tour: the map that is averaged to the answer, and a box around its best part."""
+"""Lesson 13 on the tour: the map whose mean is the answer, and a box."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _generator(seed: int, purpose: int, number: int) -> torch.Generator:
 
 
 def _varied(photos: Tensor, generator: torch.Generator) -> Tensor:
-    """Move each photo by some pixels, and mirror half of them; uint8 (N, 3, H, W)."""
+    """Move each photo, uint8 (N, 3, H, W), by some pixels, and mirror half."""
     side = photos.shape[-1]
     wide = functional.pad(photos.float(), [MARGIN] * 4, mode="reflect").to(photos.dtype)
     starts = torch.randint(2 * MARGIN + 1, (len(photos), 2), generator=generator).tolist()

@@ -65,7 +65,9 @@ SCENES_WIDTHS, SCENES_DEPTHS = (16, 32, 64, 128), (1, 1, 2, 1)
 
 
 def shipped_vgg(functions: Any) -> VggGap:
-    """Return a `VggGap` with the weights that come with the course, trained on the scenes.
+    """Return a `VggGap` with the weights that come with the course.
+
+    They were trained on the scenes.
 
     Args:
         functions: module with `GapHead`.

@@ -242,7 +242,7 @@ def step_cases(rng: Generator) -> dict[str, Case]:
 
 def accuracy_cases(rng: Generator) -> dict[str, Case]:
     def case(count: int, classes: int, dtype: torch.dtype = torch.float32) -> Case:
-        """Draw logits that are right for about half of the images, each class seen once or more."""
+        """Draw logits that are right for about half of the images or more."""
         target = torch.arange(count) % classes
         target = target[torch.randperm(count, generator=rng)]
         logits = normal(rng, count, classes, dtype=dtype)

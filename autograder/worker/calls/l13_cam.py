@@ -1,4 +1,4 @@
-"""The calls of lesson 13's exercises, which put layers into a graph and let networks learn."""
+"""The calls of lesson 13's exercises: layers in a graph, networks that learn."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def head(student: ModuleType, features: Tensor, weight: Tensor, bias: Tensor) ->
 
 
 def head_in_a_graph(student: ModuleType, features: Tensor, weight: Tensor, bias: Tensor) -> Any:
-    """Return the gradients of a head's squared logits at its weights and at the features."""
+    """Return gradients of a head's squared logits, at its weights and features."""
     made, leaf = _head(student, weight, bias), features.detach().clone().requires_grad_()
     leaves = [leaf, *made.parameters()]
     names = ["the features", *(name for name, _ in made.named_parameters())]
