@@ -70,10 +70,14 @@ def moved_maps(maps: Tensor, offset: tuple[float, float]) -> Tensor:
     """
     down, right = offset
     height, width = maps.shape[1:]
-    rows = (torch.arange(height, device=maps.device) + 0.5 - down) * 2 / height - 1
-    columns = (torch.arange(width, device=maps.device) + 0.5 - right) * 2 / width - 1
+    rows = (
+        torch.arange(height, device=maps.device, dtype=maps.dtype) + 0.5 - down
+    ) * 2 / height - 1
+    columns = (
+        torch.arange(width, device=maps.device, dtype=maps.dtype) + 0.5 - right
+    ) * 2 / width - 1
     y, x = torch.meshgrid(rows, columns, indexing="ij")
-    places = torch.stack([x, y], dim=-1).to(maps.dtype).expand(len(maps), -1, -1, -1)
+    places = torch.stack([x, y], dim=-1).expand(len(maps), -1, -1, -1)
     return nn.functional.grid_sample(
         maps[:, None], places, padding_mode="border", align_corners=False
     )[:, 0]

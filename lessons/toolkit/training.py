@@ -141,8 +141,11 @@ def interruptions() -> Iterator[Callable[[], bool]]:
     Yields:
         A function that says whether Ctrl-C has been pressed.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # signals reach the main thread only
+    before = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or before is signal.SIG_IGN:
+        # Signals reach the main thread only, and a shell lets a background job ignore this one.
+        yield lambda: False
         return
     pressed = False
 
@@ -151,7 +154,7 @@ def interruptions() -> Iterator[Callable[[], bool]]:
         pressed = True
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield lambda: pressed
     finally:

@@ -37,7 +37,8 @@ def head_in_a_graph(student: ModuleType, features: Tensor, weight: Tensor, bias:
 def _head(student: ModuleType, weight: Tensor, bias: Tensor) -> nn.Module:
     with seeded(0):  # its first weights are drawn, then overwritten
         made: nn.Module = student.GapHead(channels=weight.shape[1], classes=weight.shape[0])
-    made.to(weight.dtype).load_state_dict({"classifier.weight": weight, "classifier.bias": bias})
+    made.to(weight)  # its dtype and device
+    made.load_state_dict({"classifier.weight": weight, "classifier.bias": bias})
     return made
 
 

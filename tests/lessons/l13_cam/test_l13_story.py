@@ -57,7 +57,7 @@ def test_the_mean_of_the_cat_hardly_notices_the_mirror() -> None:
         float(torch.corrcoef(torch.stack([other.flatten(), mirrored.flatten()]))[0, 1])
         for other in (cat_map, cat_map.flip(1))
     )
-    assert moved > 0.8 > 0.5 > alike
+    assert moved > 0.85 and moved > alike + 0.15
 
 
 def test_boxes_of_two_networks_and_of_the_middle() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +31,15 @@ REFERENCE = "solutions.l13_cam"
 STEPS = 5
 
 
-def tiny(steps: int = 99) -> Task:
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """As in a terminal: a shell lets a background job ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def tiny() -> Task:
     """A task of little squares, red, green or blue."""
 
     def batches(first: int, steps: int, seed: int) -> train_vgg.Batches:
@@ -85,6 +94,14 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_where_ctrl_c_is_ignored_it_stays_so() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interruptions() as asked_to_stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not asked_to_stop()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_checkpoints_come_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_vgg, "KEEP_EVERY", 2)
     train(lesson, tiny(), STEPS, 3, CPU, tmp_path)
@@ -103,6 +120,18 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path: 
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(UserError, match="is damaged"):
         read_checkpoint(path, {"steps": 5, "seed": 0})
+
+
+@pytest.mark.gpu
+def test_on_a_gpu(tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    with pytest.raises(KeyboardInterrupt):
+        train(stopping(1), tiny(), 3, 0, torch.device("cuda"), tmp_path)
+    there = train(lesson, tiny(), 3, 0, torch.device("cuda"), tmp_path).state_dict()
+    here = train(lesson, tiny(), 3, 0, CPU, tmp_path / "here").state_dict()
+    for name, weights in here.items():
+        torch.testing.assert_close(there[name], weights, rtol=1e-2, atol=1e-3)
 
 
 # STL-10
