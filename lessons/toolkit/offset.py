@@ -65,8 +65,8 @@ def moved_maps(maps: Tensor, offset: tuple[float, float]) -> Tensor:
     Returns:
         float (N, H, W). What comes in from beyond an edge is the edge's own value.
 
-    >>> moved_maps(torch.tensor([[[0.0, 1.0, 3.0]]]), (0, 1))
-    tensor([[[0., 0., 1.]]])
+    >>> moved_maps(torch.tensor([[[0.0, 1.0, 3.0, 4.0]]]), (0, 1)).round()
+    tensor([[[0., 0., 1., 3.]]])
     """
     down, right = offset
     height, width = maps.shape[1:]

@@ -28,6 +28,7 @@ class VggGap(nn.Module):
         widths: channels of each block, the last of them C.
         depths: convolutions of each block.
 
+    >>> import torch
     >>> head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5))
     >>> network = VggGap(head, widths=(4, 8, 16), depths=(1, 1, 2))
     >>> network.features(torch.zeros(2, 3, 32, 48)).shape
