@@ -283,7 +283,10 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code.
     """
     parser = options_of(
-        "train_vgg", "Train a VGG with a head of your own.", 0, f"batches of {BATCH} images"
+        "train_vgg",
+        "Train a VGG with a head of your own.",
+        STEPS["scenes"],
+        f"batches of {BATCH} images, for stl10 {STEPS['stl10']}",
     )
     parser.set_defaults(steps=None)
     parser.add_argument("--data", default="scenes", help="scenes or stl10 (scenes)")
