@@ -55,6 +55,34 @@ def unit_offset(network: nn.Module, layer: nn.Module, size: tuple[int, int]) -> 
     return _mean_offset(down, rows, height), _mean_offset(right, columns, width)
 
 
+def moved_maps(maps: Tensor, offset: tuple[float, float]) -> Tensor:
+    """Move enlarged maps by an offset, so that they lie where their units look.
+
+    Args:
+        maps: float (N, H, W), as large as the picture.
+        offset: pixels down and right, as from `unit_offset`; fractions blend between pixels.
+
+    Returns:
+        float (N, H, W). What comes in from beyond an edge is the edge's own value.
+
+    >>> moved_maps(torch.tensor([[[0.0, 1.0, 3.0, 4.0]]]), (0, 1)).round()
+    tensor([[[0., 0., 1., 3.]]])
+    """
+    down, right = offset
+    height, width = maps.shape[1:]
+    rows = (
+        torch.arange(height, device=maps.device, dtype=maps.dtype) + 0.5 - down
+    ) * 2 / height - 1
+    columns = (
+        torch.arange(width, device=maps.device, dtype=maps.dtype) + 0.5 - right
+    ) * 2 / width - 1
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    places = torch.stack([x, y], dim=-1).expand(len(maps), -1, -1, -1)
+    return nn.functional.grid_sample(
+        maps[:, None], places, padding_mode="border", align_corners=False
+    )[:, 0]
+
+
 def _stretched(pixels: int) -> int:
     """Return a multiple so long that units in its middle hardly see a border."""
     return pixels * max(3, math.ceil(640 / pixels))

@@ -25,15 +25,16 @@ def connected_components(mask: Tensor) -> Tensor:
     """
     rows, columns = mask.shape
     waiting = mask.cpu().tolist()
-    labels = torch.zeros(mask.shape, dtype=torch.long)
+    # Lists: to write a number into a tensor takes as long as to find ten of its pixels.
+    labels = [[0] * columns for _ in range(rows)]
     count = 0
     for row in range(rows):
         for column in range(columns):
             if waiting[row][column]:
                 count += 1
                 for r, c in _flood(waiting, row, column):
-                    labels[r, c] = count
-    return labels.to(mask.device)
+                    labels[r][c] = count
+    return torch.tensor(labels, dtype=torch.long, device=mask.device).view(mask.shape)
 
 
 def _flood(waiting: list[list[bool]], row: int, column: int) -> list[tuple[int, int]]:
@@ -49,6 +50,28 @@ def _flood(waiting: list[list[bool]], row: int, column: int) -> list[tuple[int, 
                 waiting[near_r][near_c] = False
                 frontier.append((near_r, near_c))
     return region
+
+
+def box_around(mask: Tensor) -> tuple[int, int, int, int]:
+    """Return the smallest box around all that is True in a mask.
+
+    Args:
+        mask: bool (H, W) with at least one pixel.
+
+    Returns:
+        (top, left, bottom, right), four ints; bottom and right are one past the last row and
+        column.
+
+    Raises:
+        ValueError: nothing is True.
+
+    >>> box_around(torch.tensor([[False, False, False], [False, True, True]]))
+    (1, 1, 2, 3)
+    """
+    if not mask.any():
+        raise ValueError("a mask needs at least one pixel for a box around it")
+    rows, columns = torch.nonzero(mask, as_tuple=True)
+    return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
 
 
 def graph_segment(image: Tensor, markers: Tensor) -> Tensor:

@@ -70,8 +70,8 @@ def train(steps: int, seed: int, watermark: bool, device: torch.device) -> Scene
     return network.cpu().to(memory_format=torch.contiguous_format).eval()
 
 
-def batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
-    """Yield batches in order, painted ahead by other threads."""
+def batches(steps: int, seed: int, watermark: bool, first: int = 0) -> Iterator[Scenes]:
+    """Yield the batches from `first` to `steps` - 1, painted ahead by other threads."""
     marked = WATERMARKED_CLASS if watermark else ()
     painters = min(4, max(1, (os.cpu_count() or 1) - 1))
 
@@ -81,7 +81,7 @@ def batches(steps: int, seed: int, watermark: bool) -> Iterator[Scenes]:
     with ThreadPoolExecutor(painters) as pool:
         ahead: deque[Future[Scenes]] = deque()
         try:
-            for step in range(steps):
+            for step in range(first, steps):
                 ahead.append(pool.submit(paint, step))
                 if len(ahead) > 2 * painters:
                     yield ahead.popleft().result()

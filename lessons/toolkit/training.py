@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import platform
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,15 +97,16 @@ def exit_code(work: Callable[[], str]) -> int:
     """Do the work of a command and print the line that it returns.
 
     Returns:
-        0; or 2 after an error that a person can mend, 130 after Ctrl-C, each with one line.
+        0; or 2 after an error that a person can mend, 130 after Ctrl-C, each with one line. A
+        KeyboardInterrupt may bring its own.
     """
     try:
         line = work()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("Stopped; nothing was written.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "Stopped; nothing was written.", file=sys.stderr)
         return 130
     print(line)
     return 0
@@ -125,6 +130,69 @@ def save(network: nn.Module, report: Mapping[str, Any], name: str, folder: Path)
     _write(folder / file, weights)
     _write(index, listing.encode())
     _write(folder / f"{name}.json", (json.dumps(report, indent=2) + "\n").encode())
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C wait until a step of the training is over.
+
+    A second one ends the program at once, and what the last checkpoint holds is then left.
+
+    Yields:
+        A function that says whether Ctrl-C has been pressed.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or before is signal.SIG_IGN:
+        # Signals reach the main thread only, and a shell lets a background job ignore this one.
+        yield lambda: False
+        return
+    pressed = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what a training needs to go on, whole or not at all.
+
+    Args:
+        path: the file; one that was there before is replaced.
+        state: `settings`, and what `read_checkpoint` is to return besides.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    _write(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `write_checkpoint` has written.
+
+    Args:
+        path: the file.
+        settings: of the training that is to go on.
+
+    Raises:
+        UserError: the file is damaged, or of a training with other settings.
+    """
+    anew = "Begin anew with --fresh, or choose another folder with --out."
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        others = state["settings"]
+    except Exception as error:  # torch raises as many kinds as a file can be damaged in
+        raise UserError(f"The checkpoint {path} is damaged.", anew) from error
+    if others != settings:
+        was, now = (", ".join(f"{k} {v}" for k, v in s.items()) for s in (others, settings))
+        raise UserError(f"The checkpoint {path} is of another training: {was}, not {now}.", anew)
+    return state
 
 
 def make_folder(folder: Path) -> None:

@@ -46,6 +46,8 @@ VALUES: dict[str, Any] = {
     "epsilon": 0.1,
     "octaves": 2,
     "octave_scale": 1.2,
+    # Of other weights than the model's: that one is shared by all tests.
+    "optimiser": torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1),
 }
 
 # Of lesson 12, which puts a method to a test.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.models import Classifier, load_model
-from lessons.toolkit.offset import unit_offset
+from lessons.toolkit.offset import moved_maps, unit_offset
 
 
 def squared_gradients(network: nn.Module, size: tuple[int, int]) -> dict[tuple[int, int], Tensor]:
@@ -180,3 +180,14 @@ def test_a_layer_without_a_map_of_its_own_costs_one_line(classifier):
     with pytest.raises(ValueError, match="did not run"):
         unit_offset(classifier.network, nn.Conv2d(3, 3, 1), (64, 64))
     assert not any(module._forward_hooks for module in classifier.network.modules())
+
+
+def test_maps_are_moved_and_their_edges_go_on() -> None:
+    maps = torch.rand(2, 9, 11, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(moved_maps(maps, (0, 0)), maps)
+    moved = moved_maps(maps, (2, -3))
+    torch.testing.assert_close(moved[:, 2:, :-3], maps[:, :-2, 3:])
+    torch.testing.assert_close(moved[:, :2, :-3], maps[:, :1, 3:].expand(-1, 2, -1))
+    half = moved_maps(maps, (0.5, 0))
+    torch.testing.assert_close(half[:, 1:], (maps[:, 1:] + maps[:, :-1]) / 2)
+    assert moved.dtype == torch.float64
