@@ -38,20 +38,37 @@ def target_logits(logits: Tensor, target: Tensor) -> Tensor:
             "logits are a tensor of shape (N, K) for at least one image, "
             f"not {_described(logits)}: look at the images and at what the model returns."
         )
-    count, classes = logits.shape
+    check_target(target, *logits.shape)
+    # A copy: what was made in inference mode cannot stand in a graph.
+    return logits.gather(1, target.clone()[:, None])[:, 0]
+
+
+def check_target(target: Tensor, count: int, classes: int) -> None:
+    """Refuse a target that does not fit the images and the classes.
+
+    Args:
+        target: should be long (N,), one class of 0 to K - 1 for each image.
+        count: N, the number of images.
+        classes: K, the number of classes.
+
+    Raises:
+        ValueError: the target does not fit.
+
+    >>> check_target(torch.tensor([2, 0]), count=2, classes=3)
+    """
     if not isinstance(target, Tensor) or target.dtype != torch.long or target.shape != (count,):
         raise ValueError(
             f"`target` is a long tensor of shape ({count},), one class for each image, "
             f"not {_described(target)}."
         )
+    if count == 0:
+        return
     # Before the look-up: a class too large would end every later call on a GPU as well.
     if not 0 <= int(target.min()) <= int(target.max()) < classes:
         raise ValueError(
             f"`target` has classes from {int(target.min())} to {int(target.max())}; "
             f"this model's go from 0 to {classes - 1}."
         )
-    # A copy: what was made in inference mode cannot stand in a graph.
-    return logits.gather(1, target.clone()[:, None])[:, 0]
 
 
 def find_layers(model: nn.Module, layers: Sequence[str]) -> dict[str, nn.Module]:

@@ -51,6 +51,28 @@ def _flood(waiting: list[list[bool]], row: int, column: int) -> list[tuple[int, 
     return region
 
 
+def box_around(mask: Tensor) -> tuple[int, int, int, int]:
+    """Return the smallest box around all that is True in a mask.
+
+    Args:
+        mask: bool (H, W) with at least one pixel.
+
+    Returns:
+        (top, left, bottom, right), four ints; bottom and right are one past the last row and
+        column.
+
+    Raises:
+        ValueError: nothing is True.
+
+    >>> box_around(torch.tensor([[False, False, False], [False, True, True]]))
+    (1, 1, 2, 3)
+    """
+    if not mask.any():
+        raise ValueError("a mask needs at least one pixel for a box around it")
+    rows, columns = torch.nonzero(mask, as_tuple=True)
+    return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
+
+
 def graph_segment(image: Tensor, markers: Tensor) -> Tensor:
     """Segment a picture from seeds with scikit-image's random walker.
 
