@@ -11,10 +11,11 @@ Python floats. Leave the model, its parameters' `.grad`, the caller's tensors an
 state as you found them.
 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
-ValueError if the target does not fit, such as one of another length. `redraw_weights(layer,
-generator)` draws one layer's own weights anew, in place, as if it had learnt nothing. `grid(maps)`
-is the row and the column of each place. `edge_map` and `centre_map` make maps that know nothing of
-the network, and `course_methods` collects what the course has taught: they stand at the end.
+ValueError if the target does not fit, such as one of another length; `check_target(target, count,
+classes)` does only that. `redraw_weights(layer, generator)` draws one layer's own weights anew, in
+place, as if it had learnt nothing. `grid(maps)` is the row and the column of each place. `edge_map`
+and `centre_map` make maps that know nothing of the network, and `course_methods` collects what the
+course has taught: they stand at the end.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.toolkit.models import redraw_weights
-from lessons.toolkit.passes import target_logits
+from lessons.toolkit.passes import check_target, target_logits
 
 # A method takes a model, images and their classes, and gives maps (N, H, W), at least 0.
 Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -320,7 +321,7 @@ def strongest_window(maps: Tensor, window: int) -> Tensor:
 def find_the_shortcut(
     model: nn.Module, images: Tensor, target: Tensor, others: Tensor, maps: Tensor, window: int
 ) -> dict[str, float]:
-    """Test whether what the maps mark decides the class: take it away, and give it to others.
+    """Take what the maps mark away from its images, and give it to others.
 
     What is marked is the `strongest_window` of each map. The control is a window of the same size
     at the opposite place: turned by half a turn about the middle of the picture.
@@ -340,7 +341,7 @@ def find_the_shortcut(
         "control pasted".
 
     Raises:
-        ValueError: there is not one target, one other and one map for each image.
+        ValueError: there is not one target, one other and one map for each image, or no image.
 
     Paper: Lapuschkin et al. 2019, "Unmasking Clever Hans predictors", for the idea.
 
@@ -354,15 +355,16 @@ def find_the_shortcut(
     (1.0, 0.0, 1.0)
     """
     ### BEGIN SOLUTION
-    if not len(images) == len(target) == len(others) == len(maps):
-        raise ValueError("one target, one other and one map for each image")
+    if not 0 < len(images) == len(others) == len(maps):
+        raise ValueError("at least one image, and one other and one map for each")
     marked = strongest_window(maps, window)[:, None]
     control = marked.flip(2, 3)
 
     def share(pictures: Tensor) -> float:
         with torch.no_grad():
-            answers = model(pictures).argmax(1)
-        return float((answers == target).double().mean())
+            logits = model(pictures)
+        check_target(target, *logits.shape)
+        return float((logits.argmax(1) == target).double().mean())
 
     return {
         "images": share(images),
@@ -451,9 +453,8 @@ def course_methods(layer: str) -> dict[str, Method]:
         return larger[:, 0].clamp(min=0)
 
     def occlusion(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
-        window = min(images.shape[-2:]) // 7
-        stride = window // 2
-        return occlusion_map(model, images, target, window, stride, 0.0, 32).clamp(min=0)
+        window = min(images.shape[-2:]) // 4
+        return occlusion_map(model, images, target, window, window // 2).clamp(min=0)
 
     def smooth(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         return smooth_grad(model, images, target, samples=20, noise=0.15)
@@ -471,9 +472,9 @@ def course_methods(layer: str) -> dict[str, Method]:
         "guided backpropagation": lambda *asked: guided_backprop(*asked).abs().amax(1),
         "CAM": cam,
         "Grad-CAM": lambda *asked: enlarged(grad_cam(asked[0], layer, *asked[1:]), asked[1]),
-        "Guided Grad-CAM": lambda *asked: guided_grad_cam(
-            asked[0], layer, *asked[1:]
-        ).abs().amax(1),
+        "Guided Grad-CAM": lambda *asked: (
+            guided_grad_cam(asked[0], layer, *asked[1:]).abs().amax(1)
+        ),
         "edges": lambda model, images, target: edge_map(images),
         "centre": lambda model, images, target: centre_map(images),
     }

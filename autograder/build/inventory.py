@@ -28,8 +28,8 @@ TO_DO = re.compile(r'TODO: ([^"\]]+)')
 MOST_OWN_MISTAKES = 12
 # What a sandboxed worker has, and a reference may therefore import.
 IN_A_WORKER = {
-    *("__future__", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools"),
-    *("math", "operator", "random", "types", "typing", "warnings"),
+    *("__future__", "collections", "contextlib", "copy", "dataclasses", "enum", "functools"),
+    *("itertools", "math", "operator", "random", "types", "typing", "warnings"),
     *("torch", "numpy", "lessons.toolkit", "solutions"),
 }
 LONGEST_SUMMARY = 80

@@ -3,77 +3,68 @@
 from __future__ import annotations
 
 from autograder.checks.l15_debugging.cases import (
+    cascade_cases,
     comparison_cases,
-    deletion_curve_cases,
-    find_the_shortcut_cases,
-    insertion_curve_cases,
-    pointing_game_cases,
-    randomise_from_top_cases,
-    rank_correlation_cases,
-    strongest_window_cases,
+    correlation_cases,
+    curve_cases,
+    insertion_cases,
+    pointing_cases,
+    shortcut_cases,
+    window_cases,
 )
+from autograder.checks.mistakes.question import QUESTIONS
+from autograder.checks.mistakes.results import SCALINGS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l15_debugging"
+# Of one image, a mean over the batch and the columns of all targets are the same as the right ones.
+OF_BATCHES = ("mean_over_batch", "all_targets_for_all")
+# A cascade asks no network, and of logits that all rise alike the answer stays the same.
+ANY_QUESTION = tuple(QUESTIONS)
+# Nobody squares a share, or keeps what lies below zero of it.
+OF_SHARES = ("squared", "square_root", "negative_part")
+# The images of a cascade's cases are no argument of it: they go through its networks afterwards.
+OF_IMAGES = ("input_changed", "input_requires_grad_changed", "keeps_graph")
 
 LESSON = Lesson(
     STEM,
     (
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
         Exercise(
             STEM,
             "rank_correlation",
-            rank_correlation_cases,
-            batch=("images",),
+            correlation_cases,
+            bounds=(-1, 1),
+            without=(*SCALINGS, "negative_part"),
         ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "randomise_from_top",
-            randomise_from_top_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
+        Exercise(STEM, "randomise_from_top", cascade_cases, without=(*OF_IMAGES, *ANY_QUESTION)),
         Exercise(
             STEM,
             "pointing_game",
-            pointing_game_cases,
-            batch=("images",),
+            pointing_cases,
+            batch=("maps", "masks"),
+            bounds=(0, 1),
+            without=(*SCALINGS, *OF_SHARES),
         ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
+        Exercise(STEM, "deletion_curve", curve_cases, without=OF_BATCHES),
         Exercise(
-            STEM,
-            "deletion_curve",
-            deletion_curve_cases,
-            batch=("images",),
+            STEM, "insertion_curve", insertion_cases, needs=("deletion_curve",), without=OF_BATCHES
         ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "insertion_curve",
-            insertion_curve_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
         Exercise(
             STEM,
             "comparison",
             comparison_cases,
-            batch=("images",),
+            needs=("rank_correlation",),
+            without=(*SCALINGS, "mean_over_batch", "negative_part"),
         ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
-        Exercise(
-            STEM,
-            "strongest_window",
-            strongest_window_cases,
-            batch=("images",),
-        ),
-        # TODO: what fits of bounds, needs, tolerances, a judge, anchored families
+        Exercise(STEM, "strongest_window", window_cases, batch=("maps",)),
         Exercise(
             STEM,
             "find_the_shortcut",
-            find_the_shortcut_cases,
-            batch=("images",),
+            shortcut_cases,
+            batch=("images", "target", "others", "maps"),
+            bounds=(0, 1),
+            needs=("strongest_window",),
+            without=(*SCALINGS, *ANY_QUESTION, *OF_SHARES),
         ),
     ),
 )
