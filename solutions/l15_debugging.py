@@ -61,7 +61,7 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
         values = values.detach().double().flatten()
         _, group, size = values.unique(return_inverse=True, return_counts=True)
         # A group of equal values ends at rank `last`; its members share the middle of their ranks.
-        last = size.cumsum(0)
+        last = size.double().cumsum(0)
         return (last - (size - 1) / 2)[group]
 
     return float(torch.corrcoef(torch.stack([ranks(a), ranks(b)]))[0, 1].clamp(-1, 1))
@@ -428,6 +428,48 @@ def grid(maps: Tensor) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
+def refit_classifier(
+    model: nn.Module, images: Tensor, labels: Tensor, ridge: float = 1.0
+) -> nn.Module:
+    """Fit the last layer of a network anew, and leave all before it as it is.
+
+    Args:
+        model: ends in a linear layer named `classifier`; left as it is.
+        images: float (N, 3, H, W), normalised for the model.
+        labels: long (N,).
+        ridge: holds the weights small, at least 0.
+
+    Returns:
+        A copy whose classifier is the ridge regression from its inputs to one-hot labels. No step
+        is taken: one system of equations gives the weights.
+
+    Paper: Kirichenko, Izmailov and Wilson 2023, "Last layer re-training is sufficient for
+    robustness to spurious correlations", there with a logistic regression.
+
+    >>> model = nn.Sequential()
+    >>> model.add_module("classifier", nn.Linear(2, 2))
+    >>> refit_classifier(model, torch.eye(2), torch.tensor([1, 0]))(torch.eye(2)).argmax(1)
+    tensor([1, 0])
+    """
+    fresh = copy.deepcopy(model)
+    classifier = fresh.get_submodule("classifier")
+    assert isinstance(classifier, nn.Linear)
+    kept: list[Tensor] = []
+    hook = classifier.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0]))
+    with torch.no_grad(), hook:
+        for part in images.split(256):
+            fresh(part)
+        features = torch.cat(kept).double()
+        wanted = F.one_hot(labels, len(classifier.weight)).double()
+        # Of centred features the regression needs no bias; the means give it afterwards.
+        centred = features - features.mean(0)
+        penalty = ridge * torch.eye(features.shape[1]).to(features)
+        weight = torch.linalg.solve(centred.mT @ centred + penalty, centred.mT @ wanted)
+        classifier.weight.copy_(weight.mT)
+        classifier.bias.copy_(wanted.mean(0) - features.mean(0) @ weight)
+    return fresh
+
+
 def course_methods(layer: str) -> dict[str, Method]:
     """Collect the methods of lessons 10 to 14, and two that know nothing, by name.
 
@@ -461,7 +503,7 @@ def course_methods(layer: str) -> dict[str, Method]:
 
     def cam(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         features = capture_activation(model, layer, images)
-        weight = model.get_submodule("classifier").weight.detach()
+        weight = model.get_parameter("classifier.weight").detach()
         return enlarged(class_activation_map(features, weight, target), images)
 
     return {
