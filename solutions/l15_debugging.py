@@ -10,12 +10,12 @@ Results are detached and keep the dtype and device of what they are made from; p
 Python floats. Leave the model, its parameters' `.grad`, the caller's tensors and torch's global
 state as you found them.
 
-Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
-ValueError if the target does not fit, such as one of another length; `check_target(target, count,
-classes)` does only that. `redraw_weights(layer, generator)` draws one layer's own weights anew, in
-place, as if it had learnt nothing. `grid(maps)` is the row and the column of each place. `edge_map`
-and `centre_map` make maps that know nothing of the network, and `course_methods` collects what the
-course has taught: they stand at the end.
+Given: `check_target(target, count, classes)` raises ValueError if the target does not fit, such as
+one of another length. `@with_autograd` turns autograd on, even where the caller has turned it off,
+so that a copy made there can be differentiated. `redraw_weights(layer, generator)` draws one
+layer's own weights anew, in place, as if it had learnt nothing. `grid(maps)` is the row and the
+column of each place. `edge_map` and `centre_map` make maps that know nothing of the network, and
+`course_methods` collects what the course has taught: they stand at the end.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.toolkit.models import redraw_weights
-from lessons.toolkit.passes import check_target, target_logits
+from lessons.toolkit.passes import check_target, with_autograd
 
 # A method takes a model, images and their classes, and gives maps (N, H, W), at least 0.
 Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -68,21 +68,22 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
     ### END SOLUTION
 
 
+@with_autograd
 def randomise_from_top(
-    model: nn.Module, seed: int, layers: Sequence[str] | None = None
+    model: nn.Module, seed: int, parts: Sequence[str] | None = None
 ) -> Iterator[tuple[str, nn.Module]]:
     """Destroy a network layer by layer, from its end to its beginning.
 
     Args:
         model: any network; it is left as it is.
         seed: of one `torch.Generator` for the whole cascade.
-        layers: dotted names from the first layer to the last. A container is redrawn with all
-            modules in it, in the order of `modules()`. By default each module of
-            `model.named_modules()` that has parameters of its own.
+        parts: dotted names of what is redrawn in one step, from the first to the last. A container
+            is redrawn with all modules in it, in the order of `modules()`. By default each layer
+            of `model.named_modules()` that has parameters of its own.
 
     Returns:
-        An iterator. After the k-th step it gives the name of the layer that was redrawn last, and a
-        copy of the model whose last k layers have fresh weights, drawn by `redraw_weights`; all
+        An iterator. After the k-th step it gives the name of the part that was redrawn last, and a
+        copy of the model whose last k parts have fresh weights, drawn by `redraw_weights`; all
         others are still trained. Each copy is its own: a later step does not change it.
 
     Raises:
@@ -95,11 +96,11 @@ def randomise_from_top(
     ['2', '0']
     """
     ### BEGIN SOLUTION
-    if layers is None:
+    if parts is None:
         named = model.named_modules()
-        layers = [name for name, layer in named if any(True for _ in layer.parameters(False))]
+        parts = [name for name, layer in named if any(True for _ in layer.parameters(False))]
     generator = torch.Generator().manual_seed(seed)
-    for name in reversed(layers):
+    for name in reversed(parts):
         # A copy of the copy: what was handed out before keeps its trained half.
         model = copy.deepcopy(model)
         for module in model.get_submodule(name).modules():
@@ -191,7 +192,8 @@ def deletion_curve(
         # Some pictures at a time: with fine steps all of them would not fit in memory.
         parts = [model(fill.where(part, image)) for part in covered.split(32)]
     logits = torch.cat(parts)
-    return target_logits(logits, target.repeat(len(logits)))
+    check_target(target, 1, logits.shape[1])
+    return logits[:, target[0]]
     ### END SOLUTION
 
 
@@ -428,6 +430,7 @@ def grid(maps: Tensor) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
+@with_autograd
 def refit_classifier(
     model: nn.Module, images: Tensor, labels: Tensor, ridge: float = 1.0
 ) -> nn.Module:
@@ -443,6 +446,9 @@ def refit_classifier(
         A copy whose classifier is the ridge regression from its inputs to one-hot labels. No step
         is taken: one system of equations gives the weights.
 
+    Raises:
+        ValueError: there is no image.
+
     Paper: Kirichenko, Izmailov and Wilson 2023, "Last layer re-training is sufficient for
     robustness to spurious correlations", there with a logistic regression.
 
@@ -451,6 +457,8 @@ def refit_classifier(
     >>> refit_classifier(model, torch.eye(2), torch.tensor([1, 0]))(torch.eye(2)).argmax(1)
     tensor([1, 0])
     """
+    if len(images) == 0:
+        raise ValueError("at least one image")
     fresh = copy.deepcopy(model)
     classifier = fresh.get_submodule("classifier")
     assert isinstance(classifier, nn.Linear)

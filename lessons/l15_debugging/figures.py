@@ -54,7 +54,7 @@ LESSONS = {
     "centre": None,
 }
 FAMILIES = {
-    "maps of a late layer": ("CAM", "Grad-CAM", "occlusion"),
+    "coarse maps": ("CAM", "Grad-CAM", "occlusion"),
     "gradients": ("saliency", "SmoothGrad"),
     "rules at the ReLU": ("guided backpropagation", "deconvnet", "Guided Grad-CAM"),
     "know nothing": ("edges", "centre"),
@@ -498,7 +498,8 @@ def hardly_asks(course: Any) -> Figure:
 
 def _label(axes: Axes, table: dict[str, dict[str, float]]) -> None:
     """Write the name of each method beside its mark."""
-    offsets = {"edges": (0, 16), "centre": (0, -22), "Grad-CAM": (14, 10), "CAM": (-12, -16)}
+    offsets = {"edges": (0, 16), "centre": (0, -22), "Grad-CAM": (14, 10)}
+    offsets |= {"CAM": (-12, -16), "occlusion": (-2, 14)}
     for name, row in table.items():
         point = row["random weights"], row["two classes"]
         right, up = offsets.get(name, (14, -4))

@@ -54,9 +54,9 @@ def cascade_cases(rng: Generator) -> dict[str, Case]:
         "layers within layers": case("nested"),
         "float64": case("functional", torch.float64),
         "frozen parameters": case("frozen"),
-        "only the layers that are named": case("plain", layers=["conv1", "classifier"]),
-        "whole blocks": case("nested", layers=["stem", "blocks", "classifier"]),
-        "an unknown layer": case("plain", layers=["conv1", "conv3"]),
+        "only the layers that are named": case("plain", parts=["conv1", "classifier"]),
+        "whole blocks": case("nested", parts=["stem", "blocks", "classifier"]),
+        "an unknown layer": case("plain", parts=["conv1", "conv3"]),
     }
     return vary(cases, seed=fresh_seed(rng))
 
