@@ -1,4 +1,4 @@
-# Stubs of l15_debugging, version 91c63f08caed. Complete them here; `convlens check l15_debugging` says what is right.
+# Stubs of l15_debugging, version f4ab3e172778. Complete them here; `convlens check l15_debugging` says what is right.
 """Lesson 15, debugging: should you believe the picture?
 
 A map is put to the test: against another question, a network that has learnt nothing, a mask that
@@ -11,12 +11,12 @@ Results are detached and keep the dtype and device of what they are made from; p
 Python floats. Leave the model, its parameters' `.grad`, the caller's tensors and torch's global
 state as you found them.
 
-Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
-ValueError if the target does not fit, such as one of another length; `check_target(target, count,
-classes)` does only that. `redraw_weights(layer, generator)` draws one layer's own weights anew, in
-place, as if it had learnt nothing. `grid(maps)` is the row and the column of each place. `edge_map`
-and `centre_map` make maps that know nothing of the network, and `course_methods` collects what the
-course has taught: they stand at the end.
+Given: `check_target(target, count, classes)` raises ValueError if the target does not fit, such as
+one of another length. `@with_autograd` turns autograd on, even where the caller has turned it off,
+so that a copy made there can be differentiated. `redraw_weights(layer, generator)` draws one
+layer's own weights anew, in place, as if it had learnt nothing. `grid(maps)` is the row and the
+column of each place. `edge_map` and `centre_map` make maps that know nothing of the network, and
+`course_methods` collects what the course has taught: they stand at the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.toolkit.models import redraw_weights
-from lessons.toolkit.passes import check_target, target_logits
+from lessons.toolkit.passes import check_target, with_autograd
 
 # A method takes a model, images and their classes, and gives maps (N, H, W), at least 0.
 Method = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -60,21 +60,22 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
 
 
 # Exercise 2 of 8 · 25 minutes · difficulty 2 of 3 · 3 points
+@with_autograd
 def randomise_from_top(
-    model: nn.Module, seed: int, layers: Sequence[str] | None = None
+    model: nn.Module, seed: int, parts: Sequence[str] | None = None
 ) -> Iterator[tuple[str, nn.Module]]:
     """Destroy a network layer by layer, from its end to its beginning.
 
     Args:
         model: any network; it is left as it is.
         seed: of one `torch.Generator` for the whole cascade.
-        layers: dotted names from the first layer to the last. A container is redrawn with all
-            modules in it, in the order of `modules()`. By default each module of
-            `model.named_modules()` that has parameters of its own.
+        parts: dotted names of what is redrawn in one step, from the first to the last. A container
+            is redrawn with all modules in it, in the order of `modules()`. By default each layer
+            of `model.named_modules()` that has parameters of its own.
 
     Returns:
-        An iterator. After the k-th step it gives the name of the layer that was redrawn last, and a
-        copy of the model whose last k layers have fresh weights, drawn by `redraw_weights`; all
+        An iterator. After the k-th step it gives the name of the part that was redrawn last, and a
+        copy of the model whose last k parts have fresh weights, drawn by `redraw_weights`; all
         others are still trained. Each copy is its own: a later step does not change it.
 
     Raises:
@@ -345,6 +346,7 @@ def grid(maps: Tensor) -> tuple[Tensor, Tensor]:
     return rows, columns
 
 
+@with_autograd
 def refit_classifier(
     model: nn.Module, images: Tensor, labels: Tensor, ridge: float = 1.0
 ) -> nn.Module:
@@ -360,6 +362,9 @@ def refit_classifier(
         A copy whose classifier is the ridge regression from its inputs to one-hot labels. No step
         is taken: one system of equations gives the weights.
 
+    Raises:
+        ValueError: there is no image.
+
     Paper: Kirichenko, Izmailov and Wilson 2023, "Last layer re-training is sufficient for
     robustness to spurious correlations", there with a logistic regression.
 
@@ -368,6 +373,8 @@ def refit_classifier(
     >>> refit_classifier(model, torch.eye(2), torch.tensor([1, 0]))(torch.eye(2)).argmax(1)
     tensor([1, 0])
     """
+    if len(images) == 0:
+        raise ValueError("at least one image")
     fresh = copy.deepcopy(model)
     classifier = fresh.get_submodule("classifier")
     assert isinstance(classifier, nn.Linear)

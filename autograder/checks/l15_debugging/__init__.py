@@ -13,7 +13,7 @@ from autograder.checks.l15_debugging.cases import (
     window_cases,
 )
 from autograder.checks.mistakes.question import QUESTIONS
-from autograder.checks.mistakes.results import SCALINGS
+from autograder.checks.mistakes.results import OF_FLOATS, SCALINGS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l15_debugging"
@@ -21,6 +21,8 @@ STEM = "l15_debugging"
 OF_BATCHES = ("mean_over_batch", "all_targets_for_all")
 # A cascade asks no network, and of logits that all rise alike the answer stays the same.
 ANY_QUESTION = tuple(QUESTIONS)
+# What comes back is networks or a table: nobody negates, squares or scales these as a whole.
+OF_FLOATS_AT_ONCE = (*OF_FLOATS, "off_by_a_factor", "shifted")
 # Nobody squares a share, or keeps what lies below zero of it.
 OF_SHARES = ("squared", "square_root", "negative_part")
 # The images of a cascade's cases are no argument of it: they go through its networks afterwards.
@@ -36,7 +38,12 @@ LESSON = Lesson(
             bounds=(-1, 1),
             without=(*SCALINGS, "negative_part"),
         ),
-        Exercise(STEM, "randomise_from_top", cascade_cases, without=(*OF_IMAGES, *ANY_QUESTION)),
+        Exercise(
+            STEM,
+            "randomise_from_top",
+            cascade_cases,
+            without=(*OF_IMAGES, *ANY_QUESTION, *OF_FLOATS_AT_ONCE),
+        ),
         Exercise(
             STEM,
             "pointing_game",
@@ -54,7 +61,7 @@ LESSON = Lesson(
             "comparison",
             comparison_cases,
             needs=("rank_correlation",),
-            without=(*SCALINGS, "mean_over_batch", "negative_part"),
+            without=(*OF_FLOATS_AT_ONCE, "mean_over_batch"),
         ),
         Exercise(STEM, "strongest_window", window_cases, batch=("maps",)),
         Exercise(
@@ -64,7 +71,7 @@ LESSON = Lesson(
             batch=("images", "target", "others", "maps"),
             bounds=(0, 1),
             needs=("strongest_window",),
-            without=(*SCALINGS, *ANY_QUESTION, *OF_SHARES),
+            without=(*OF_FLOATS_AT_ONCE, *ANY_QUESTION),
         ),
     ),
 )

@@ -27,8 +27,8 @@ from solutions.l15_debugging import (
 
 STORY = " ".join(Path(figures.__file__).with_name("lesson.md").read_text(encoding="utf-8").split())
 COURSE = reference_course()
-# On the photo these two take a minute. Their forwards are counted on paper.
-LONG = {"occlusion": 106, "SmoothGrad": 20}
+# On the photo these take long. Their forwards are counted on paper.
+LONG = {"occlusion": 1 + 7 * 15, "SmoothGrad": 20}
 
 pytestmark = pytest.mark.slow
 
