@@ -367,6 +367,11 @@ def _lines(heatmap: Tensor) -> Tensor:
     return 1 - (strong / strong.max().clamp(min=1e-12)).expand(3, -1, -1)
 
 
+def _fine(heatmap: Tensor) -> Tensor:
+    """Draw a map of a photo's fine lines, four pixels as one, or its grain would weigh too much."""
+    return _lines(F.avg_pool2d(heatmap[None], 2)[0])
+
+
 def opening(course: Any) -> Figure:
     """Draw guided backpropagation and Grad-CAM of a trained and a half destroyed network."""
     photo, network = _photo("cat"), _classifier().network
@@ -377,8 +382,8 @@ def opening(course: Any) -> Figure:
         for who in (network, destroyed):
             heatmap = methods[name](who, photo.images, target)[0]
             fine = name != "Grad-CAM"
-            pictures.append(_lines(heatmap) if fine else overlay(photo.rgb, heatmap, 0.75))
-    return image_grid(pictures, ["photo", "A", "B", "C", "D"], columns=5, inches=2.0)
+            pictures.append(_fine(heatmap) if fine else overlay(photo.rgb, heatmap, 0.75))
+    return image_grid(pictures, ["photo", "A", "B", "C", "D"], columns=5, inches=1.8)
 
 
 def cascade(course: Any) -> Figure:
@@ -396,10 +401,10 @@ def cascade(course: Any) -> Figure:
             heatmap = methods[row](who, photo.images, target)[0]
             if row == "Grad-CAM":
                 pictures.append(overlay(photo.rgb, heatmap, 0.75))
-            else:  # four pixels as one: the grain of so many maps would weigh half a megabyte
-                pictures.append(_lines(F.avg_pool2d(heatmap[None], 2)[0]))
+            else:
+                pictures.append(_fine(heatmap))
     titles = [*chosen, *[""] * (len(pictures) - len(chosen))]
-    figure = image_grid(pictures, titles, columns=len(chosen), inches=1.45)
+    figure = image_grid(pictures, titles, columns=len(chosen), inches=1.2)
     for number, row in enumerate(rows):
         axes = figure.axes[number * len(chosen)]
         words = row.replace(" backpropagation", "\nbackprop")
