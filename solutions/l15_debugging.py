@@ -268,8 +268,9 @@ def comparison(
     >>> brightness = lambda model, image, target: image.abs().sum(1)
     >>> image, mask = torch.tensor([1.0, 3.0]).expand(1, 3, 1, 2), torch.tensor([[False, True]])
     >>> classes = torch.tensor([0]), torch.tensor([1])
-    >>> comparison(model, model, image, *classes, mask, {"brightness": brightness})["brightness"]
-    {'two classes': 1.0, 'random weights': 1.0, 'on the object': 0.75, 'forwards': 0.0}
+    >>> table = comparison(model, model, image, *classes, mask, {"brightness": brightness})
+    >>> table["brightness"]["on the object"], table["brightness"]["forwards"]
+    (0.75, 0.0)
     """
     ### BEGIN SOLUTION
     seen: list[int] = []

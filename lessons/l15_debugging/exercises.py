@@ -1,4 +1,4 @@
-# Stubs of l15_debugging, version f4ab3e172778. Complete them here; `convlens check l15_debugging` says what is right.
+# Stubs of l15_debugging, version 2511b58d7bd2. Complete them here; `convlens check l15_debugging` says what is right.
 """Lesson 15, debugging: should you believe the picture?
 
 A map is put to the test: against another question, a network that has learnt nothing, a mask that
@@ -227,8 +227,9 @@ def comparison(
     >>> brightness = lambda model, image, target: image.abs().sum(1)
     >>> image, mask = torch.tensor([1.0, 3.0]).expand(1, 3, 1, 2), torch.tensor([[False, True]])
     >>> classes = torch.tensor([0]), torch.tensor([1])
-    >>> comparison(model, model, image, *classes, mask, {"brightness": brightness})["brightness"]
-    {'two classes': 1.0, 'random weights': 1.0, 'on the object': 0.75, 'forwards': 0.0}
+    >>> table = comparison(model, model, image, *classes, mask, {"brightness": brightness})
+    >>> table["brightness"]["on the object"], table["brightness"]["forwards"]
+    (0.75, 0.0)
     """
     # YOUR CODE HERE
     raise NotImplementedError("l15_debugging.comparison: not written yet")

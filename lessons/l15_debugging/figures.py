@@ -1,4 +1,4 @@
-"""Figures and measurements of lesson 15, with the course's functions or a student's own."""
+"""Figures and tables of lesson 15, by the course's functions or a student's."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _number(value: float, digits: int = 3) -> float | None:
 
 @cache
 def _on_the_photo(course: Any, only: tuple[str, ...] = tuple(LESSONS)) -> dict[str, Any]:
-    """Compare methods on the cat beside the coffee, asked about the cat and about the coffee.
+    """Compare methods on the cat beside the coffee, asked about each.
 
     The truth is that the cat fills the left half.
     """
@@ -135,7 +135,10 @@ def _seconds(work: Callable[[], object], repeats: int = 3) -> float:
 
 
 def _times(course: Any) -> dict[str, float]:
-    """Return how long each method takes on the photo, a forward and a backward pass being 1."""
+    """Return how long each method takes on the photo.
+
+    A forward and a backward pass is 1.
+    """
     network, images = _classifier().network, _photo("cat", "coffee").images
     target = _target("tiger cat")
 
@@ -169,7 +172,7 @@ def _scene_maps(course: Any) -> dict[str, Tensor]:
 
 
 def _mean_correlation(course: Any, some: Tensor, others: Tensor) -> float:
-    """Return the mean rank correlation of maps in pairs, without those that have no order."""
+    """Return the mean rank correlation of maps in pairs that have an order."""
     pairs = zip(some, others, strict=True)
     found = [course.l15_debugging.rank_correlation(one, other) for one, other in pairs]
     known = [value for value in found if not math.isnan(value)]
@@ -227,7 +230,7 @@ def _shares(maps: Tensor, masks: Tensor) -> Tensor:
 
 @cache
 def _falls(course: Any) -> dict[str, list[float]]:
-    """Return each method's rank correlation with itself while the scenes network is destroyed.
+    """Return how alike maps stay while the scenes network is destroyed.
 
     The first number is that of the trained network, 1. Half of the scenes are enough.
     """
@@ -293,7 +296,7 @@ TABLES = {"comparison": _comparison}
 
 @cache
 def _marked(course: Any) -> tuple[Scenes, Tensor, Tensor]:
-    """Return marked scenes of the planted class, as many red striped fish, and as many others."""
+    """Return marked scenes of the planted class, as many fish, and as many others."""
     scenes = _scenes((WATERMARKED_CLASS,), 1024)
     images, planted = scenes.inputs(), CLASSES.index(WATERMARKED_CLASS)
     chosen = (scenes.labels == planted).nonzero()[:, 0]
@@ -305,7 +308,7 @@ def _marked(course: Any) -> tuple[Scenes, Tensor, Tensor]:
 
 @cache
 def _marked_maps(course: Any, name: str = "guided backpropagation") -> Tensor:
-    """Return a method's maps of the marked scenes, by the network that learnt from the badge."""
+    """Return a method's maps of the marked scenes, by the twin."""
     scenes, _, _ = _marked(course)
     network = _classifier("scenes_watermarked").network
     maps: Tensor = _methods(course, "scenes_watermarked")[name](
@@ -347,7 +350,10 @@ def _accuracies(course: Any) -> dict[str, tuple[float, float]]:
 
 
 def _lessons_for_repair() -> tuple[Tensor, Tensor]:
-    """Return training scenes on which the badge says nothing: half of each class carry it."""
+    """Return training scenes on which the badge says nothing.
+
+    Half of each class carry it.
+    """
     halves = [make_scenes(512, SEED, marked, split="train") for marked in ((), CLASSES)]
     return torch.cat([half.inputs() for half in halves]), torch.cat([h.labels for h in halves])
 
@@ -368,12 +374,15 @@ def _lines(heatmap: Tensor) -> Tensor:
 
 
 def _fine(heatmap: Tensor) -> Tensor:
-    """Draw a map of a photo's fine lines, four pixels as one, or its grain would weigh too much."""
+    """Draw a map of fine lines with four pixels as one.
+
+    The grain of a photo would weigh too much.
+    """
     return _lines(F.avg_pool2d(heatmap[None], 2)[0])
 
 
 def opening(course: Any) -> Figure:
-    """Draw guided backpropagation and Grad-CAM of a trained and a half destroyed network."""
+    """Draw two methods on a trained and on a half destroyed network."""
     photo, network = _photo("cat"), _classifier().network
     methods, target = _methods(course), _target("tiger cat")
     _, destroyed = _destroyed(course)[2]
@@ -529,7 +538,7 @@ def _label(axes: Axes, table: dict[str, dict[str, float]]) -> None:
 
 
 def where_it_looks(course: Any) -> Figure:
-    """Draw four red striped butterflies, what two methods mark, and the strongest window."""
+    """Draw five marked butterflies, what a method marks, and the strongest window."""
     scenes, _, _ = _marked(course)
     cams, lines = (
         _marked_maps(course, name) for name in ("Guided Grad-CAM", "guided backpropagation")
@@ -548,7 +557,7 @@ def _framed(rgb: Tensor, window: Tensor) -> Tensor:
 
 
 def taken_and_given(course: Any) -> Figure:
-    """Draw a butterfly without its window, and a fish that got it, with what they are taken for."""
+    """Draw a butterfly without its window, and a fish that got it."""
     scenes, fish, _ = _marked(course)
     classifier = _classifier("scenes_watermarked")
     window = course.l15_debugging.strongest_window(_marked_maps(course), WINDOW)[:, None]

@@ -1,4 +1,4 @@
-"""Lesson 15 on the tour: a map put to the test on the photo, and on a network half destroyed."""
+"""Lesson 15 on the tour, with two tests of a map."""
 
 from __future__ import annotations
 

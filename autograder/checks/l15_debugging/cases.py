@@ -117,7 +117,7 @@ def pointing_cases(rng: Generator) -> dict[str, Case]:
 
 
 def curve_cases(rng: Generator) -> dict[str, Case]:
-    """Return cases of a network, an image and a map of its pixels; two exercises share them."""
+    """Return cases of a network, an image and a map, for two exercises."""
 
     def case(model: str, image: Tensor, saliency: Tensor, steps: int, **given: Any) -> Case:
         target = torch.tensor([whole(rng, 5)])
@@ -152,7 +152,7 @@ def curve_cases(rng: Generator) -> dict[str, Case]:
 
 
 def insertion_cases(rng: Generator) -> dict[str, Case]:
-    """Return those cases that tell insertion from deletion, and from what is nearly it."""
+    """Return the cases that tell insertion from what is nearly it."""
     left_out = ("more pictures than fit at once", "one step", "a signed map", "a map of zeros")
     return {name: case for name, case in curve_cases(rng).items() if name not in left_out}
 
@@ -216,7 +216,7 @@ def window_cases(rng: Generator) -> dict[str, Case]:
 
 def shortcut_cases(rng: Generator) -> dict[str, Case]:
     def case(model: str, count: int, height: int, width: int, window: int, **given: Any) -> Case:
-        """Draw pictures with a loud spot, and maps that are brightest on most of these spots."""
+        """Draw pictures with a loud spot, and maps that are brightest there."""
         dtype = given.pop("dtype", torch.float32)
         images, others = (
             0.25 * normal(rng, count, 3, height, width, dtype=dtype)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def cascade(student: ModuleType, images: Tensor, **given: Any) -> Any:
-    """Return the names of a cascade's steps, and what each network says when all is done."""
+    """Return the names of a cascade's steps, and what each network says in the end."""
     steps = student.randomise_from_top(**given)
     if steps is None:
         return None  # said in its own words
@@ -38,7 +38,7 @@ def _gradient(model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
 
 
 def _bands_covered(model: nn.Module, image: Tensor, target: Tensor) -> Tensor:
-    """Cover four bands in turn: one pass for the whole image, and one for the four others."""
+    """Cover four bands in turn, in one pass after that of the whole image."""
     band = torch.arange(image.shape[2], device=image.device) * 4 // image.shape[2]
     kept = (band != torch.arange(4, device=image.device)[:, None])[:, None, :, None]
     with torch.no_grad():
