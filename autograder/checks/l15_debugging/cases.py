@@ -49,11 +49,9 @@ def cascade_cases(rng: Generator) -> dict[str, Case]:
 
     cases = {
         "two convolutions and a classifier": case("plain"),
-        "a shortcut": case("residual"),
         "BatchNorm and dropout": case("normalised"),
         "layers within layers": case("nested"),
         "float64": case("functional", torch.float64),
-        "frozen parameters": case("frozen"),
         "only the layers that are named": case("plain", parts=["conv1", "classifier"]),
         "whole blocks": case("nested", parts=["stem", "blocks", "classifier"]),
         "an unknown layer": case("plain", parts=["conv1", "conv3"]),
@@ -172,7 +170,6 @@ def comparison_cases(rng: Generator) -> dict[str, Case]:
     wanting_grad.inputs["image"].requires_grad_()
     return {
         "two methods": case("plain", 12, 14, "gradient", "bands"),
-        "one method": case("residual", 14, 12, "gradient"),
         "a map that asks no network": case("plain", 12, 15, "brightness", "gradient"),
         "a map of zeros": case("inplace", 12, 12, "nothing", "gradient"),
         "BatchNorm and dropout": case("normalised", 12, 13, "gradient"),
