@@ -1,8 +1,9 @@
 """Draw the figures of lessons and run their cells, when a source has changed.
 
 Pictures lie in `lessons/STEM/pictures/`, outputs stand in `lesson.md` below their cells. With them
-lies a record of what they were made from: a digest of the code and data. Versions of packages are
-not in it, nor are the bytes of the pictures, so another matplotlib is no drift.
+lies a record of what they were made from: a digest of the code and data. Tables that a lesson
+measures for others to read lie there too. Versions of packages are not in the record, nor are the
+bytes of the pictures, so another matplotlib is no drift.
 """
 
 from __future__ import annotations
@@ -41,10 +42,16 @@ def drawing_problems(stem: str) -> list[str]:
         return [f"lessons/{stem}: its pictures were drawn from other sources: run {mend}"]
     if missing := sorted(placed - pictures(stem).keys()):
         return [f"lessons/{stem}: {missing[0]} has not been drawn: run {mend}"]
+    if lost := [name for name in record.get("tables", []) if not _is_there(stem, name)]:
+        return [f"lessons/{stem}: {lost[0]} has not been measured: run {mend}"]
     cells = {name: _cells_digest(text) for name, text in texts.items()}
     if record["cells"] != cells or record["figures"].keys() != placed or not _linked(stem, texts):
         return [f"lessons/{stem}: a cell, an output or a picture's link has changed: run {mend}"]
     return []
+
+
+def _is_there(stem: str, name: str) -> bool:
+    return (pictures_folder(stem) / name).is_file()
 
 
 def _linked(stem: str, texts: dict[str, str]) -> bool:
@@ -91,9 +98,12 @@ def _draw(stem: str, say: Say) -> str:
     }
     folder = pictures_folder(stem)
     with tempfile.TemporaryDirectory() as made:
-        result = render(stem, Path(made), {"figures": missing, "cells": stale}, say)
-        for data in result["figures"].values():
-            write_whole(folder / data["file"], (Path(made) / data["file"]).read_bytes())
+        measured = record.get("tables", [])
+        again = not same or not all(_is_there(stem, name) for name in measured)
+        request = {"figures": missing, "cells": stale, "tables": again}
+        result = render(stem, Path(made), request, say)
+        for file in [*(data["file"] for data in result["figures"].values()), *result["tables"]]:
+            write_whole(folder / file, (Path(made) / file).read_bytes())
     drawn = kept | result["figures"]
     files = {name: data["file"] for name, data in drawn.items()}
     for name, story in stories.items():
@@ -102,6 +112,8 @@ def _draw(stem: str, say: Say) -> str:
         write_whole(ROOT / "lessons" / stem / name, texts[name].encode())
     cells = {name: _cells_digest(text) for name, text in texts.items()}
     made_from = {"sources": sources, "cells": cells, "figures": dict(sorted(drawn.items()))}
+    if tables := result["tables"] if again else measured:
+        made_from["tables"] = tables
     write_whole(folder / RECORD, (json.dumps(made_from, indent=1) + "\n").encode())
     for path in folder.iterdir():
         if path.suffix in _SUFFIXES and path.name not in files.values():
@@ -123,11 +135,13 @@ def render(
     Args:
         stem: the lesson.
         folder: where the pictures go.
-        request: ``figures``, their names, and ``cells``, lists of code by story.
+        request: ``figures``, their names, ``cells``, lists of code by story, and ``tables``,
+            whether to measure them.
         say: is told of each part as it is done.
 
     Returns:
-        ``figures``, ``{"file", "width", "height"}`` by name; ``cells``, what each printed.
+        ``figures``, ``{"file", "width", "height"}`` by name; ``cells``, what each printed;
+        ``tables``, files.
 
     Raises:
         UserError: a figure or a cell fails.

@@ -1,8 +1,9 @@
 """Draw a lesson's figures and run its cells with the reference solution.
 
 `python -m autograder.build.render STEM FOLDER` reads `{"figures": [...], "cells": {STORY: [...]}}`
-from standard input and leaves pictures and `result.json` in the folder. It prints a line for each
-part as it is done.
+from standard input and leaves pictures and `result.json` in the folder. With `"tables": true` it
+also writes the tables of `figures.py`: `TABLES` maps a name to a function of the course that gives
+plain data. It prints a line for each part as it is done.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,12 @@ def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
     drawing.unlink()
     (folder / f"{name}.{suffix}").write_bytes(data)
     return {"file": f"{name}.{suffix}", "width": width, "height": height}
+
+
+def tables(stem: str) -> dict[str, Callable[[Any], Any]]:
+    """Return the functions that measure a lesson's tables, by name."""
+    figures = importlib.import_module(f"lessons.{stem}.figures")
+    return getattr(figures, "TABLES", {})
 
 
 def _lighter(svg: bytes) -> bytes:
@@ -130,7 +138,7 @@ def main() -> int:
     """
     stem, folder = sys.argv[1], Path(sys.argv[2])
     request = json.load(sys.stdin)
-    result: dict[str, Any] = {"figures": {}, "cells": {}}
+    result: dict[str, Any] = {"figures": {}, "cells": {}, "tables": []}
     progress = sys.stdout
     sys.stdout = sys.stderr  # what a figure prints is no progress
     what = ""
@@ -138,6 +146,12 @@ def main() -> int:
         for name in request["figures"]:
             what = f"figure {name}"
             result["figures"][name] = render_figure(stem, name, folder)
+            print(what, file=progress, flush=True)
+        for name, measure in tables(stem).items() if request.get("tables") else ():
+            what = f"table {name}"
+            text = json.dumps(measure(reference_course()), indent=1, allow_nan=False)
+            (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+            result["tables"].append(f"{name}.json")
             print(what, file=progress, flush=True)
         for story, cells in request["cells"].items():
             what = story

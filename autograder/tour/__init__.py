@@ -26,7 +26,7 @@ from lessons.toolkit.technique import (
     Subject,
     Technique,
     make_subject,
-    rank_correlation,
+    rank_agreement,
 )
 
 Track = Callable[[Iterable[Any]], Iterable[Any]]
@@ -138,7 +138,7 @@ def _with_second_question(course: Any, subject: Subject, made: Tour) -> Subject:
             maps = course.l14_grad_cam.grad_cam(network, subject.layer, images, target)
         except Declined:
             maps = course.l11_saliency.saliency_map(network, images, target)
-        like = [rank_correlation(maps[0], other) for other in maps]
+        like = [rank_agreement(maps[0], other) for other in maps]
     except Exception as error:
         made.failures["The second question"] = _named(error)
         return subject

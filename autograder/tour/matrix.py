@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lessons.toolkit.models import with_random_weights
 from lessons.toolkit.plots import figure_png, new_figure, overlay
-from lessons.toolkit.technique import Subject, Technique, rank_correlation, signed
+from lessons.toolkit.technique import Subject, Technique, rank_agreement, signed
 
 ALPHA = 0.8
 FINE = 4  # a map of fewer rows than a fourth of the picture's needs the picture under it
@@ -103,7 +103,7 @@ def compare(course: Any, subject: Subject, untrained: Subject | None, technique:
     for (caption, _, _), values in zip(asked, maps, strict=True):
         coarse = values.shape[0] * FINE < subject.rgb.shape[1]
         image = overlay(subject.rgb, values, ALPHA) if coarse else subject.drawn(values)
-        cells.append(Cell(image, caption, rank_correlation(maps[0], values), not values.any()))
+        cells.append(Cell(image, caption, rank_agreement(maps[0], values), not values.any()))
     return Row(technique, cells)
 
 

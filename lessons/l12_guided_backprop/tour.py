@@ -15,7 +15,7 @@ from lessons.toolkit.technique import (
     Subject,
     Technique,
     guided_gradient,
-    rank_correlation,
+    rank_agreement,
     signed,
 )
 
@@ -40,7 +40,7 @@ def _two_questions(course: Any, subject: Subject) -> list[Panel | str]:
         )
         for rank, lines in zip(ranks, maps, strict=True)
     ]
-    if (correlation := rank_correlation(*maps)) is not None:
+    if (correlation := rank_agreement(*maps)) is not None:
         panels.append(
             f"Asked about two classes, it draws two maps with a rank correlation of "
             f"{signed(correlation)}."

@@ -14,7 +14,7 @@ from lessons.toolkit.technique import (
     Subject,
     Technique,
     guided_gradient,
-    rank_correlation,
+    rank_agreement,
     signed,
 )
 
@@ -48,7 +48,7 @@ def _grad_cam(course: Any, subject: Subject) -> list[Panel | str]:
         _laid_over(subject, first, "for"),
         _laid_over(subject, second, "for", other),
         _laid_over(subject, against, "against"),
-        _places(rank_correlation(first, second)),
+        _places(rank_agreement(first, second)),
     ]
 
 

@@ -227,22 +227,44 @@ def with_random_weights(network: nn.Module, seed: int = 0) -> nn.Module:
     """
     device = next(network.parameters()).device
     fresh = copy.deepcopy(network).cpu()
-    with seeded(seed), torch.no_grad():
-        for module in fresh.modules():
-            own = dict(module.named_parameters(recurse=False))
-            weight = own.get("weight")
-            if weight is not None and weight.ndim > 1:
-                nn.init.kaiming_normal_(weight, nonlinearity="relu")
-                if (bias := own.get("bias")) is not None:
-                    bias.zero_()
-            elif callable(reset := getattr(module, "reset_parameters", None)):
-                reset()
-            else:  # tokens, embeddings of places, scales: no rule is known, so their own spread
-                for parameter in own.values():
-                    values = torch.randn(parameter.shape).to(parameter.dtype)
-                    spread = parameter.std() if parameter.numel() > 1 else 1
-                    parameter.copy_(values * spread + parameter.mean())
+    generator = torch.Generator().manual_seed(seed)
+    for module in fresh.modules():
+        redraw_weights(module, generator)
     return fresh.to(device)
+
+
+@torch.no_grad()
+def redraw_weights(layer: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of one layer anew, in place, as if it had learnt nothing.
+
+    A weight of a convolution or a linear layer comes from He's normal distribution, and its bias
+    becomes 0. A norm starts as it does before training. A layer without weights of its own, such as
+    a container, is left as it is.
+
+    Args:
+        layer: whose own parameters are drawn, not those of the layers in it.
+        generator: on the CPU, so that each device gets the same numbers.
+
+    >>> layer = nn.Linear(2, 3)
+    >>> redraw_weights(layer, torch.Generator().manual_seed(0))
+    >>> torch.equal(layer.bias, torch.zeros(3))
+    True
+    """
+    own = dict(layer.named_parameters(recurse=False))
+    weight = own.get("weight")
+    if weight is not None and weight.ndim > 1:
+        drawn = torch.empty(weight.shape)
+        weight.copy_(nn.init.kaiming_normal_(drawn, nonlinearity="relu", generator=generator))
+        if (bias := own.get("bias")) is not None:
+            bias.zero_()
+    elif callable(reset := getattr(layer, "reset_parameters", None)):
+        with seeded(generator.initial_seed()):  # a layer of an unknown kind draws by itself
+            reset()
+    else:  # tokens, embeddings of places, scales: no rule is known, so their own spread
+        for parameter in own.values():
+            values = torch.randn(parameter.shape, generator=generator).to(parameter)
+            spread = parameter.std() if parameter.numel() > 1 else 1
+            parameter.copy_(values * spread + parameter.mean())
 
 
 def find_layer(network: nn.Module, name: str) -> nn.Module:

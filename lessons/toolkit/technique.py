@@ -216,7 +216,7 @@ def guided_gradient(course: Any, subject: Subject, rank: int) -> Tensor:
     return guided
 
 
-def rank_correlation(first: Tensor, second: Tensor) -> float | None:
+def rank_agreement(first: Tensor, second: Tensor) -> float | None:
     """Return Spearman's rank correlation of two maps.
 
     It is 1 where both put all places in the same order, about 0 where they have nothing to do with
@@ -229,7 +229,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> float | None:
     Returns:
         A number from -1 to 1; None where a map is the same everywhere and so has no order.
 
-    >>> rank_correlation(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 4.0, 9.0]]))
+    >>> rank_agreement(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 4.0, 9.0]]))
     1.0
     """
     from scipy.stats import spearmanr

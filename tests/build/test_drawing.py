@@ -93,6 +93,19 @@ def test_a_figure_that_left_the_story_leaves_the_folder(workshop: Workshop):
     assert list(drawn(workshop)) == ["bars.svg", "drawn.json"] and drift(workshop) == []
 
 
+def test_a_table_is_measured_with_the_figures_and_missed_when_it_is_gone(workshop: Workshop):
+    figures = workshop.lesson / "figures.py"
+    measured = "lambda course: {'name': course.l90_sample.twice.__name__}"
+    figures.write_text(figures.read_text() + f"\nTABLES = {{'names': {measured}}}\n")
+    table = workshop.lesson / "pictures" / "names.json"
+    for _ in range(2):
+        assert "names.json" in drawn(workshop) and drift(workshop) == []
+        assert json.loads(table.read_text()) == {"name": "twice"}
+        table.unlink()
+        (line,) = drift(workshop)
+        assert "names.json has not been measured" in line
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "says"),
     [

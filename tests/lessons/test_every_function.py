@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from autograder.course.reference import solution_stems
 from autograder.protocol.wire import ModelSpec
 from autograder.worker.networks import build
+from solutions.l11_saliency import saliency_map
 from solutions.l12_guided_backprop import guided_backprop
 
 VALUES: dict[str, Any] = {
@@ -70,9 +71,23 @@ VALUES |= {
     "seed": 0,
 }
 
+# Of lesson 15, which compares maps of the images' size, and two networks.
+VALUES |= {
+    "maps": torch.rand(2, 14, 18, generator=torch.Generator().manual_seed(2)),
+    "saliency": torch.rand(14, 18, generator=torch.Generator().manual_seed(6)),
+    "mask": torch.rand(14, 18, generator=torch.Generator().manual_seed(7)) > 0.5,
+    "methods": {"saliency": saliency_map},
+    "other": torch.tensor([1]),
+    "window": 6,
+    "stride": 5,
+}
+
 # One draws by dtype, and some take steps whose size is not that of the gradient.
 _NOT_TO_THE_LAST_BIT = ("smooth_grad", "class_portrait", "invert_features", "synthesise_texture")
 _NOT_TO_THE_LAST_BIT += ("transfer_style",)
+
+
+_PLAIN_NUMBERS = ("_by_layer", "comparison", "find_the_shortcut")
 
 
 def found() -> dict[str, Callable[..., Any]]:
@@ -103,6 +118,11 @@ def network(name: str = "nested", dtype: str = "float32") -> nn.Module:
     return build(ModelSpec(name, seed=3, dtype=dtype))
 
 
+@functools.cache
+def untrained(dtype: torch.dtype) -> nn.Module:
+    return build(ModelSpec("nested", seed=8, dtype="float64")).to(dtype)
+
+
 def images(count: int = 2, height: int = 14, width: int = 18) -> Tensor:
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1))
 
@@ -122,6 +142,8 @@ def call(path: str, **given: Any) -> Any:
     first = given.get("images", usual["images"])[:1]
     usual |= {"image": first, "start": first, "codes": first[..., :5, :6]}
     usual["generator"] = build(ModelSpec("painter", seed=3, dtype="float64")).to(first.dtype)
+    usual["untrained"] = untrained(first.dtype)
+    usual["others"] = usual["images"]
     values = {**usual, **given}
     values = {name: _as_dtype(value, values["images"].dtype) for name, value in values.items()}
     needed = [n for n, p in parameters.items() if p.default is p.empty or n in given]
@@ -141,6 +163,10 @@ def tensors(value: Any) -> list[Tensor]:
         return [torch.as_tensor(value)]
     if isinstance(value, int | float):
         return [torch.tensor(value, dtype=torch.float64)]
+    if isinstance(value, nn.Module):
+        return [parameter.detach() for parameter in value.parameters()]
+    if isinstance(value, str):
+        return []
     parts = value.values() if isinstance(value, dict) else value
     return [tensor for part in parts for tensor in tensors(part)]
 
@@ -223,7 +249,7 @@ def test_no_image_gives_an_empty_result_or_a_sentence(path: str) -> None:
 
 @pytest.mark.parametrize("path", FUNCTIONS)
 def test_tensors_from_inference_mode_are_welcome(path: str) -> None:
-    expected = call(path)
+    expected = tensors(call(path))
     with torch.inference_mode():
         target = torch.tensor([3, 1] if has_batch(path) else [3])
         given = {"images": images(), "target": target}
@@ -232,7 +258,7 @@ def test_tensors_from_inference_mode_are_welcome(path: str) -> None:
     with torch.no_grad():
         without_grad = call(path, **given)
     for result in (inside, outside, without_grad):
-        for one, other in zip(tensors(expected), tensors(result), strict=True):
+        for one, other in zip(expected, tensors(result), strict=True):
             torch.testing.assert_close(one, other)
             assert not other.requires_grad
     assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
@@ -247,7 +273,7 @@ def test_each_dtype_is_kept(path: str) -> None:
         for right, result in zip(exact, results, strict=True):
             if not right.is_floating_point():  # a count
                 continue
-            if not path.endswith("_by_layer"):  # plain numbers have no dtype
+            if not path.endswith(_PLAIN_NUMBERS):  # they have no dtype
                 assert (right.dtype, result.dtype) == (torch.float64, dtype)
             assert result.isfinite().all()
             # One draws by dtype, and one takes steps whose size is not that of the gradient.

@@ -31,7 +31,7 @@ from lessons.toolkit.technique import (
     Subject,
     Technique,
     make_subject,
-    rank_correlation,
+    rank_agreement,
 )
 
 LARGEST = 8 << 20
@@ -181,7 +181,7 @@ def test_one_face_is_one_place(subject: Subject) -> None:
     lesson, network = reference_course().l14_grad_cam, subject.classifier.network
     images = subject.images.expand(tours.LIKELY, -1, -1, -1)
     maps = lesson.grad_cam(network, "head", images, subject.ranking[: tours.LIKELY])
-    alike = [rank_correlation(maps[0], other) for other in maps]
+    alike = [rank_agreement(maps[0], other) for other in maps]
     assert alike[chosen.second] == min(alike)
 
 

@@ -16,7 +16,7 @@ from lessons.toolkit.technique import (
     Declined,
     feature_maps,
     make_subject,
-    rank_correlation,
+    rank_agreement,
     signed,
 )
 from solutions import l02_hooks
@@ -88,7 +88,7 @@ def test_rank_correlation_is_scipys_with_ties_and_none_without_an_order() -> Non
     rng = torch.Generator().manual_seed(0)
     first, second = (torch.randint(0, 5, (6, 7), generator=rng).half() for _ in range(2))
     expected = spearmanr(first.flatten().numpy(), second.flatten().numpy()).statistic
-    assert rank_correlation(first, second) == pytest.approx(expected, abs=1e-4)
-    assert rank_correlation(first, 3 - 2 * first) == -1
-    assert rank_correlation(first, torch.ones(6, 7)) is None
+    assert rank_agreement(first, second) == pytest.approx(expected, abs=1e-4)
+    assert rank_agreement(first, 3 - 2 * first) == -1
+    assert rank_agreement(first, torch.ones(6, 7)) is None
     assert (signed(None), signed(0.5), signed(-0.755)) == ("none", "+0.50", "−0.76")
