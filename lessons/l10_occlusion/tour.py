@@ -16,7 +16,7 @@ from lessons.toolkit.technique import (
     Panel,
     Subject,
     Technique,
-    rank_correlation,
+    rank_agreement,
     signed,
 )
 
@@ -92,7 +92,7 @@ def _occlusion(course: Any, subject: Subject) -> list[Panel | str]:
         panels.append(
             f"With another place covered, “{subject.name()}” rises instead, by up to {rises:.2f}."
         )
-    panels.append(_places(rank_correlation(first, second)))
+    panels.append(_places(rank_agreement(first, second)))
     return panels
 
 
