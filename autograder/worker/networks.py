@@ -26,7 +26,7 @@ class Plain(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
         self.relu1: nn.Module = nn.ReLU(inplace)
-        self.pool = nn.AvgPool2d(2)
+        self.pool: nn.Module = nn.AvgPool2d(2)
         self.conv2 = nn.Conv2d(6, 8, 3, padding=1)
         self.relu2: nn.Module = nn.ReLU(inplace)
         self.classifier = nn.Linear(8, CLASSES)
@@ -36,6 +36,14 @@ class Plain(nn.Module):
         features = self.relu1(self.conv1(images))
         features = self.relu2(self.conv2(self.pool(features)))
         return self.classifier(features.mean((2, 3)))
+
+
+class Pooled(Plain):
+    """The plain network with max pooling, which remembers where the largest value was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
 
 
 class Functional(Plain):
@@ -201,6 +209,7 @@ class Painter(nn.Module):
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "plain": Plain,
     "inplace": lambda: Plain(inplace=True),
+    "pooled": Pooled,
     "functional": Functional,
     "relu6": Relu6,
     "residual": Residual,

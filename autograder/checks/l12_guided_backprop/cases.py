@@ -104,6 +104,8 @@ def deconvnet_cases(rng: Generator) -> dict[str, Case]:
         "float64, requiring grad": _asked(
             rng, "nested", normal(rng, 2, 3, 14, 12, dtype=torch.float64).requires_grad_(), [4, 2]
         ),
+        # Without it the way back of a deconvnet is blind to what the images hold.
+        "max pooling": _asked(rng, "pooled", normal(rng, 2, 3, 12, 14), [4, 0]),
         "a network without ReLUs": _asked(rng, "linear", normal(rng, 2, 3, 12, 12), [1, 3]),
     }
     return refuse(cases)

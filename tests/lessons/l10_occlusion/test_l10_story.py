@@ -13,7 +13,7 @@ from lessons.l10_occlusion import figures
 from lessons.toolkit.models import load_model
 from lessons.toolkit.photos import load_photo
 from lessons.toolkit.scenes import MEAN, STD, make_scenes
-from lessons.toolkit.technique import rank_correlation
+from lessons.toolkit.technique import rank_agreement
 from solutions.l10_occlusion import (
     occlude,
     occlusion_drops,
@@ -107,7 +107,7 @@ def test_the_maps_of_three_fills() -> None:
     for size, maps in (("small", small), ("large", large)):
         pairs = [("mean colour", "black"), ("mean colour", "blur"), ("black", "blur")]
         blocks = {fill: maps[fill][4::8, 4::8] for fill in maps}
-        agree[size] = [rank_correlation(blocks[a], blocks[b]) for a, b in pairs]
+        agree[size] = [rank_agreement(blocks[a], blocks[b]) for a, b in pairs]
     ends = [f(agree[size]) for size in ("large", "small") for f in (min, max)]
     assert [round(end, 2) for end in ends] == [0.80, 0.86, 0.69, 0.86]
     assert says("0.80 to 0.86 over the blocks. For the small one 0.69 to 0.86")
