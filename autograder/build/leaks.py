@@ -90,4 +90,5 @@ def _lines(text: str) -> list[str]:
 
 
 def _plain(line: str) -> str:
-    return line.strip().strip('",').strip()
+    # A line that begins with a quotation mark has two of them in a notebook, and spaces between.
+    return line.strip('", \t\r')
