@@ -39,7 +39,7 @@ class Plain(nn.Module):
 
 
 class Pooled(Plain):
-    """The plain network with max pooling, which remembers where the largest value was."""
+    """The plain network with max pooling: where the largest value was is remembered."""
 
     def __init__(self) -> None:
         super().__init__()
