@@ -37,6 +37,8 @@ FETCHED = {
     "l06_activations.top_patches": "a patch holds plain numbers",
     "l06_activations.stream_top_patches": "a patch holds plain numbers",
     "l11_saliency.saliency_box": "the toolkit joins regions on the CPU",
+    "l13_cam.localise": "the toolkit joins regions on the CPU",
+    "l13_cam.localisation_iou": "the toolkit joins regions on the CPU",
     # On a GPU these fetch nothing.
     "l07_gradient_ascent.class_image": "shifts are drawn on the CPU",
     "l07_gradient_ascent.class_portrait": "shifts are drawn on the CPU",

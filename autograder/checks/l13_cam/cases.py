@@ -190,8 +190,8 @@ def localise_cases(rng: Generator) -> dict[str, Case]:
         "three blobs": blobs(
             16,
             22,
-            (1, 2 + b, 2, 3 + b, 2.4),
-            (4 + a, 14, 7 + a, 17, 2.3),
+            (1, 2 + b, 2, 3 + b, 2.6),
+            (3 + a, 14, 7 + a, 18, 2.3),
             (10, 9 + b, 15, 15 + b, 0.9),
         ),
         "blobs that meet at a corner": blobs(9, 11, (1, 1, 4, 5, 1.0), (4, 5, 8, 7 + c, 1.0)),

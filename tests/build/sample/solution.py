@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from solutions.l89_given import halve
 from torch import Tensor
+
+from solutions.l89_given import halve
 
 WIDTH = 3
 

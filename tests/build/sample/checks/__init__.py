@@ -1,7 +1,6 @@
 """Checks of the sample lesson."""
 
 from autograder.checks.l90_sample.cases import three
-
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l90_sample"
