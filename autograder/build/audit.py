@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations, islice, repeat
@@ -86,7 +86,10 @@ class LessonAudit:
 
 
 def audit(
-    stems: Sequence[str], seed: int = PUBLIC_SEED, processes: int = 1
+    stems: Sequence[str],
+    seed: int = PUBLIC_SEED,
+    processes: int = 1,
+    ways: Collection[str] = tuple(GATES),
 ) -> Iterator[LessonAudit]:
     """Audit lessons and yield their reports in order.
 
@@ -94,25 +97,28 @@ def audit(
         stems: which lessons.
         seed: of the cases, and of which pairs are tried; the gate must hold for any.
         processes: how many lessons are audited at a time.
+        ways: how mistakes are made beside "alone", which they always are: of `GATES`.
     """
     processes = min(processes, len(stems))
     if processes <= 1:
-        yield from (_audit_stem(stem, seed) for stem in stems)
+        yield from (_audit_stem(stem, seed, ways) for stem in stems)
         return
     # A fork of a process that has run torch on threads can hang: each begins anew.
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        yield from pool.map(_audit_stem, stems, repeat(seed))
+        yield from pool.map(_audit_stem, stems, repeat(seed), repeat(ways))
 
 
-def _audit_stem(stem: str, seed: int) -> LessonAudit:
+def _audit_stem(stem: str, seed: int, ways: Collection[str]) -> LessonAudit:
     torch.set_num_threads(1)  # tiny networks wait longer for a second thread than they work
     started = time.perf_counter()
-    report = audit_lesson(lesson(stem), seed)
+    report = audit_lesson(lesson(stem), seed, ways)
     report.seconds = time.perf_counter() - started
     return report
 
 
-def audit_lesson(record: Lesson, seed: int = PUBLIC_SEED) -> LessonAudit:
+def audit_lesson(
+    record: Lesson, seed: int = PUBLIC_SEED, ways: Collection[str] = tuple(GATES)
+) -> LessonAudit:
     """Audit one lesson from its record."""
     report = LessonAudit(record.stem)
     try:
@@ -123,7 +129,7 @@ def audit_lesson(record: Lesson, seed: int = PUBLIC_SEED) -> LessonAudit:
         return report
     for exercise in record.exercises:
         if exercise.name in source.exercises:
-            _Exercise(report, exercise, source, seed).audit()
+            _Exercise(report, exercise, source, seed).audit(ways)
     for way, lowest in GATES.items():
         rate = report.rates[way]
         if rate.share < lowest:
@@ -147,15 +153,17 @@ class _Exercise:
         self.where = f"{exercise.stem}.{exercise.name}"
         self.expectation = Expectation(exercise.stem, exercise, seed)
 
-    def audit(self) -> None:
+    def audit(self, ways: Collection[str]) -> None:
         if self._stale_texts():  # nothing can be diagnosed
             return
         self._right_versions()
         verdicts = self._applicable()
         self._two_names([mistake for mistake, _ in verdicts])
         mistakes = [mistake for mistake, verdict in verdicts if self._alone(mistake, verdict)]
-        self._beside(mistakes)
-        self._in_pairs(mistakes)
+        if "beside a foreign detail" in ways:
+            self._beside(mistakes)
+        if "in pairs" in ways:
+            self._in_pairs(mistakes)
 
     def _stale_texts(self) -> bool:
         """Report texts that no longer fit the reference."""

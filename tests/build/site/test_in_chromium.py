@@ -45,7 +45,8 @@ def addresses(browser: Browser) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(browser: Browser, scheme: str):
     for page in addresses(browser):
-        for width in (WIDE, NARROW):
+        # Colours do not change with the width.
+        for width in (WIDE, NARROW) if scheme == "light" else (WIDE,):
             browser.open(page, scheme, width)
             expected = {"light": "default", "dark": "slate"}[scheme]
             assert browser.ask("document.body.dataset.mdColorScheme") == expected

@@ -32,11 +32,11 @@ STEM = "l11_saliency"
 
 
 def test_every_score_is_the_known_one(tmp_path: Path) -> None:
-    students = make_class(list(stems()), 12, SEED, at_most=3)
+    students = make_class(list(stems()), 8, SEED, at_most=3)
     inbox = hand_in(students, tmp_path / "in")
     run = grade(Request(inbox, tmp_path / "out", stems(), SEED))
     assert {row.student: row.score for row in run.rows} == {s.id: s.score for s in students}
-    assert len({s.score for s in students}) > 8  # a class whose students differ
+    assert len({s.score for s in students}) > 5  # a class whose students differ
 
 
 @pytest.mark.parametrize("stem", stems())
