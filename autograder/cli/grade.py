@@ -71,12 +71,14 @@ def grade(
         limits=limits,
         caps=caps,
     )
-    screen = RunScreen(errors())
+    # One console: who stops a run may find standard error redirected at that moment.
+    console = errors()
+    screen = RunScreen(console)
     try:
         with screen:
             run = run_all(request, screen.report)
     except KeyboardInterrupt:
-        errors().print(screen.kept())
+        console.print(screen.kept())
         return STOPPED
     if as_json:
         _print_json(request, run)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from autograder.course.exercise import Complaint
 from autograder.worker.networks import build
@@ -59,13 +59,10 @@ def judge_texture(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Comp
     model, texture = build(inputs["model"]), inputs["texture"].detach()
     start = reference.noise(1, inputs["size"], inputs["seed"], texture)
     layers = inputs["layers"]
-
-    def grams(image: Tensor) -> list[Tensor]:
-        features = reference.features_of(model, layers, image)
-        return [reference.gram_matrix(features[layer]) for layer in layers]
+    wanted, even = _grams(model, layers, texture), [1 / len(layers)] * len(layers)
 
     def loss(image: Tensor, _number: int) -> Tensor:
-        off = reference.style_loss(grams(image), grams(texture), [1 / len(layers)] * len(layers))
+        off = reference.style_loss(_grams(model, layers, image), wanted, even)
         return off + inputs["tv"] * reference.mean_variation(image)
 
     return _fallen(loss, start, expected, actual, inputs["steps"], "its statistics are not those")
@@ -79,36 +76,36 @@ def judge_transfer(expected: Any, actual: Any, inputs: Mapping[str, Any]) -> Com
     """
     if "other" in inputs:
         return _must_differ(actual, inputs, _terms_of_transfer(inputs))
-    model, content = build(inputs["model"]), inputs["content"].detach()
+    model = build(inputs["model"])
+    content, style = inputs["content"].detach(), inputs["style"].detach()
     layers, where = inputs["style_layers"], inputs["content_layer"]
-    style = reference.features_of(model, layers, inputs["style"].detach())
     wanted = reference.features_of(model, [where], content)[where]
-    grams = [reference.gram_matrix(style[layer]) for layer in layers]
+    grams = _grams(model, layers, style)
     weights = (inputs["content_weight"], inputs["style_weight"], inputs["tv"])
 
     def loss(image: Tensor, _number: int) -> Tensor:
         return reference.fast_style_loss(model, image, wanted, grams, where, layers, *weights)
 
-    def exchanged(image: Tensor, _number: int) -> Tensor:
-        features = reference.features_of(model, [where], inputs["style"].detach())[where]
-        own = reference.features_of(model, layers, content)
-        of_content = [reference.gram_matrix(own[layer]) for layer in layers]
-        return reference.fast_style_loss(
-            model, image, features, of_content, where, layers, *weights
-        )
-
     what = "its content and style are not those"
     if inputs["steps"] == 0:
         if torch.allclose(actual, content, atol=1e-5):
             return None
-        styled = F.interpolate(inputs["style"].detach(), content.shape[2:], mode="bilinear")
+        styled = F.interpolate(style, content.shape[2:], mode="bilinear")
         at_style = torch.allclose(actual, styled, atol=1e-5)
         begun_at = "style_start" if at_style else "noise_start"
         return Complaint("did not begin at the content.", mistake=begun_at)
     complaint = _fallen(loss, content, expected, actual, inputs["steps"], what)
-    if complaint is None or inputs["style"].shape != content.shape:
+    if complaint is None or style.shape != content.shape:
         return complaint
     # A wrong picture that is right for the exchanged pictures, whichever descent made it.
+    of_style = reference.features_of(model, [where], style)[where]
+    of_content = _grams(model, layers, content)
+
+    def exchanged(image: Tensor, _number: int) -> Tensor:
+        return reference.fast_style_loss(
+            model, image, of_style, of_content, where, layers, *weights
+        )
+
     steps = inputs["steps"]
     known = reference.descend(lambda image: exchanged(image, 0), content, steps, inputs["rate"])
     # Where the exchanged loss cannot fall far, the content itself would be as right.
@@ -144,27 +141,33 @@ def _fallen(
     return None
 
 
-def _terms_of_transfer(inputs: Mapping[str, Any]) -> dict[str, Callable[[Tensor], Tensor]]:
+def _terms_of_transfer(inputs: Mapping[str, Any]) -> dict[str, Loss]:
     """Return what each weight of a transfer weighs, by its name."""
     model, usual = build(inputs["model"]), {**inputs["usual"], **inputs["one"]}
     content, style = usual["content"].detach(), usual["style"].detach()
     layers, where = usual["style_layers"], usual["content_layer"]
 
-    def grams(image: Tensor) -> list[Tensor]:
-        features = reference.features_of(model, layers, image)
-        return [reference.gram_matrix(features[layer]) for layer in layers]
-
     wanted = reference.features_of(model, [where], content)[where]
-    even = [1 / len(layers)] * len(layers)
+    grams, even = _grams(model, layers, style), [1 / len(layers)] * len(layers)
+
+    def off_style(image: Tensor) -> Tensor:
+        return reference.style_loss(_grams(model, layers, image), grams, even)
+
     return {
         "content_weight": lambda image: reference.feature_loss(model, where, image, wanted),
-        "style_weight": lambda image: reference.style_loss(grams(image), grams(style), even),
+        "style_weight": off_style,
         "tv": reference.mean_variation,
     }
 
 
+def _grams(model: nn.Module, layers: Sequence[str], image: Tensor) -> list[Tensor]:
+    """Return the Gram matrices of an image, one for each layer."""
+    features = reference.features_of(model, layers, image)
+    return [reference.gram_matrix(features[layer]) for layer in layers]
+
+
 def _must_differ(
-    pictures: Any, inputs: Mapping[str, Any], terms: Mapping[str, Callable[[Tensor], Tensor]]
+    pictures: Any, inputs: Mapping[str, Any], terms: Mapping[str, Loss]
 ) -> Complaint | None:
     """Judge two pictures of calls that differ in one argument.
 
