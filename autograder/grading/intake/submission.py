@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -14,7 +14,9 @@ class Submission:
         student: id, safe in file names and cells.
         origin: where it came from, relative to the submissions folder.
         sources: source text by lesson stem.
-        problems: why a lesson's file cannot be graded, by stem; under "" why the whole cannot.
+        problems: why work cannot be read, by ``stem.exercise``, by stem, and under "" the whole.
+        notes: what was chosen among copies or left alone; a person should know, no point hangs on
+            it.
         fault: our own failure to read it; then nothing of it is graded, and nothing is a 0.
     """
 
@@ -22,4 +24,5 @@ class Submission:
     origin: str
     sources: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
     fault: str = ""
