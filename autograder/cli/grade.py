@@ -43,40 +43,57 @@ def grade(
         Path | None,
         typer.Option(help="TOML file whose [limits] and [caps] replace the defaults."),
     ] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Forget and ask again: timeout, ungraded, unread or a student. More than once.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> int:
-    """Grade submissions in a sandbox (instructors)."""
+    """Grade submissions in a sandbox (instructors).
+
+    Ends with 0 when all is graded, 1 when somebody should look at a submission, 2 on a mistake in
+    the command or its surroundings, 130 after Ctrl-C.
+    """
     _refuse_other_systems()
+    stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
+    if not submissions.exists():
+        raise UserError(f"There is no folder {submissions}.", "Name the one with the submissions.")
+    # One console: who stops a run may find standard error redirected at that moment.
+    console = errors()
+    console.print(f"Reading {submissions}.")  # before torch, which takes its time
     from autograder.cli.grade_screen import RunScreen, show_run
-    from autograder.grading.class_run import LIMITS, Request, make_folder, read_seed
+    from autograder.grading.class_run import LIMITS, Request, make_folder
     from autograder.grading.class_run import grade as run_all
     from autograder.grading.intake.archives import Caps
+    from autograder.grading.run.seeds import make_seed, read_seed
     from autograder.grading.run.settings import read_settings
     from autograder.grading.sandbox.probe import choose
 
-    stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
     choose(isolation)  # refused before anything is written
-    if not submissions.exists():
-        raise UserError(f"There is no folder {submissions}.", "Name the one with the submissions.")
     limits, caps = read_settings(config, LIMITS, Caps())
     make_folder(out, submissions)
+    seed_file = seed_file or out / ".seed"  # beside the results, not inside what students are given
+    if not seed_file.exists():
+        make_seed(seed_file, out)
+        console.print(f"A secret seed was made: {seed_file}. Keep it: every grade hangs on it.")
     request = Request(
         submissions=submissions,
         out=out,
         stems=stems,
-        # Beside the results, not inside what students are given.
-        seed=read_seed(seed_file or out / ".seed"),
+        seed=read_seed(seed_file),
         workers=workers or len(os.sched_getaffinity(0)),
         isolation=isolation,
         limits=limits,
         caps=caps,
+        again=again or (),
     )
-    # One console: who stops a run may find standard error redirected at that moment.
-    console = errors()
     screen = RunScreen(console)
     try:
         with screen:
-            run = run_all(request, screen.report)
+            run = run_all(request, screen.report, screen.say)
     except KeyboardInterrupt:
         console.print(screen.kept())
         return STOPPED
@@ -104,6 +121,7 @@ def _print_json(request: Request, run: Run) -> None:
             {"student": row.student, "score": row.score, "status": row.status, "reason": row.reason}
             for row in run.rows
         ],
+        "notices": run.notices,
         "max_score": run.rows[0].max_score if run.rows else 0.0,
         "isolation": run.record["isolation"],
         "seed_hash": run.record["seed_hash"],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 30.0
 MOST_NAMED = 12
 HARDEST = 5
+STATUSES = ("graded", "unread", "unusable", "ungraded")
 
 
 class RunScreen:
@@ -59,6 +60,10 @@ class RunScreen:
     ) -> None:
         self._bar.stop()
 
+    def say(self, sentence: str) -> None:
+        """Print a line, above the bar where there is one."""
+        self._console.print(sentence)
+
     def report(self, progress: Progress) -> None:
         """Show that one more check has ended.
 
@@ -67,7 +72,7 @@ class RunScreen:
         waiting = progress.total - progress.remembered
         if self.progress is None:
             self._began = time.monotonic()
-            self._console.print(_opening(progress))
+            self.say(_opening(progress))
         self.progress = progress
         self._bar.update(
             self._task, description="Grading", completed=progress.done, total=max(1, waiting)
@@ -76,7 +81,7 @@ class RunScreen:
         if self._bar.disable and progress.done and now - self._spoken > SECONDS_BETWEEN_LINES:
             self._spoken = now
             left = (now - self._began) / progress.done * (waiting - progress.done)
-            self._console.print(f"{progress.done} of {waiting} checks, {duration(left)} left.")
+            self.say(f"{progress.done} of {waiting} checks, {duration(left)} left.")
 
     def kept(self) -> str:
         """Return a sentence about the checks that a stopped run has kept."""
@@ -99,14 +104,14 @@ def show_run(console: Console, request: Request, run: Run) -> None:
 
     counts = Counter(row.status for row in run.rows)
     graded = [row for row in run.rows if row.status == "graded"]
-    words = [f"{counts[status]} {status}" for status in ("graded", "unusable", "ungraded")]
+    words = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
     plural = "" if len(run.rows) == 1 else "s"
-    console.print(f"\n{len(run.rows)} submission{plural}: {', '.join(words)}.", style="bold")
+    console.print(f"\n{len(run.rows)} student{plural}: {', '.join(words)}.", style="bold")
     if graded:
-        mean = sum(row.score for row in graded) / len(graded)
+        mean = sum(row.score or 0.0 for row in graded) / len(graded)
         console.print(f"Mean {mean:.2f} of {graded[0].max_score:g} points.")
         table = Table("hardest exercises", "points earned", "passed", box=None, pad_edge=False)
-        hardest = difficulties(graded)[:HARDEST]
+        hardest = difficulties(run.rows)[:HARDEST]
         for hard in hardest:
             table.add_row(hard.id, f"{100 * hard.share:.0f} %", f"{hard.passed}/{hard.graded}")
         if hardest:
@@ -118,6 +123,8 @@ def show_run(console: Console, request: Request, run: Run) -> None:
         console.print(f"  {row.student}: {row.reason}")
     if len(needed) > MOST_NAMED:
         console.print(f"  and {len(needed) - MOST_NAMED} more: see class.html")
+    for notice in run.notices:
+        console.print(f"\n{notice}")
     if run.record["isolation"] == NONE:
         console.print("\nWithout isolation: their code ran unprotected.", style="bold red")
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
-import secrets
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,30 @@ from autograder.files import write_whole
 from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
-from autograder.grading.report import tables
-from autograder.grading.report.results import StudentResult, collect
+from autograder.grading.intake.submission import Submission
+from autograder.grading.report import page_of, tables, write_pages
+from autograder.grading.report.adjustments import NAME as ADJUSTMENTS
+from autograder.grading.report.adjustments import adjusted, read_adjustments
+from autograder.grading.report.results import (
+    LessonResult,
+    Lessons,
+    StudentResult,
+    lesson_results,
+    merged,
+    rows,
+)
 from autograder.grading.run.engine import Grader, Progress
+from autograder.grading.run.journal import NAME as JOURNAL
 from autograder.grading.run.journal import Journal, locked
+from autograder.grading.run.seeds import hold_to_seed
 from autograder.grading.run.versions import course_hash, seed_hash, versions
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
 from autograder.grading.sandbox.probe import Isolation, choose
-from lessons.toolkit.errors import UserError
+from lessons.toolkit.errors import UserError, unknown
 
+# What `again` may name besides students.
+AGAIN = ("timeout", "ungraded", "unread")
 TARGET = "autograder.worker.serve:run_job"
 # The largest need of any reference, measured: 0.2 s of processor, 30 MiB, 0.1 MiB of answer. A test
 # keeps every reference below a tenth of these.
@@ -53,6 +68,7 @@ class Request:
         isolation: "auto", or a rung of the ladder by name.
         limits: of each check.
         caps: of each submission.
+        again: students, or some of `AGAIN`, of whom nothing that is remembered counts.
     """
 
     submissions: Path
@@ -63,29 +79,53 @@ class Request:
     isolation: str = "auto"
     limits: Limits = LIMITS
     caps: Caps = field(default_factory=Caps)
+    again: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run that has ended: its rows, and the record of how it was graded."""
+    """One run that has ended.
+
+    Args:
+        rows: everybody in the folder of results, whichever run graded them.
+        record: how this run was made.
+        notices: what the instructor should know of it.
+    """
 
     rows: list[StudentResult]
     record: dict[str, Any]
+    notices: list[str]
 
 
-def grade(request: Request, report: Callable[[Progress], None] = lambda _: None) -> Run:
-    """Grade a folder of submissions and write the results.
+def grade(
+    request: Request,
+    report: Callable[[Progress], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Run:
+    """Grade a folder of submissions into a folder of results.
+
+    What other runs left there stays, but for the same lessons of the same students.
+
+    Args:
+        request: what is asked for.
+        report: hears of every check that has ended.
+        say: hears in words what goes on before the first.
 
     Raises:
-        UserError: no such folder, isolation that cannot be had, an output folder in use or full.
+        UserError: no such folder, isolation that cannot be had, an output folder in use or full,
+            another seed than the folder's, a line of its adjustments that cannot be meant.
     """
     isolation = choose(request.isolation)
-    with Reader(request.stems, request.caps) as reader:
-        submissions = intake.read_submissions(
-            request.submissions, request.stems, request.caps, reader.read
-        )
     make_folder(request.out, request.submissions)
-    with locked(request.out), Journal(request.out / "journal.jsonl") as journal:
+    with locked(request.out), Journal(request.out / JOURNAL) as journal:
+        hold_to_seed(journal, request.seed)
+        adjustments = read_adjustments(request.out / ADJUSTMENTS)
+        with Reader(request.stems, request.caps) as reader:
+            submissions = intake.read_submissions(
+                request.submissions, request.stems, request.caps, reader.read
+            )
+        many = "" if len(submissions) == 1 else "s"
+        say(f"{len(submissions)} submission{many} read. The sandboxes start.")
         grader = Grader(
             request.stems,
             request.seed,
@@ -94,11 +134,84 @@ def grade(request: Request, report: Callable[[Progress], None] = lambda _: None)
             request.workers,
             salt=f"{isolation.level} {asdict(request.limits)}",
         )
+        journal.forget(_asked_again(request.again, submissions, grader))
         grader.run(submissions, report)
-        rows = collect(submissions, request.stems, grader)
         record = run_record(request, isolation)
-        write_results(request.out, rows, record)
-    return Run(rows, record)
+        made_with = {name: record[name] for name in ("seed_hash", "isolation")}
+        results = lesson_results(submissions, request.stems, grader, made_with)
+        lessons, gone = keep(request, journal, submissions, results)
+        table, warnings = adjusted(rows(lessons), adjustments)
+        write_results(request.out, table, record)
+    return Run(table, record, [*journal.notices, *gone, *warnings])
+
+
+def _asked_again(
+    again: Iterable[str], submissions: Sequence[Submission], grader: Grader
+) -> list[str]:
+    """Return the keys of what is to be forgotten.
+
+    Raises:
+        UserError: a name that is no student's.
+    """
+    students = {submission.student: submission for submission in submissions}
+    keys = []
+    for name in again:
+        if name not in (*AGAIN, *students):
+            raise unknown("student", name, [*students, *AGAIN])
+        # Work that was not read and checks that failed are remembered nowhere.
+        for task in grader.tasks([students[name]] if name in students else submissions):
+            entry = grader.journal.entries.get(task.key)
+            if entry and (name in students or entry["verdict"]["outcome"] == name):
+                keys.append(task.key)
+    return keys
+
+
+def keep(
+    request: Request,
+    journal: Journal,
+    submissions: Sequence[Submission],
+    results: Iterable[LessonResult],
+) -> tuple[list[LessonResult], list[str]]:
+    """Merge the results of a run into those of the folder.
+
+    Who is no longer in the same folder of submissions goes, with their page.
+
+    Returns:
+        Everything that there is now, in order, and a sentence for who is gone.
+    """
+    place = request.submissions.resolve()
+    one = intake.is_one(place)
+    # Relative: a course's folder may move with all that is in it.
+    folder = os.path.relpath(place.parent if one else place, request.out.resolve())
+    known: Lessons = {
+        key: (where, LessonResult.from_json(told))
+        for key, (where, told) in journal.lessons().items()
+    }
+    here = {submission.student for submission in submissions}
+    left = (
+        set()
+        if one
+        else {
+            (student, where)
+            for (student, _), (where, _) in known.items()
+            if where == folder and student not in here
+        }
+    )
+    changed = merged(known, folder, results)
+    stay = {key: found for key, found in known.items() if (key[0], found[0]) not in left}
+    now = dict(sorted({**stay, **changed}.items()))
+    gone = sorted({student for student, _ in left})
+    for student in gone:
+        if student not in {name for name, _ in now}:
+            # Before the rows: who kills us here is asked for it again.
+            page = page_of(request.out, student)
+            page.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody's own files lie beside it
+                page.parent.rmdir()
+    journal.keep_lessons({key: (where, asdict(r)) for key, (where, r) in changed.items()}, left)
+    names = ", ".join(gone)
+    sentences = [f"No longer among the submissions, and so without a row: {names}."] if gone else []
+    return [result for _, result in now.values()], sentences
 
 
 def sandboxes(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Callable[[], Sandbox]:
@@ -149,45 +262,23 @@ def run_record(request: Request, isolation: Isolation) -> dict[str, Any]:
         "isolation": isolation.level,
         "isolation_reasons": list(isolation.reasons),
         "limits": asdict(request.limits),
-        "lessons": dict.fromkeys(request.stems, course_hash()),
+        "course": course_hash(),
     }
 
 
-def write_results(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]) -> None:
+def write_results(out: Path, table: Sequence[StudentResult], record: dict[str, Any]) -> None:
     """Write the results.
 
     First what is the same for every run over the same submissions, then what is not.
     """
-    from autograder.grading.report import write_pages
-
-    results = json.dumps(tables.results(rows, record), indent=1, ensure_ascii=False) + "\n"
-    for name, text in (
-        ("results.json", results),
-        ("grades.csv", tables.grades_csv(rows)),
-        ("usage.csv", tables.usage_csv(rows)),
+    results = json.dumps(tables.results(table, record), indent=1, ensure_ascii=False) + "\n"
+    for name, text, encoding in (
+        ("results.json", results, "utf-8"),
+        ("grades.csv", tables.grades_csv(table), tables.CSV_ENCODING),
+        ("usage.csv", tables.usage_csv(table), tables.CSV_ENCODING),
     ):
-        write_whole(out / name, text.encode(), durable=True)
-    write_pages(out, rows, record)
-
-
-def read_seed(path: Path) -> int:
-    """Read the secret seed of the offering from its file, or make both.
-
-    Raises:
-        UserError: the file holds no number, or cannot be read or written.
-    """
-    try:
-        if not path.exists():
-            write_whole(path, f"{secrets.randbits(62)}\n".encode(), mode=0o600)
-        return int(path.read_text(encoding="utf-8").strip())
-    except ValueError as error:
-        raise UserError(
-            f"The seed file {path} does not hold one whole number.", "Give another."
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"The seed file {path} cannot be read or made: {error.strerror}.", "Check the path."
-        ) from error
+        write_whole(out / name, text.encode(encoding), durable=True)
+    write_pages(out, table, record)
 
 
 def make_folder(out: Path, submissions: Path) -> None:

@@ -222,7 +222,7 @@ ATTACKS = [
         VERDICT,
         "import atexit\n"
         "def forge():\n"
-        "    for name in ['results.json', 'grades.csv', 'journal.jsonl', 'junit.xml']:\n"
+        "    for name in ['results.json', 'grades.csv', 'journal.sqlite', 'junit.xml']:\n"
         "        try:\n"
         "            with open(os.path.join('@OUT@', name), 'a') as file:\n"
         "                file.write('write-results,100,100,graded')\n"
@@ -546,7 +546,7 @@ ATTACKS = [
     Attack(
         "write-the-journal",
         OUT,
-        body="with open('@OUT@/journal.jsonl', 'ab') as file:\n    file.write(b'x')\n",
+        body="with open('@OUT@/journal.sqlite', 'ab') as file:\n    file.write(b'x')\n",
     ),
     Attack(
         "write-through-descriptors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 from unittest.mock import patch
@@ -112,11 +113,16 @@ class OwnSandbox:
 
 
 def grade_here(
-    submissions: Path, out: Path, sandbox: OwnSandbox | None = None, seed: int = 5
+    submissions: Path,
+    out: Path,
+    sandbox: OwnSandbox | None = None,
+    seed: int = 5,
+    stems: Sequence[str] = (STEM,),
+    again: Sequence[str] = (),
 ) -> Run:
     """A whole run with one worker in this process."""
     sandbox = sandbox or OwnSandbox()
-    request = Request(submissions, out, [STEM], seed, workers=1)
+    request = Request(submissions, out, stems, seed, workers=1, again=again)
     with patch.object(run, "Sandbox", lambda *_, **__: sandbox):
         return run.grade(request)
 
@@ -126,7 +132,7 @@ def files_of(out: Path) -> dict[str, bytes]:
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name not in ("journal.jsonl", "usage.csv", ".lock")
+        if path.is_file() and not path.name.startswith(("journal.", "usage.csv", ".lock"))
     }
 
 

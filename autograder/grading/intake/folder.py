@@ -18,7 +18,7 @@ from autograder.grading.intake.archives import (
     read_container,
     without_suffix,
 )
-from autograder.grading.intake.student_ids import student_id
+from autograder.grading.intake.student_ids import name_of, student_id
 from autograder.grading.intake.submission import Submission
 from lessons.toolkit.errors import UserError
 
@@ -64,26 +64,32 @@ def read_submissions(
 def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None) -> Submission:
     """Read one submission: a folder, an archive, a `.py` file or a notebook."""
     caps = caps or Caps()
-    student = student_of(place)
+    student, name = student_of(place), name_of(place)
     try:
-        return _submission(student, place.name, read_container(place, caps), stems)
+        return _submission(student, name, read_container(place, caps), stems)
     except (Refused, OSError) as refusal:
         reason = str(refusal) if isinstance(refusal, Refused) else "cannot be read"
     except MemoryError:
         reason = "takes more memory than there is for one to read"
     except Exception as error:  # whatever one file can do to us, the others are still read
         fault = f"The submission could not be read ({type(error).__name__}). Look at it yourself."
-        return Submission(student, place.name, fault=fault)
-    return Submission(student, place.name, {}, {"": f"The submission {reason}."})
+        return Submission(student, name, fault=fault)
+    return Submission(student, name, {}, {"": f"The submission {reason}."})
 
 
 def student_of(place: Path) -> str:
     """Return the id of the student whom a submission is named for."""
-    return student_id(place.name if place.is_dir() else without_suffix(place.name))
+    name = name_of(place)
+    return student_id(name if place.is_dir() else without_suffix(name))
+
+
+def is_one(folder: Path) -> bool:
+    """Return whether a path is one submission and not a folder of many."""
+    return not folder.is_dir() or _is_one_students(folder)
 
 
 def _places(folder: Path) -> list[Path]:
-    if not folder.is_dir() or _is_one_students(folder):
+    if is_one(folder):
         return [folder]
     if (folder / "submitted").is_dir():
         _refuse_if_mixed(folder)
@@ -167,9 +173,9 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
             _choose(stem, texts, sources, problems)
     if not sources and not problems:
         problems[""] = _why_nothing(origin, contents)
-    elif contents.notes:
-        problems[""] = f"Left alone: {'; '.join(contents.notes[:5])}."
-    return Submission(student, origin, sources, problems)
+        return Submission(student, origin, {}, problems)
+    notes = [f"Left alone: {'; '.join(contents.notes[:5])}."] if contents.notes else []
+    return Submission(student, origin, sources, problems, notes)
 
 
 def _held(path: PurePosixPath, data: bytes) -> list[str] | None:

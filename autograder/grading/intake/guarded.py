@@ -21,6 +21,7 @@ from typing import Any, Self
 from autograder.course.reference import ROOT
 from autograder.grading.intake.archives import MIB, Caps
 from autograder.grading.intake.folder import read_submission, student_of
+from autograder.grading.intake.student_ids import name_of
 from autograder.grading.intake.submission import Submission
 
 # The largest that the caps let through needs a tenth of each.
@@ -73,7 +74,7 @@ class Reader:
             late = isinstance(trouble, TimeoutError)
             why = f"more than {self._seconds:g} s" if late else "more memory than there is for one"
             problem = {"": f"The submission takes {why} to read."}
-            return Submission(student_of(place), place.name, {}, problem)
+            return Submission(student_of(place), name_of(place), {}, problem)
         return Submission(**json.loads(answer))
 
     def _start(self) -> subprocess.Popen[bytes]:

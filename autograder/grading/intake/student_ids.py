@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 LONGEST = 80
 SAFE = re.compile(r"\w[\w.@+-]*(?: [\w.@+-]+)*", re.UNICODE)
@@ -12,6 +14,15 @@ SAFE = re.compile(r"\w[\w.@+-]*(?: [\w.@+-]+)*", re.UNICODE)
 BLANK = re.compile("[\u115f\u1160\u3164\uffa0]")
 # Devices to Windows, with any suffix: pages of these names cannot be copied there.
 RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+
+
+def name_of(place: Path) -> str:
+    """Return a file's name, the same under every locale.
+
+    A name is bytes, of UTF-8 wherever people mean letters by them. What a process takes them for
+    depends on its locale.
+    """
+    return os.fsencode(place.name).decode("utf-8", "surrogateescape")
 
 
 def student_id(name: str) -> str:
@@ -25,13 +36,13 @@ def student_id(name: str) -> str:
     >>> student_id("../../x")
     'x-9cdf6a50'
     """
+    # One name, however its accents are written.
     plain = unicodedata.normalize("NFC", name)
     is_strange = plain.endswith(".") or RESERVED.fullmatch(plain) or BLANK.search(plain)
     if SAFE.fullmatch(plain) and len(plain.encode()) <= LONGEST and not is_strange:
         return plain
-    plain = BLANK.sub("_", plain)
-    kept = re.sub(r"\W+", "_", plain, flags=re.UNICODE).strip("_")
+    kept = re.sub(r"\W+", "_", BLANK.sub("_", plain), flags=re.UNICODE).strip("_")
     while len(kept.encode()) > LONGEST - 20:
         kept = kept[:-1]
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{kept or 'student'}-{digest}"

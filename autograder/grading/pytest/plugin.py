@@ -136,8 +136,8 @@ class Student(pytest.Collector):
             yield item
 
 
-class Ungraded(NotPassed):
-    """Raised where the grader itself failed, without a verdict on a student."""
+class NoVerdict(NotPassed):
+    """Raised where the work could not be read, or the grader itself failed."""
 
 
 class SubmittedExercise(ExerciseItem):
@@ -146,11 +146,12 @@ class SubmittedExercise(ExerciseItem):
     asked: tuple[Submission, str, str]
 
     def setup(self) -> None:
-        """Grade the exercise. What fails here is ours."""
+        """Grade the exercise. What fails here is no verdict on a student."""
         self.result = self.config.stash[SESSION].grade(*self.asked)
         self.note(vars(self.result))
         if self.result.points is None:
-            raise Ungraded(f"Not graded: {self.result.message}")
+            word = "read" if self.result.outcome == "unread" else "graded"
+            raise NoVerdict(f"Not {word}: {self.result.message}")
 
     def runtest(self) -> None:
         """Raise the verdict, unless the exercise passed."""

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from autograder.checks import lesson
 from autograder.course.catalogue import find_lesson, landed_stems
-from autograder.grading.class_run import LIMITS, open_sandbox, read_seed
+from autograder.grading.class_run import LIMITS, open_sandbox
 from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.guarded import Reader
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.results import ExerciseResult, exercise_result
 from autograder.grading.run.engine import Grader
-from autograder.grading.run.journal import Journal
+from autograder.grading.run.journal import NAME, Journal
+from autograder.grading.run.seeds import read_seed
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import PUBLIC_SEED
@@ -50,7 +51,7 @@ class Session:
             self.submissions = intake.read_submissions(path, stems, read=reader.read)
         self.exercises = [(stem, e.name) for stem in stems for e in lesson(stem).exercises]
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="convlens-"))
-        journal = self._resources.enter_context(Journal(Path(folder) / "journal.jsonl"))
+        journal = self._resources.enter_context(Journal(Path(folder) / NAME))
         self._grader = Grader(
             stems, seed, journal, self._start_sandbox, workers=1, salt=f"{asdict(LIMITS)}"
         )

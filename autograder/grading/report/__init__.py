@@ -5,6 +5,7 @@ They are files that can run nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,5 +26,10 @@ def write_pages(out: Path, rows: Sequence[StudentResult], record: dict[str, Any]
     """
     for row in rows:
         page = student_page(row, record)
-        write_whole(out / "feedback" / row.student / "index.html", page.encode(), durable=True)
+        write_whole(page_of(out, row.student), page.encode(), durable=True)
     write_whole(out / "class.html", class_page(rows, record).encode(), durable=True)
+
+
+def page_of(out: Path, student: str) -> Path:
+    """Return the path of a student's page, the same bytes on disk under every locale."""
+    return out / "feedback" / os.fsdecode(student.encode()) / "index.html"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import mean, median
@@ -61,31 +61,43 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
 
     It is for the instructor, who may see every sentence.
     """
-    graded = [row for row in rows if row.status == "graded"]
-    scores = [row.score for row in graded]
+    scores = [row.score for row in rows if row.status == "graded" and row.score is not None]
+    made = [made for row in rows for made in row.made_from.values()]
     return render(
         "class.html",
         title="Class",
         rows=rows,
-        graded=len(graded),
+        graded=len(scores),
         max_score=max((row.max_score for row in rows), default=0.0),
-        mean=mean(scores) if scores else 0.0,
-        median=median(scores) if scores else 0.0,
-        bars=histogram(graded),
-        exercises=difficulties(graded),
-        heat_maps=heat_maps(graded),
+        mean=mean(scores) if scores else None,
+        median=median(scores) if scores else None,
+        bars=histogram(rows),
+        exercises=difficulties(rows),
+        heat_maps=heat_maps(rows),
         needed=[row for row in rows if row.needs_person],
+        given=list(_given(rows)),
         record=record,
-        unprotected=record["isolation"] == NONE,
+        courses=sorted({one["course"] for one in made}),
+        unprotected=NONE in [record["isolation"], *(one["isolation"] for one in made)],
     )
 
 
-def histogram(graded: Sequence[StudentResult]) -> list[Bar]:
-    """Count students by tenth of the full score."""
+def _given(rows: Sequence[StudentResult]) -> Iterator[tuple[str, str, float | None, float, str]]:
+    """Yield who was given what by hand: student, exercise, graded and given points, note."""
+    for row in rows:
+        for one in row.exercises:
+            if one.given is not None:
+                yield row.student, one.id, one.points, one.given, one.note
+        if row.given is not None:
+            yield row.student, "total", row.graded_score, row.given, row.note
+
+
+def histogram(rows: Sequence[StudentResult]) -> list[Bar]:
+    """Count students by tenth of the full score, those whose score is final."""
     counts = [0] * BINS
-    for row in graded:
-        share = row.score / row.max_score if row.max_score else 0.0
-        counts[min(BINS - 1, int(BINS * share + 1e-9))] += 1
+    for row in rows:
+        if row.status == "graded" and row.score is not None and row.max_score:
+            counts[min(BINS - 1, int(BINS * row.score / row.max_score + 1e-9))] += 1
     tallest = max(counts) or 1
     step = 100 // BINS
     return [
@@ -94,14 +106,18 @@ def histogram(graded: Sequence[StudentResult]) -> list[Bar]:
     ]
 
 
-def difficulties(graded: Sequence[StudentResult]) -> list[Difficulty]:
-    """Return the exercises that somebody has tried, hardest first."""
+def difficulties(rows: Sequence[StudentResult]) -> list[Difficulty]:
+    """Return the exercises that somebody has tried, hardest first.
+
+    What could not be read or graded counts neither way.
+    """
     found = []
-    for results in zip(*(row.exercises for row in graded), strict=True):
+    for column in zip(*(row.exercises for row in rows), strict=True):
+        results = [result for result in column if result.points is not None]
         outcomes = Counter(result.outcome for result in results)
         if outcomes["not_attempted"] == len(results):
             continue
-        points = [result.points or 0.0 for result in results]
+        points = [result.points for result in results if result.points is not None]
         found.append(
             Difficulty(
                 id=results[0].id,
@@ -115,14 +131,14 @@ def difficulties(graded: Sequence[StudentResult]) -> list[Difficulty]:
     return sorted(found, key=lambda difficulty: (difficulty.share, difficulty.id))
 
 
-def heat_maps(graded: Sequence[StudentResult]) -> list[HeatMap]:
+def heat_maps(rows: Sequence[StudentResult]) -> list[HeatMap]:
     """Count the known mistakes of a class, by lesson.
 
     A lesson without any has no map.
     """
     counts = Counter(
         (exercise.id, exercise.diagnosis)
-        for row in graded
+        for row in rows
         for exercise in row.exercises
         if exercise.diagnosis is not None
     )
@@ -164,10 +180,8 @@ def _cell(count: int, most: int) -> tuple[int, int]:
 
 
 def meaning(identity: str, mistake: str) -> str:
-    """Return what a mistake is, in one sentence."""
+    """Return what a mistake is, in one sentence; "" where its id says it already."""
     stem, _, name = identity.partition(".")
     if (said := meaning_of(stem, name, mistake)) is not None:
         return said
-    if mistake in SIDE_EFFECTS:
-        return f"It {SIDE_EFFECTS[mistake][0]}."
-    return f"{mistake.replace('_', ' ').capitalize()}."
+    return f"It {SIDE_EFFECTS[mistake][0]}." if mistake in SIDE_EFFECTS else ""

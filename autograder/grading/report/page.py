@@ -35,12 +35,14 @@ def prose(text: str) -> Markup:
     )
 
 
-def number(value: float) -> str:
-    """Write points as people do: `7`, `7.5`.
+def number(value: float | None) -> str:
+    """Write points as people do: `7`, `7.5`, a dash for none.
 
-    >>> number(7.0), number(2.25)
-    ('7', '2.25')
+    >>> number(7.0), number(2.25), number(None)
+    ('7', '2.25', '–')
     """
+    if value is None:
+        return "–"
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -1,17 +1,22 @@
-"""Turn the journal into results: one row a student, every number from a verdict."""
+"""Turn verdicts into rows: what a run keeps of each lesson, and one row a student."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, Self
 
 from autograder.checks import lesson
 from autograder.grading.intake.submission import Submission
 from autograder.grading.run.engine import Grader
 from autograder.plain_text import plain_line
 
+# Where each lesson of each student came from, and what came of it.
+Lessons = dict[tuple[str, str], tuple[str, "LessonResult"]]
 NOT_HANDED_IN = "This lesson is not in the submission."
+NOT_SEEN = "No run has graded this yet: nothing of it was among the submissions."
 
 
 @dataclass(frozen=True)
@@ -20,15 +25,16 @@ class ExerciseResult:
 
     Args:
         id: ``"l11_saliency.saliency_map"``.
-        outcome: a verdict's outcome, or "ungraded" when the grader itself failed.
-        points: None when ungraded.
+        outcome: a verdict's outcome; "unread" when the work could not be read, "ungraded" when the
+            grader itself failed.
+        points: what the grader gives; None when unread or ungraded.
         max_points: full marks.
         diagnosis: id of the mistake recognised, or None.
-        message: the sentence, or why it is ungraded; holds no expected value. Words of the
-            student's own exception in it may hold hidden inputs: feedback shows it through
-            `plain.without_data`.
+        message: the sentence, or why it is unread or ungraded; holds no expected value.
         case: the first case that failed.
         picture: yours and expected on a public case, as data addresses of PNG; only in feedback.
+        given: what a person gives instead, or None.
+        note: what that person says to the student.
     """
 
     id: str
@@ -39,101 +45,266 @@ class ExerciseResult:
     message: str = ""
     case: str = ""
     picture: Mapping[str, str] = field(default_factory=dict)
+    given: float | None = None
+    note: str = ""
+
+    @property
+    def counted(self) -> float | None:
+        """Return the points that count: those given by hand before the grader's."""
+        return self.points if self.given is None else self.given
 
 
 @dataclass(frozen=True)
-class StudentResult:
-    """One student's row.
+class LessonResult:
+    """One lesson of one student, as the journal keeps it.
 
     Args:
         student: id.
-        origin: where the submission came from.
-        status: "graded"; "unusable" when nothing of it could be read; "ungraded" when a check
-            failed through the grader's own fault, so that the score is not final.
-        exercises: every exercise of every lesson graded, in order.
-        reason: why it is not plainly graded.
+        stem: the lesson.
+        made_from: origin of the work, SHA-256 of the lesson's text ("" where there was none),
+            hashes of the course and of the seed, and the isolation.
+        exercises: in the lesson's order.
+        notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
     """
 
     student: str
-    origin: str
-    status: str
+    stem: str
+    made_from: Mapping[str, str]
     exercises: tuple[ExerciseResult, ...]
-    reason: str = ""
+    notes: tuple[str, ...] = ()
+    usage: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Read what `asdict` and JSON made of a result."""
+        exercises = tuple(ExerciseResult(**exercise) for exercise in told["exercises"])
+        return cls(**{**told, "exercises": exercises, "notes": tuple(told["notes"])})
+
+    @property
+    def was_there(self) -> bool:
+        """Return whether work of this lesson was found and read."""
+        return bool(self.made_from["sha256"])
+
+
+@dataclass(frozen=True)
+class StudentResult:
+    """One student's row: all that a gradebook needs.
+
+    Args:
+        student: id.
+        exercises: every exercise of every lesson of the class, in order; the same for each row.
+        made_from: of each lesson that was graded, by stem; see `LessonResult`.
+        notes: what was chosen among copies or left alone.
+        usage: processor seconds and peak bytes; varies by run and stays out of the results.
+        given: what a person gives instead of the sum, or None.
+        note: what that person says to the student.
+    """
+
+    student: str
+    exercises: tuple[ExerciseResult, ...]
+    made_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict, compare=False)
+    given: float | None = None
+    note: str = ""
 
     @property
-    def needs_person(self) -> bool:
-        """Return whether somebody should look at it.
+    def status(self) -> str:
+        """Return "graded" where the score is final, else why not.
 
-        That is where it is not final, or a part of it could not be read.
+        "unusable": nothing could be read; "unread": a part could not be; "ungraded": a part was not
+        graded, through no fault of the student.
         """
-        return self.status != "graded" or bool(self.reason)
+        outcomes = {exercise.outcome for exercise in self.exercises if exercise.counted is None}
+        if not outcomes or self.given is not None:
+            return "graded"
+        if all(exercise.counted is None for exercise in self.exercises) and outcomes == {"unread"}:
+            return "unusable"
+        return "ungraded" if "ungraded" in outcomes else "unread"
 
     @property
-    def score(self) -> float:
-        """Return the points so far."""
-        return round(sum(exercise.points or 0.0 for exercise in self.exercises), 2)
+    def score(self) -> float | None:
+        """Return the points so far; None where not one exercise has any."""
+        if self.given is not None:
+            return self.given
+        points = [e.counted for e in self.exercises if e.counted is not None]
+        return round(sum(points), 2) if points else None
+
+    @property
+    def graded_score(self) -> float | None:
+        """Return the sum of what the grader gives; None where it gives nothing."""
+        points = [e.points for e in self.exercises if e.points is not None]
+        return round(sum(points), 2) if points else None
 
     @property
     def max_score(self) -> float:
         """Return the points there are."""
         return round(sum(exercise.max_points for exercise in self.exercises), 2)
 
+    @property
+    def origin(self) -> str:
+        """Return where the work came from."""
+        return " and ".join(dict.fromkeys(made["origin"] for made in self.made_from.values()))
 
-def collect(
-    submissions: Iterable[Submission], stems: Sequence[str], grader: Grader
-) -> list[StudentResult]:
-    """Return the rows of a class, by student id."""
-    rows = [_row(submission, stems, grader) for submission in submissions]
-    return sorted(rows, key=lambda row: row.student)
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why a person should look at it: what is not final, what was stopped, the notes.
+
+        What a person has given points to is settled.
+        """
+        if self.given is not None:
+            return ()
+        asked = [
+            exercise
+            for exercise in self.exercises
+            if exercise.outcome in ("unread", "ungraded", "timeout") and exercise.given is None
+        ]
+        found = []
+        for message in dict.fromkeys(exercise.message for exercise in asked):
+            same = [exercise.id for exercise in asked if exercise.message == message]
+            where = "" if len(same) == len(self.exercises) else f"{self._names(same)}: "
+            found.append(f"{where}{message}")
+        return (*found, *self.notes)
+
+    @property
+    def reason(self) -> str:
+        """Return the reasons as one line."""
+        return " ".join(self.reasons)
+
+    @property
+    def needs_person(self) -> bool:
+        """Return whether somebody should look at it."""
+        return bool(self.reasons)
+
+    def _names(self, ids: Sequence[str]) -> str:
+        """Name exercises shortly: a lesson that is named as a whole by its stem."""
+        found: list[str] = []
+        for stem, group in groupby(ids, lambda identity: identity.partition(".")[0]):
+            names = list(group)
+            whole = [e.id for e in self.exercises if e.id.startswith(f"{stem}.")]
+            found += [stem] if names == whole and len(names) > 1 else names
+        return ", ".join(found)
 
 
-def _row(submission: Submission, stems: Sequence[str], grader: Grader) -> StudentResult:
-    found = {
-        f"{stem}.{exercise.name}": exercise_result(submission, stem, exercise.name, grader)
-        for stem in stems
-        for exercise in lesson(stem).exercises
-    }
-    exercises = list(found.values())
-    status, reason = _status(submission, [e.message for e in exercises if e.points is None])
-    return StudentResult(
-        student=submission.student,
-        origin=plain_line(submission.origin),
-        status=status,
-        exercises=tuple(exercises),
-        reason=plain_line(reason),
-        usage=_usage(submission, grader),
-    )
+def lesson_results(
+    submissions: Iterable[Submission],
+    stems: Sequence[str],
+    grader: Grader,
+    made_with: Mapping[str, str],
+) -> Iterator[LessonResult]:
+    """Yield what came of each lesson of each submission.
+
+    Args:
+        submissions, stems: what was graded.
+        grader: with its verdicts.
+        made_with: what else goes into `made_from`, the same for all.
+    """
+    for submission in submissions:
+        for stem in stems:
+            source = submission.sources.get(stem)
+            yield LessonResult(
+                submission.student,
+                stem,
+                {
+                    "origin": plain_line(submission.origin),
+                    "sha256": "" if source is None else _sha256(source),
+                    "course": grader.hashes[stem],
+                    **made_with,
+                },
+                tuple(
+                    exercise_result(submission, stem, exercise.name, grader)
+                    for exercise in lesson(stem).exercises
+                ),
+                tuple(plain_line(note) for note in submission.notes),
+                _usage(submission, stem, grader),
+            )
+
+
+def merged(known: Lessons, folder: str, results: Iterable[LessonResult]) -> Lessons:
+    """Return the results that a run over one folder of submissions changes, with their folders.
+
+    Work of a lesson that lies in another folder stays where this one has none: its lack is no zero.
+    Who sent something unreadable there has a note of it.
+    """
+    changed: Lessons = {}
+    for new in results:
+        key = new.student, new.stem
+        where, old = known.get(key, (folder, new))
+        if where == folder or new.was_there or not old.was_there:
+            changed[key] = folder, new
+        elif unread := [e.message for e in new.exercises if e.outcome != "not_attempted"]:
+            note = f"Not counted: “{new.made_from['origin']}”. {unread[0]}"
+            changed[key] = where, replace(old, notes=tuple(dict.fromkeys([*old.notes, note])))
+    return changed
+
+
+def rows(lessons: Iterable[LessonResult]) -> list[StudentResult]:
+    """Return the rows of a class, by student id, each with the same exercises.
+
+    Args:
+        lessons: of all students, in order of student and lesson.
+    """
+    lessons = list(lessons)
+    columns: dict[str, ExerciseResult] = {}
+    for result in sorted(lessons, key=lambda result: result.stem):
+        for exercise in result.exercises:
+            missing = ExerciseResult(exercise.id, "ungraded", None, exercise.max_points)
+            columns.setdefault(exercise.id, replace(missing, message=NOT_SEEN))
+    found = []
+    for student, group in groupby(lessons, lambda result: result.student):
+        own = list(group)
+        graded = {exercise.id: exercise for result in own for exercise in result.exercises}
+        usages = [result.usage for result in own if result.usage]
+        found.append(
+            StudentResult(
+                student,
+                tuple(graded.get(identity, missing) for identity, missing in columns.items()),
+                {result.stem: result.made_from for result in own},
+                tuple(dict.fromkeys(note for result in own for note in result.notes)),
+                {
+                    "cpu_seconds": round(sum(usage["cpu_seconds"] for usage in usages), 3),
+                    "peak_rss": max((usage["peak_rss"] for usage in usages), default=0),
+                    "seconds": round(sum(usage["seconds"] for usage in usages), 3),
+                },
+            )
+        )
+    return found
 
 
 def exercise_result(submission: Submission, stem: str, name: str, grader: Grader) -> ExerciseResult:
     """Return the result of one exercise.
 
-    It comes from the journal, or from the lack of a file.
+    It comes from the journal, or from the lack of something to grade.
     """
-    task = grader.task(submission, stem, name)
-    entry = None if task is None else grader.journal.entries.get(task.key)
-    if entry is not None:
-        return _judged(entry)
-    identity, points = f"{stem}.{name}", lesson(stem).exercise(name).points
+    identity = f"{stem}.{name}"
+    points = lesson(stem).exercise(name).points
+    outcome, why = _not_read(submission, stem, name)
+    if not outcome:
+        task = grader.task(submission, stem, name)
+        assert task is not None
+        entry = grader.journal.entries.get(task.key)
+        if entry is not None:
+            return _judged(entry)
+        outcome, why = "ungraded", grader.faults.get(task.key, "the run was stopped before it")
+    earned = 0.0 if outcome == "not_attempted" else None
+    return ExerciseResult(identity, outcome, earned, points, message=plain_line(why))
+
+
+def _not_read(submission: Submission, stem: str, name: str) -> tuple[str, str]:
+    """Return outcome and sentence of an exercise that there is no code of, else two blanks."""
+    problems = submission.problems
     if submission.fault:
-        return ExerciseResult(identity, "ungraded", None, points, message=submission.fault)
-    if task is not None:
-        fault = grader.faults.get(task.key, "the run was stopped before it")
-        return ExerciseResult(identity, "ungraded", None, points, message=plain_line(fault))
-    outcome, why = _not_read(submission, stem)
-    return ExerciseResult(identity, outcome, 0.0, points, message=plain_line(why))
-
-
-def _not_read(submission: Submission, stem: str) -> tuple[str, str]:
-    """Return outcome and sentence of an exercise whose file is not there to grade."""
-    if why := submission.problems.get(stem):
-        return "error", why
-    whole = submission.problems.get("", "")
-    if submission.sources or not whole:  # then what is said of the whole is a note
-        return "not_attempted", f"{NOT_HANDED_IN} {whole}"
-    return "error", whole
+        return "ungraded", submission.fault
+    if why := problems.get(f"{stem}.{name}"):
+        return "unread", why
+    if stem in submission.sources:
+        return "", ""
+    if why := problems.get(stem):
+        return "unread", why
+    if not submission.sources and problems:
+        return "unread", problems.get("") or next(iter(problems.values()))
+    return "not_attempted", NOT_HANDED_IN
 
 
 def _judged(entry: Mapping[str, Any]) -> ExerciseResult:
@@ -150,24 +321,19 @@ def _judged(entry: Mapping[str, Any]) -> ExerciseResult:
     )
 
 
-def _status(submission: Submission, faults: list[str]) -> tuple[str, str]:
-    if submission.fault:
-        return "ungraded", submission.fault
-    if faults:
-        return "ungraded", f"{len(faults)} checks could not be graded: {faults[0]}"
-    if not submission.sources:
-        reasons = [*submission.problems.values()] or ["There is no lesson in the submission."]
-        return "unusable", reasons[0]
-    return "graded", " ".join(submission.problems.values())
-
-
-def _usage(submission: Submission, grader: Grader) -> dict[str, float]:
-    """Sum the usage of a submission's checks, and take the peak of their memory."""
-    tasks = grader.tasks([submission])
-    entries = [grader.journal.entries.get(task.key, {}) for task in tasks]
+def _usage(submission: Submission, stem: str, grader: Grader) -> dict[str, float]:
+    """Sum the usage of a lesson's checks, and take the peak of their memory."""
+    tasks = [grader.task(submission, stem, exercise.name) for exercise in lesson(stem).exercises]
+    entries = [grader.journal.entries.get(task.key) for task in tasks if task is not None]
     usages = [entry["usage"] for entry in entries if entry]
+    if not usages:
+        return {}
     return {
-        "cpu_seconds": round(sum(usage["cpu_seconds"] for usage in usages), 3),
-        "peak_rss": max((usage["peak_rss"] for usage in usages), default=0),
-        "seconds": round(sum(usage["seconds"] for usage in usages), 3),
+        "cpu_seconds": sum(usage["cpu_seconds"] for usage in usages),
+        "peak_rss": max(usage["peak_rss"] for usage in usages),
+        "seconds": sum(usage["seconds"] for usage in usages),
     }
+
+
+def _sha256(source: str) -> str:
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 
 from autograder.checks import lesson
 from autograder.course.catalogue import course_lesson
-from autograder.grading.report.page import render
+from autograder.grading.report.page import number, render
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.plain_text import without_data
 
@@ -19,6 +19,7 @@ WORDS = {
     "not_attempted": "not attempted",
     "error": "error",
     "timeout": "stopped",
+    "unread": "not read",
     "ungraded": "not graded yet",
 }
 PANELS = ("yours", "expected", "difference")
@@ -33,6 +34,7 @@ class Told:
     word: str
     points: float | None
     max_points: float
+    given: str
     message: str
     hint: str
     command: str
@@ -65,7 +67,8 @@ def student_page(row: StudentResult, record: dict[str, Any]) -> str:
         "student.html",
         title=f"Feedback for {row.student}",
         row=row,
-        reason=without_data(row.reason) if row.status != "ungraded" else "",
+        notes=[without_data(note) for note in row.notes],
+        given=by_hand(row.graded_score, row.given, row.note),
         chapters=chapters(row.exercises),
         record=record,
     )
@@ -82,11 +85,12 @@ def chapters(exercises: Sequence[ExerciseResult]) -> list[Chapter]:
 def _chapter(stem: str, results: list[ExerciseResult]) -> Chapter:
     messages = {_sentence(result) for result in results}
     # A file that does not load says so once, not once for each exercise.
-    shared = messages.pop() if len(results) > 1 and len(messages) == 1 else ""
+    alike = len(results) > 1 and len(messages) == 1 and all(r.given is None for r in results)
+    shared = messages.pop() if alike else ""
     return Chapter(
         number=int(stem[1:3]),
         title=course_lesson(stem).title,
-        score=sum(result.points or 0.0 for result in results),
+        score=sum(result.counted or 0.0 for result in results),
         max_score=sum(result.max_points for result in results),
         message=shared,
         exercises=tuple(_told(stem, result, shared) for result in results),
@@ -98,7 +102,19 @@ def _sentence(result: ExerciseResult) -> str:
 
     Why a check failed to run is our affair.
     """
-    return "" if result.points is None else without_data(result.message)
+    return "" if result.outcome == "ungraded" else without_data(result.message)
+
+
+def by_hand(graded: float | None, given: float | None, note: str) -> str:
+    """Return the sentence about points that a person gave; "" where nobody did.
+
+    >>> by_hand(2.0, 3.0, "Sound idea.")
+    'Given by hand: 3 points, in place of 2. Sound idea.'
+    """
+    if given is None:
+        return ""
+    place = "" if graded is None else f", in place of {number(graded)}"
+    return f"Given by hand: {number(given)} points{place}. {note}".strip()
 
 
 def _told(stem: str, result: ExerciseResult, shared: str) -> Told:
@@ -110,8 +126,9 @@ def _told(stem: str, result: ExerciseResult, shared: str) -> Told:
         name=name,
         outcome="partly" if partly else result.outcome,
         word="partly right" if partly else WORDS[result.outcome],
-        points=result.points,
+        points=result.counted,
         max_points=result.max_points,
+        given=by_hand(result.points, result.given, result.note),
         message="" if shared else _sentence(result),
         # It is about the idea: a crash has its own sentence.
         hint=lesson(stem).exercise(name).hints[0] if result.outcome == "failed" else "",

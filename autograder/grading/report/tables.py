@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,8 +16,15 @@ from typing import Any
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.plain_text import plain_line
 
-SCHEMA = 1
-FORMULA = ("=", "+", "-", "@")
+SCHEMA = 2
+CSV_ENCODING = "utf-8-sig"  # without its mark, Excel reads another encoding
+TEXT = "'"
+# Words that a spreadsheet, or a reader that guesses types, takes for a date, a truth or nothing.
+_NO_TEXT = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[\s.,/-]*\d.*"
+    r"|true|false|nan|na|null|none|inf|infinity|n/a|nil",
+    re.IGNORECASE,
+)
 
 
 def results(rows: Sequence[StudentResult], record: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +38,13 @@ def _student(row: StudentResult) -> dict[str, Any]:
         "origin": row.origin,
         "status": row.status,
         "reason": row.reason,
+        "notes": list(row.notes),
         "score": row.score,
+        "graded_score": row.graded_score,
         "max_score": row.max_score,
+        "given": row.given,
+        "note": row.note,
+        "lessons": {stem: dict(made) for stem, made in row.made_from.items()},
         "exercises": [_exercise(exercise) for exercise in row.exercises],
     }
 
@@ -45,13 +58,14 @@ def _exercise(exercise: ExerciseResult) -> dict[str, Any]:
 def grades_csv(rows: Sequence[StudentResult]) -> str:
     """Write one row a student: id, score, max_score, status, points by exercise.
 
-    An exercise that could not be graded is an empty cell, never a 0.
+    What counts stands there, also where it was given by hand. Work that could not be read or graded
+    is an empty cell, never a 0. Names are written by `id_cell`.
     """
     names = [exercise.id for exercise in rows[0].exercises] if rows else []
     table: list[list[object]] = [["student", "score", "max_score", "status", *names]]
     for row in rows:
-        points = ["" if e.points is None else _number(e.points) for e in row.exercises]
-        head = [row.student, _number(row.score), _number(row.max_score), row.status]
+        points = [_number(exercise.counted) for exercise in row.exercises]
+        head = [id_cell(row.student), _number(row.score), _number(row.max_score), row.status]
         table.append([*head, *points])
     return _csv(table)
 
@@ -62,29 +76,44 @@ def usage_csv(rows: Sequence[StudentResult]) -> str:
     for row in rows:
         usage = row.usage
         peak = round(usage.get("peak_rss", 0) / 2**20, 1)
-        table.append([row.student, usage.get("cpu_seconds", 0), peak, usage.get("seconds", 0)])
+        table.append(
+            [id_cell(row.student), usage.get("cpu_seconds", 0), peak, usage.get("seconds", 0)]
+        )
     return _csv(table)
 
 
-def defused(cell: object) -> object:
-    """Return a cell that is one line and that no spreadsheet takes for a formula.
+def id_cell(text: str) -> str:
+    """Return a name as a cell that stays the text it is, in a spreadsheet and for a reader.
 
-    >>> defused("\\t=cmd()")
-    "'=cmd()"
+    An apostrophe goes before all that does not begin with a letter, ends in a blank, or would be
+    taken for a date, a truth or nothing. `id_of` takes it off again.
+
+    >>> [id_cell(name) for name in ("ada", "0012345", "1e5", "=cmd()", "'t", "March 1")]
+    ['ada', "'0012345", "'1e5", "'=cmd()", "''t", "'March 1"]
     """
-    if not isinstance(cell, str):
-        return cell
-    line = plain_line(cell)
-    return f"'{line}" if line.startswith(FORMULA) else line
+    line = text if text.isprintable() else plain_line(text)
+    plain = line[:1].isalpha() and not line[-1:].isspace() and not _NO_TEXT.fullmatch(line)
+    return line if plain or not line else f"{TEXT}{line}"
+
+
+def id_of(cell: str) -> str:
+    """Return the name that a cell stands for.
+
+    >>> id_of("'0012345"), id_of("ada")
+    ('0012345', 'ada')
+    """
+    return cell.removeprefix(TEXT)
 
 
 def _csv(table: list[list[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([defused(cell) for cell in row] for row in table)
+    writer.writerows(table)
     return text.getvalue()
 
 
-def _number(value: float) -> float | int:
-    """Return a clean number: no -0, no trailing .0, never NaN."""
+def _number(value: float | None) -> float | int | str:
+    """Return a clean number: no -0, no trailing .0, never NaN; nothing for None."""
+    if value is None:
+        return ""
     return int(value) if value == int(value) else round(value, 2)

@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -47,20 +48,21 @@ RECORD: dict[str, Any] = {
     "isolation": "none",
     "isolation_reasons": [SHOUT],
     "limits": {"cpu_seconds": 30.0, "memory_bytes": 2**30},
-    "lessons": {STEM: "abc"},
+    "course": "abc",
 }
+MADE = {STEM: {"origin": SHOUT, "sha256": "", "course": "abc", "isolation": "none"}}
 NAMES = [exercise.name for exercise in lesson(STEM).exercises]
 
 
 def hostile_row(student: str, status: str = "graded") -> StudentResult:
     """A row whose every text is an attack; as `collect` would hand it on, made plain or not."""
-    outcomes = ["failed", "error", "timeout", "ungraded"]
+    outcomes = ["failed", "error", "timeout", status if status != "graded" else "ungraded"]
     texts = [SHOUT, HOSTILE_TEXT, "`" + SHOUT + "`", plain_line(HOSTILE_TEXT)]
     exercises = tuple(
         ExerciseResult(
             id=f"{STEM}.{name}",
             outcome=outcome,
-            points=None if outcome == "ungraded" else 1.0,
+            points=None if outcome in ("ungraded", "unread") else 1.0,
             max_points=4.0,
             diagnosis=SHOUT if outcome == "failed" else None,
             message=text,
@@ -68,13 +70,14 @@ def hostile_row(student: str, status: str = "graded") -> StudentResult:
         )
         for name, outcome, text in zip(NAMES[:4], outcomes, texts, strict=True)
     )
-    return StudentResult(student, SHOUT, status, exercises, SHOUT)
+    exercises = (replace(exercises[0], given=0.5, note=SHOUT), *exercises[1:])
+    return StudentResult(student, exercises, MADE, notes=(SHOUT,))
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("hostile")
-    rows = [hostile_row("ada"), hostile_row("한 글#?&", "ungraded"), hostile_row("kim", "unusable")]
+    rows = [hostile_row("ada"), hostile_row("한 글#?&", "ungraded"), hostile_row("kim", "unread")]
     write_pages(out, rows, RECORD)
     return out
 
@@ -332,7 +335,7 @@ def test_what_nobody_tried_is_not_called_hard(tmp_path: Path):
     def row(student: str, outcome: str) -> StudentResult:
         tried = ExerciseResult(f"{STEM}.{NAMES[0]}", outcome, 0.0, 4.0)
         untried = ExerciseResult(f"{STEM}.{NAMES[1]}", "not_attempted", 0.0, 4.0)
-        return StudentResult(student, student, "graded", (tried, untried))
+        return StudentResult(student, (tried, untried))
 
     rows = [row("ada", "failed"), row("bob", "not_attempted")]
     assert [hard.id for hard in difficulties(rows)] == [f"{STEM}.{NAMES[0]}"]

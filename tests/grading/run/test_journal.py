@@ -1,26 +1,33 @@
-"""The journal: whatever becomes of the process or the disk, whole lines stay and others go."""
+"""The journal: whatever becomes of the process or the disk, what was written stays or is told."""
 
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from autograder.grading.run.journal import Journal, content_key, locked
+from autograder.grading.run.journal import NAME, OLDER, Journal, content_key, locked
 from lessons.toolkit.errors import UserError
 
-ENTRIES = {content_key(str(i)): {"verdict": {"message": f"é\n{i}"}} for i in range(6)}
+ENTRIES = {content_key(str(i)): {"verdict": {"message": f"é\n\ud800{i}"}} for i in range(6)}
+LESSONS = {
+    ("ada", "l11_saliency"): ("../in", {"points": 3.0}),
+    ("안젤라 kim", "l02_hooks"): ("../in", {"points": None}),
+}
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    place = tmp_path / "journal.jsonl"
+    place = tmp_path / NAME
     with Journal(place) as journal:
         for key, entry in ENTRIES.items():
             journal.append(key, entry)
+        journal.keep_lessons(LESSONS)
+        journal.keep_about(seed="5eed")
     return place
 
 
@@ -30,50 +37,104 @@ def reopened(path: Path) -> dict[str, dict]:
 
 
 def test_what_was_written_is_read_again(path: Path):
-    assert reopened(path) == ENTRIES
-
-
-def test_cut_anywhere_it_keeps_the_whole_lines_and_goes_on(path: Path):
-    data = path.read_bytes()
-    for cut in range(len(data)):
-        path.write_bytes(data[:cut])
-        whole = data[:cut].count(b"\n")
-        with Journal(path) as journal:
-            assert list(journal.entries) == list(ENTRIES)[:whole]
-            journal.append("new", {"verdict": {}})
-        assert list(reopened(path)) == [*list(ENTRIES)[:whole], "new"]
-
-
-def test_a_broken_byte_costs_its_own_line_only(path: Path):
-    rng = random.Random(1)
-    data = path.read_bytes()
-    for _ in range(200):
-        place = rng.randrange(len(data))
-        broken = bytearray(data)
-        broken[place] ^= rng.randrange(1, 256)
-        path.write_bytes(bytes(broken))
-        found = reopened(path)
-        assert found.items() <= ENTRIES.items()
-        # A broken newline joins two lines; a new one in the middle spoils one.
-        assert len(found) >= len(ENTRIES) - 2
-
-
-def test_a_full_disk_is_told_and_leaves_whole_lines(path: Path, monkeypatch: pytest.MonkeyPatch):
     with Journal(path) as journal:
-        real = journal._file
+        assert journal.entries == ENTRIES and journal.about() == {"seed": "5eed"}
+        assert journal.lessons() == LESSONS
+        assert journal.notices == []
 
-        class Full:
-            def write(self, line: bytes) -> int:
-                return real.write(line[: len(line) // 2])
 
-            def __getattr__(self, name: str) -> object:
-                return getattr(real, name)
+def test_what_is_forgotten_is_gone_and_what_was_never_known_is_no_matter(path: Path):
+    first, *others = ENTRIES
+    with Journal(path) as journal:
+        journal.forget([first, "unknown"])
+        assert list(journal.entries) == others
+    assert list(reopened(path)) == others
 
-        monkeypatch.setattr(journal, "_file", Full())
-        with pytest.raises(UserError, match="No space left"):
+
+def test_who_is_gone_from_a_folder_loses_the_rows_of_that_folder_alone(path: Path):
+    with Journal(path) as journal:
+        journal.keep_lessons({("ada", "l03_filters"): ("../other", {})})
+        journal.keep_lessons({}, gone=[("ada", "../in")])
+        assert set(journal.lessons()) == {("ada", "l03_filters"), ("안젤라 kim", "l02_hooks")}
+
+
+WRITER = (
+    "import sys, pathlib\n"
+    "from autograder.grading.run.journal import Journal\n"
+    "with Journal(pathlib.Path(sys.argv[1])) as journal:\n"
+    "    for number in range(10**6):\n"
+    "        journal.append(f'{number:09}', {'verdict': {'message': 'x' * 5000}})\n"
+    "        print(number, flush=True)\n"
+)
+
+
+def test_killed_anywhere_it_holds_all_that_was_said_to_be_written(tmp_path: Path):
+    draw = random.Random(2)
+    for turn in range(2):
+        place = tmp_path / str(turn) / NAME
+        place.parent.mkdir()
+        command = [sys.executable, "-c", WRITER, str(place)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            for _ in range(draw.randint(1, 500)):
+                last = int(writer.stdout.readline())
+            writer.send_signal(signal.SIGKILL)
+            last = max([last, *map(int, writer.stdout.read().split(b"\n")[:-1])])
+        keys = list(reopened(place))
+        assert keys == [f"{number:09}" for number in range(len(keys))] and len(keys) > last
+
+
+def test_cut_or_damaged_anywhere_it_opens_tells_no_lie_and_goes_on(path: Path):
+    draw = random.Random(1)
+    data = path.read_bytes()
+    told = 0
+    for turn in range(40):
+        broken = bytearray(data)
+        if turn % 2:
+            broken[draw.randrange(len(data))] ^= draw.randrange(1, 256)
+        else:
+            del broken[draw.randrange(1, len(data)) :]
+        path.write_bytes(bytes(broken))
+        with Journal(path) as journal:
+            assert journal.entries.items() <= ENTRIES.items()
+            assert journal.lessons().items() <= LESSONS.items()
+            told += bool(journal.notices)
             journal.append("new", {"verdict": {}})
+        assert "new" in reopened(path)
+    assert told > 10 and len(list(path.parent.glob("journal.*.sqlite"))) > 0
+
+
+def test_a_full_disk_is_told_and_keeps_what_was_there(path: Path):
+    with Journal(path) as journal:
+        journal._base.execute("PRAGMA max_page_count = 1")  # no page more than it has
+        with pytest.raises(UserError, match="full"):
+            journal.append("new", {"verdict": {"message": "x" * 10**6}})
         assert "new" not in journal.entries
     assert reopened(path) == ENTRIES
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path):
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        Journal(tmp_path / NAME)
+
+
+def test_a_journal_of_an_older_kind_stays_and_is_told_once(tmp_path: Path):
+    (tmp_path / OLDER).write_text("0123 []\n")
+    with Journal(tmp_path / NAME) as journal:
+        assert len(journal.notices) == 1 and OLDER in journal.notices[0]
+    with Journal(tmp_path / NAME) as journal:
+        assert journal.notices == []
+    assert (tmp_path / OLDER).read_text() == "0123 []\n"
+
+
+def test_a_journal_of_another_layout_is_kept_beside_the_new_one(path: Path):
+    with Journal(path) as journal:
+        journal._base.execute("PRAGMA user_version = 99")
+    with Journal(path) as journal:
+        (notice,) = journal.notices
+        (aside,) = path.parent.glob("journal.*.sqlite")
+        assert journal.entries == {} and aside.name in notice
 
 
 def test_keys_tell_parts_apart_and_take_any_text():

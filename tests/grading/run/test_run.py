@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import random
-import shutil
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
@@ -31,8 +30,9 @@ from autograder.cli import grade_screen as terminal
 from autograder.cli.main import main
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading import class_run as run
-from autograder.grading.class_run import LIMITS, Request, read_seed
+from autograder.grading.class_run import LIMITS, Request
 from autograder.grading.run.engine import Progress
+from autograder.grading.run.journal import NAME
 from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, probe
 from autograder.judge.verdict import Outcome
 from lessons.toolkit.errors import UserError
@@ -56,16 +56,17 @@ def results(out: Path) -> dict[str, Any]:
 
 
 def test_every_student_has_a_row_with_the_known_score(out: Path):
-    with (out / "grades.csv").open(encoding="utf-8") as file:
+    with (out / "grades.csv").open(encoding="utf-8-sig") as file:
         grades = {
-            row["student"]: (float(row["score"]), row["status"]) for row in csv.DictReader(file)
+            row["student"]: (row["score"] and float(row["score"]), row["status"])
+            for row in csv.DictReader(file)
         }
     assert grades == {
         "ada": (17, "graded"),
         "bob": (0, "graded"),
         "cem": (13, "graded"),
         "eva": (results(out)["eva"]["score"], "graded"),
-        "hui": (0, "unusable"),
+        "hui": ("", "unusable"),
     }
     assert 14 <= grades["eva"][0] < 17
 
@@ -78,18 +79,24 @@ def test_results_are_as_their_schema_says(out: Path):
     results["students"][0]["exercises"][0]["points"] = float("-1")
     assert list(Draft202012Validator(schema).iter_errors(results))
     described = schema["$defs"]["exercise"]["properties"]
-    assert set(described["outcome"]["enum"]) == {*get_args(Outcome), "ungraded"}
+    assert set(described["outcome"]["enum"]) == {*get_args(Outcome), "unread", "ungraded"}
     assert set(schema["$defs"]["run"]["properties"]["isolation"]["enum"]) == set(LADDER.values())
 
 
-def test_the_record_names_all_that_a_grade_depends_on(out: Path):
+def test_the_record_names_all_that_a_grade_depends_on(inbox: Path, out: Path):
     record = json.loads((out / "results.json").read_text("utf-8"))["run"]
-    assert {"versions", "seed_hash", "isolation", "limits", "lessons"} <= set(record)
-    assert set(record["lessons"]) == {STEM} and "torch" in record["versions"]
+    assert {"versions", "seed_hash", "isolation", "limits", "course"} <= set(record)
+    assert "torch" in record["versions"]
+    for student, row in results(out).items():
+        (made,) = row["lessons"].values()
+        digest = hashlib.sha256((inbox / f"{student}.py").read_bytes()).hexdigest()
+        assert made["sha256"] == ("" if student == "hui" else digest)
+        assert made["origin"] == f"{student}.py" and made["course"] == record["course"]
+        assert made["seed_hash"] == record["seed_hash"]
 
 
 def test_usage_counts_what_was_run(out: Path):
-    with (out / "usage.csv").open(encoding="utf-8") as file:
+    with (out / "usage.csv").open(encoding="utf-8-sig") as file:
         assert [row["student"] for row in csv.DictReader(file)] == sorted(results(out))
 
 
@@ -101,22 +108,15 @@ def test_a_second_run_asks_nobody_and_changes_nothing(inbox: Path, out: Path):
 
 def test_a_journal_cut_anywhere_ends_in_the_same_report(inbox: Path, out: Path, tmp_path: Path):
     draw = random.Random(3)
-    whole = (out / "journal.jsonl").read_bytes()
+    whole = (out / NAME).read_bytes()
     for number in range(3):
         again = tmp_path / str(number)
         again.mkdir()
-        cut = draw.randrange(len(whole))
-        (again / "journal.jsonl").write_bytes(whole[:cut])
+        (again / NAME).write_bytes(whole[: draw.randrange(1, len(whole))])
         (again / ".results.json.part").write_text('{"students": [')
-        grade_here(inbox, again)
+        ended = grade_here(inbox, again)
         assert files_of(again) == files_of(out)
-
-
-def test_another_seed_is_another_grading(inbox: Path, out: Path, tmp_path: Path):
-    shutil.copy(out / "journal.jsonl", tmp_path / "journal.jsonl")
-    sandbox = OwnSandbox()
-    grade_here(inbox, tmp_path, sandbox, seed=6)
-    assert sandbox.jobs > 0
+        assert "damaged" in ended.notices[0]
 
 
 def test_a_run_without_threads_ends(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -280,23 +280,6 @@ def test_a_note_about_a_submission_is_no_error_of_its_other_lessons(tmp_path: Pa
     assert row.status == "graded" and "more.zip" in row.reason
 
 
-def test_a_seed_is_made_once_and_kept_private(tmp_path: Path):
-    path = tmp_path / "course" / "seed"
-    seed = read_seed(path)
-    assert read_seed(path) == seed > 0
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [file.name for file in path.parent.iterdir()] == ["seed"]
-    assert read_seed(tmp_path / "other") != seed
-
-
-@pytest.mark.parametrize("text", ["", "12 13", "secret", "\xff"])
-def test_a_seed_file_without_a_number_is_refused(tmp_path: Path, text: str):
-    path = tmp_path / "seed"
-    path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match="whole number"):
-        read_seed(path)
-
-
 @pytest.fixture
 def inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command, with work that is safe to run in this process."""
@@ -314,7 +297,7 @@ def test_the_command_ends_with_1_where_a_person_is_needed(
 ):
     assert ask(inbox, tmp_path / "out") == 1
     said = capsys.readouterr()
-    assert "5 submissions: 4 graded, 1 unusable, 0 ungraded." in said.out
+    assert "5 students: 4 graded, 1 unusable." in said.out
     assert "hui: “hui.py” is empty." in said.out
     assert "ran unprotected" in said.out
     assert "different checks." in said.err
