@@ -95,7 +95,8 @@ class RunScreen:
 
 def _opening(progress: Progress) -> str:
     known = f", {progress.remembered} of them known already" if progress.remembered else ""
-    return f"{progress.total} different checks{known}."
+    start = " The sandboxes start." if progress.total > progress.remembered else ""
+    return f"{progress.total} different checks{known}.{start}"
 
 
 def show_run(console: Console, request: Request, run: Run) -> None:

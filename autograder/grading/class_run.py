@@ -125,7 +125,7 @@ def grade(
                 request.submissions, request.stems, request.caps, reader.read
             )
         many = "" if len(submissions) == 1 else "s"
-        say(f"{len(submissions)} submission{many} read. The sandboxes start.")
+        say(f"{len(submissions)} submission{many} read.")
         grader = Grader(
             request.stems,
             request.seed,

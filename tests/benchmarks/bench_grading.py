@@ -57,7 +57,7 @@ def main() -> None:
 def _graded(inbox: Path, out: Path, names: list[str], workers: int) -> tuple[float, dict]:
     started = time.perf_counter()
     run = grade(Request(inbox, out, names, SEED, workers=workers))
-    return time.perf_counter() - started, {row.student: row.score for row in run.rows}
+    return time.perf_counter() - started, {row.student: row.score or 0.0 for row in run.rows}
 
 
 def _class(folder: Path, arguments: argparse.Namespace) -> None:

@@ -93,9 +93,12 @@ def test_the_verdict_is_the_engines(graded: Graded):
     assert float(properties(found["smooth_grad"])["points"]) == 4
 
 
-def test_what_cannot_be_read_fails_with_its_reason(graded: Graded):
+def test_what_cannot_be_read_is_an_error_with_its_reason_and_no_failure(graded: Graded):
     for case in cases(graded, "hui").values():
-        assert "is empty" in case.find("failure").attrib["message"]
+        assert case.find("failure") is None
+        message = case.find("error").attrib["message"]
+        assert "Not read: “hui.py” is empty." in message and "Traceback" not in message
+        assert properties(case)["outcome"] == "unread"
 
 
 def test_hostile_text_stays_text(graded: Graded):
@@ -138,6 +141,7 @@ def test_it_is_not_run_from_among_the_submissions(tmp_path: Path):
         ),
         (["--convlens-submission", "lessons", "tests/judge"], "name no tests beside it"),
         (["--convlens-submission", "lessons", "--convlens-isolation", "x"], "no isolation called"),
+        (["--convlens-submission", "tests", "--convlens-seed-file", "typo"], "typo cannot be read"),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], said: str):

@@ -29,13 +29,16 @@ from classroom import (
 from torch import Tensor
 
 from autograder.checks import lesson
-from autograder.course.reference import read_lesson
+from autograder.course.catalogue import landed_stems
+from autograder.course.mistakes import shared_words, words
+from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.report import write_pages
-from autograder.grading.report.classroom import difficulties
+from autograder.grading.report.classroom import difficulties, histogram, meaning
 from autograder.grading.report.page import number, prose
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.judge.expected import Expectation
 from autograder.judge.seeds import PUBLIC_SEED
+from autograder.judge.words import SIDE_EFFECTS
 from autograder.plain_text import plain_line
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "site"))
@@ -343,3 +346,49 @@ def test_what_nobody_tried_is_not_called_hard(tmp_path: Path):
     assert "Hardest exercises" in (tmp_path / "class.html").read_text()
     write_pages(tmp_path, [row("bob", "not_attempted")], RECORD)
     assert "Hardest exercises" not in (tmp_path / "class.html").read_text()
+
+
+def test_no_meaning_says_its_mistakes_name_again_or_itself_twice():
+    """Every id that a verdict can carry, in every exercise of the course."""
+    ladder = (ROOT / "autograder" / "judge" / "ladder.py").read_text("utf-8")
+    codes = set(re.findall(r'"([a-z]+(?:_[a-z]+)+)"', ladder)) | {*SIDE_EFFECTS, *shared_words()}
+    told = 0
+    for stem in landed_stems():
+        for exercise in lesson(stem).exercises:
+            head = re.search(r"def \w+\((.*?)\)", read_lesson(stem).chunk(exercise.name), re.DOTALL)
+            own = {f"{name}_ignored" for name in re.findall(r"\b[a-z_]+(?=:)", head[1])}
+            own |= {mistake.id for mistake in words(stem, exercise.name).mistakes}
+            for mistake in codes | own:
+                says = meaning(f"{stem}.{exercise.name}", mistake)
+                plain = re.sub(r"[\W_]+", " ", says).strip().casefold()
+                assert plain != mistake.replace("_", " "), (exercise.name, mistake)
+                sentences = [part for part in re.split(r"(?<=[.:?])\s", says.casefold()) if part]
+                assert len(set(sentences)) == len(sentences), (mistake, says)
+                told += bool(says)
+    assert told > 1000
+
+
+def test_what_has_no_points_counts_in_no_picture_of_the_class():
+    def row(student: str, outcome: str, points: float | None) -> StudentResult:
+        tried = ExerciseResult(f"{STEM}.{NAMES[0]}", outcome, points, 4.0)
+        return StudentResult(student, (tried,))
+
+    rows = [row("ada", "passed", 4.0), row("bob", "unread", None), row("cem", "ungraded", None)]
+    (hard,) = difficulties(rows)
+    assert (hard.graded, hard.passed, hard.share) == (1, 1, 1.0)
+    assert [bar.count for bar in histogram(rows)] == [0] * 9 + [1]
+
+
+def test_what_was_not_read_or_was_stopped_is_listed_for_a_person_with_its_reason(tmp_path: Path):
+    def row(student: str, outcome: str, why: str) -> StudentResult:
+        points = 0.0 if outcome == "timeout" else None
+        first = ExerciseResult(f"{STEM}.{NAMES[0]}", outcome, points, 4.0, message=why)
+        other = ExerciseResult(f"{STEM}.{NAMES[1]}", "passed", 4.0, 4.0)
+        return StudentResult(student, (first, other))
+
+    rows = [row("ada", "timeout", "It was stopped."), row("bob", "unread", "“x.py” is torn.")]
+    write_pages(tmp_path, rows, RECORD)
+    text = (tmp_path / "class.html").read_text("utf-8")
+    for reason in ("It was stopped.", "“x.py” is torn."):
+        assert f"{STEM}.{NAMES[0]}: {reason}" in text
+    assert "“x.py” is torn." in (tmp_path / "feedback" / "bob" / "index.html").read_text("utf-8")

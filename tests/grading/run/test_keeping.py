@@ -121,7 +121,7 @@ def test_a_folder_that_lacks_a_lesson_makes_no_zero_of_it(tmp_path: Path):
     ada = told(out)["ada"]
     assert ada["score"] == 17 and ada["status"] == "unread"
     (note,) = ada["notes"]
-    assert note.startswith("Not counted: “ada.py”.") and "is empty" in note
+    assert note.startswith("Not counted: “ada.py”.") and "nothing in it" in note
     assert ended.rows[0].needs_person
 
 

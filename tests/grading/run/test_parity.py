@@ -163,7 +163,7 @@ def test_check_and_grade_say_the_same(
     text, *wanted, words = FILES[name]
     check = Check(checker, LessonFile(STEM, text, f"{STEM}.py"), (NAME,))
     (told,) = [checked.verdict for checked in check]
-    with Journal(tmp_path / "journal.jsonl") as journal:
+    with Journal(tmp_path / "journal.sqlite") as journal:
         grader = Grader([STEM], PUBLIC_SEED, journal, lambda: None, 1)
         task = grader.task(Submission("ada", "ada.py", {STEM: text}), STEM, NAME)
         graded = grader.grade(sandbox, task)["verdict"]

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
@@ -302,6 +304,49 @@ def test_the_command_ends_with_1_where_a_person_is_needed(
     assert "ran unprotected" in said.out
     assert "different checks." in said.err
     assert (tmp_path / "out" / ".seed").exists()
+
+
+def test_a_new_seed_is_told_and_a_typo_makes_none(
+    inside: None, inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    seed, typo = tmp_path / "secret.seed", tmp_path / "secrt.seed"
+    ask(inbox, tmp_path / "out", "--seed-file", str(seed))
+    assert f"A secret seed was made: {seed}. Keep it" in capsys.readouterr().err
+    ask(inbox, tmp_path / "out", "--seed-file", str(seed))
+    assert "seed was made" not in capsys.readouterr().err
+    for words in (["--seed-file", str(typo)], []):
+        assert ask(inbox, tmp_path / "out", *words) == 2
+        said = capsys.readouterr().err
+        assert "There is no seed file" in said and "--seed-file" in said
+        assert not typo.exists() and not (tmp_path / "out" / ".seed").exists()
+
+
+def test_what_comes_first_is_said_before_torch_is_there(tmp_path: Path):
+    hand_in(tmp_path / "in", "ada", read_lesson(STEM).bare())
+    code = (
+        "import sys\n"
+        "from rich.console import Console\n"
+        "from autograder.cli.main import main\n"
+        "first = Console.print\n"
+        "def stop(console, text, **_):\n"
+        "    first(console, text)\n"
+        "    sys.exit(3 if 'torch' in sys.modules else 4)\n"
+        "Console.print = stop\n"
+        "sys.exit(main(['grade', sys.argv[1], '--out', sys.argv[2]]))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "in"), str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr == f"Reading {tmp_path / 'in'}.\n" and done.returncode == 4
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_says_how_the_command_ends(capsys: pytest.CaptureFixture[str]):
+    assert main(["grade", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for words in ("0 when all is graded", "1 when somebody", "2 on a mistake", "130 after Ctrl-C"):
+        assert words in said
+    page = " ".join((ROOT / "site" / "docs" / "grading.md").read_text("utf-8").split())
+    assert "--again timeout" in page and "| 130 | it was stopped" in page
 
 
 def test_the_command_ends_with_0_where_all_is_graded_and_speaks_json(
