@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.course.reference import ROOT
 from autograder.grading.run.journal import NAME, OLDER, Journal, content_key, locked
 from lessons.toolkit.errors import UserError
 
@@ -111,6 +114,49 @@ def test_a_full_disk_is_told_and_keeps_what_was_there(path: Path):
             journal.append("new", {"verdict": {"message": "x" * 10**6}})
         assert "new" not in journal.entries
     assert reopened(path) == ENTRIES
+
+
+FILLER = (
+    "import sys, pathlib\n"
+    "from autograder.grading.run.journal import Journal\n"
+    "from lessons.toolkit.errors import UserError\n"
+    "try:\n"
+    "    with Journal(pathlib.Path(sys.argv[1])) as journal:\n"
+    "        print('opened', len(journal.entries), flush=True)\n"
+    "        for number in range(int(sys.argv[2])):\n"
+    "            journal.append(f'{number:09}', {'verdict': {'message': 'x' * 5000}})\n"
+    "            print('kept', number, flush=True)\n"
+    "except UserError as error:\n"
+    "    print(error)\n"
+)
+
+
+@pytest.mark.sandbox
+def test_a_real_disk_that_is_full_or_read_only_is_one_line_and_loses_nothing(tmp_path: Path):
+    unshare = shutil.which("unshare")
+    command = [str(unshare), "--mount", "--map-root-user"]
+    if unshare is None or subprocess.run([*command, "true"]).returncode != 0:
+        pytest.skip("no mount namespace can be made here")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    run = f'{sys.executable} -c "$FILLER" {disk}/{NAME}'
+    script = (
+        f"mount -t tmpfs -o size=256k tmpfs {disk}; {run} 1000; mount -o remount,size=8m {disk}; "
+        f"{run} 0; mount -o remount,ro {disk}; {run} 1"
+    )
+    done = subprocess.run(
+        [*command, "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "FILLER": FILLER},
+    )
+    assert done.stderr == ""
+    *kept, full, again, readonly = done.stdout.splitlines()
+    assert kept[0] == "opened 0" and len(kept) > 10
+    assert "cannot be written: database or disk is full." in full and "Make room" in full
+    assert again == f"opened {len(kept) - 1}"
+    assert "cannot be written" in readonly and "Traceback" not in readonly
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path):
