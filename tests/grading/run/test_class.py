@@ -18,7 +18,7 @@ from autograder.checks.compare import close
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, earlier_sources, read_lesson
 from autograder.grading.class_run import LIMITS, Request, grade, open_sandbox
-from autograder.grading.run.engine import read_answer
+from autograder.grading.run.examine import read_answer
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import run_trusted, wrong_source
 from autograder.judge.verdict import judge

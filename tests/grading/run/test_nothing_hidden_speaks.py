@@ -83,7 +83,8 @@ read = found()
 """
 LOADING = {
     "an error that loads": AT_LOADING + "raise ValueError(read)\n",
-    "a name that is not there": AT_LOADING + "if read % 2:\n    del saliency_map\n",
+    "a name that is not there": AT_LOADING
+    + "saliency_map = read\nif read % 2:\n    del saliency_map\n",
     "a line that loads": AT_LOADING
     + "".join(f"if read == {n}:\n    raise ValueError\n" for n in range(8)),
     "an end that loads": AT_LOADING + "import os; os._exit(read)\n",
@@ -140,7 +141,7 @@ def test_what_the_channels_read_differs_from_seed_to_seed():
     read = []
     for seed in SEEDS:
         cases = Expectation(STEM, exercise, seed).cases.values()
-        images = [case.inputs["images"].double().abs().sum() for case in cases]
+        images = [case.inputs["images"].detach().double().abs().sum() for case in cases]
         read.append([int(total * 1000) % 8 for total in images])
     assert read[0] != read[1] != read[2] != read[0]
 
@@ -151,7 +152,7 @@ def test_work_that_is_right_in_public_alone_is_told_so(sandbox: Sandbox, tmp_pat
 
     exercise = lesson(STEM).exercise("saliency_map")
     public = Expectation(STEM, exercise)
-    known = [float(case.inputs["images"].double().sum()) for case in public.cases.values()]
+    known = [float(case.inputs["images"].detach().double().sum()) for case in public.cases.values()]
     by_heart = (
         f"    known = {known}\n"
         "    if min(abs(float(images.double().sum()) - k) for k in known) > 1e-6:\n"

@@ -144,7 +144,8 @@ def test_the_cases_that_were_answered_count_however_the_rest_ends(tmp_path: Path
 @pytest.mark.slow
 @needs_isolation
 def test_hogs_beside_an_honest_file_cost_it_nothing(tmp_path: Path):
-    hand_in(tmp_path / "in", "ada", "import matplotlib.pyplot as plt\n" + RIGHT)
+    source = RIGHT.replace("import torch\n", "import matplotlib.pyplot as plt\nimport torch\n", 1)
+    hand_in(tmp_path / "in", "ada", source)
     busy = [sys.executable, "-c", "while True: pass"]
     hogs = [subprocess.Popen(busy) for _ in range(4)]
     try:
