@@ -87,6 +87,8 @@ def show_reason(console: Console, checked: Checked) -> None:
         # Points beyond the cases that hold: in others the result is right, and it left a trace.
         if verdict.points * verdict.case_count > (verdict.passed_cases + 1) * verdict.max_points:
             lines[-1] += " In others only the result is right, which counts for most of the points."
+        elif verdict.points == 0:
+            lines[-1] += " They count as soon as the plainest case holds."
     for number, line in enumerate(lines):
         style = "" if number == 0 else "dim"
         if console.soft_wrap:

@@ -41,10 +41,9 @@ from lessons.toolkit.errors import UserError, unknown
 # What `again` may name besides students.
 AGAIN = ("timeout", "ungraded", "unread")
 TARGET = "autograder.worker.serve:run_job"
-# The largest need of any reference, measured: 0.2 s of processor, 30 MiB, 0.1 MiB of answer. A test
-# keeps every reference below a tenth of these.
+# The largest need of any reference, measured: 30 MiB, 0.1 MiB of answer. A test keeps every
+# reference below a tenth of these.
 LIMITS = Limits(
-    cpu_seconds=30.0,
     memory_bytes=1024 * MIB,
     tmp_bytes=32 * MIB,
     file_bytes=32 * MIB,

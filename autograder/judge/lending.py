@@ -13,6 +13,7 @@ from dataclasses import replace
 from autograder.checks import lesson
 from autograder.course.exercise import Exercise
 from autograder.course.reference import for_students, read_lesson, without_markers
+from autograder.judge.expected import Expectation
 from autograder.judge.verdict import Verdict
 
 # Two verdicts that agree in these say the same of the code, in whatever words.
@@ -67,6 +68,27 @@ def settle(own: Verdict, borrowed: Verdict, exercise: Exercise) -> Verdict:
         note = f"`{exercise.name}` itself is right: it passes with {right}. {next_step}"
         return replace(borrowed, message=note)
     return replace(borrowed, message=f"{borrowed.message} (Judged with {right}.)")
+
+
+def unquoted(verdict: Verdict, expectation: Expectation) -> Verdict:
+    """Return a verdict whose sentence is in our words alone.
+
+    Args:
+        verdict: on a run with helpers of the reference, whose text the worker then knows.
+        expectation: under which it was reached.
+    """
+    if verdict.outcome == "passed":
+        return verdict
+    name = f"`{verdict.exercise.partition('.')[2]}`"
+    message = {
+        "error": f"{name} raises an error.",
+        "timeout": f"{name} does not end in time.",
+        "not_attempted": f"{name} is not written yet.",
+    }.get(verdict.outcome, f"{name} does not return what it should.")
+    for mistake in expectation.mistakes:
+        if mistake.id == verdict.diagnosis:
+            message += f" {mistake.says} {mistake.next_step}"
+    return replace(verdict, message=message)
 
 
 def _needed(exercise: Exercise) -> Iterator[tuple[str, str]]:

@@ -79,6 +79,15 @@ def judge(expectation: Expectation, answer: Answer) -> Verdict:
     return _Judgement(expectation, answer).verdict()
 
 
+def points_of(expectation: Expectation, answer: Answer) -> float:
+    """Return the points that `judge` gives, without looking for the mistake behind the rest.
+
+    Args:
+        expectation, answer: as for `judge`.
+    """
+    return _Judgement(expectation, answer).points()
+
+
 class _Judgement:
     def __init__(self, expectation: Expectation, answer: Answer) -> None:
         self.expectation = expectation
@@ -93,6 +102,13 @@ class _Judgement:
 
     def verdict(self) -> Verdict:
         return self._not_run() or self._not_attempted() or self._unfinished() or self._judged()
+
+    def points(self) -> float:
+        stopped = self._not_run() or self._not_attempted()
+        return stopped.points if stopped else self._points(self._findings())
+
+    def _findings(self) -> dict[str, Finding | None]:
+        return {name: self._climb(name) for name in self.expectation.cases}
 
     def _not_run(self) -> Verdict | None:
         if not self.loading:
@@ -166,7 +182,8 @@ class _Judgement:
         match self.answer.status:
             case "timeout":
                 outcome = "timeout"
-                ended = f"was stopped after {self.exercise.deadline:g} s{where}."
+                seconds = self.answer.note or f"{self.exercise.deadline:g} s"
+                ended = f"was stopped after {seconds}{where}."
                 step = "Look for a loop whose end is never reached."
             case "memory":
                 ended, step = f"{MEMORY}{where}.", MEMORY_STEP
@@ -177,12 +194,12 @@ class _Judgement:
                 note = f" ({self.answer.note})" if self.answer.note else ""
                 ended = f"ended its process{note}{where}."
                 step = "Look for an exit, a crash in native code, or runaway recursion."
-        findings = {name: self._climb(name) for name in self.expectation.cases}
+        findings = self._findings()
         message = f"`{self.exercise.name}` {ended} {step}"
         return self._verdict(outcome, self._points(findings), None, message, "", "", findings)
 
     def _judged(self) -> Verdict:
-        findings = {name: self._climb(name) for name in self.expectation.cases}
+        findings = self._findings()
         failed = {name: f for name, f in findings.items() if f is not None and not f.tidy}
         untidy = {name: f for name, f in findings.items() if f is not None and f.tidy}
         if not failed and not untidy:

@@ -23,12 +23,14 @@ class Attack:
         kind: class of attack.
         top: code run when the file is loaded.
         body: body of `saliency_map(model, images, target)`; a wrong answer when empty.
+        waits: whether it takes no processor time and never ends: a person looks at it.
     """
 
     id: str
     kind: str
     top: str = ""
     body: str = ""
+    waits: bool = False
 
     def source(self, world: World) -> str:
         """The file's text, with the world's paths filled in."""
@@ -443,6 +445,7 @@ ATTACKS = [
         "    try:\n        signal.signal(number, signal.SIG_IGN)\n"
         "    except (OSError, ValueError):\n        pass\n"
         "while True:\n    time.sleep(1)\n",
+        waits=True,
     ),
     Attack(
         "atexit-loop",
@@ -454,7 +457,7 @@ ATTACKS = [
     # exhaust
     Attack("endless-loop", EXHAUST, body="while True:\n    pass"),
     Attack("endless-load", EXHAUST, "while True:\n    pass\n"),
-    Attack("sleep", EXHAUST, body="time.sleep(10**6)"),
+    Attack("sleep", EXHAUST, body="time.sleep(10**6)", waits=True),
     Attack("memory-bomb", EXHAUST, body="x = []\nwhile True:\n    x.append(bytearray(1 << 26))"),
     Attack("giant-allocation", EXHAUST, body="return torch.ones(1 << 34)"),
     Attack("fork-bomb", EXHAUST, body="while True:\n    os.fork()"),

@@ -101,7 +101,7 @@ class OwnSandbox:
     def stop(self) -> None:
         """Nothing is under way elsewhere."""
 
-    def run(self, payload: bytes, deadline: float) -> ChildResult:
+    def run(self, payload: bytes, seconds: float) -> ChildResult:
         """Answer one job."""
         self.jobs += 1
         if self.fault:

@@ -81,7 +81,7 @@ def test_a_missing_function_is_not_attempted() -> None:
 
 
 ENDINGS = {
-    "timeout": ("timeout", "was stopped after 10 s while on “"),
+    "timeout": ("timeout", "was stopped after 7 s while on “"),
     "died": ("error", "ended its process (why) while on “"),
     "memory": ("error", "asked for more memory than a check may use while on “"),
     "output": ("error", "sent more data than a check may send while on “"),
@@ -93,7 +93,8 @@ ENDINGS = {
 def test_cases_that_were_answered_count_however_the_rest_ended(status: str, answered: int) -> None:
     outcome, words = ENDINGS[status]
     records = run_trusted(EXPECTATION.job(read_lesson(STEM).bare(), "exercises.py"))
-    verdict = judge(EXPECTATION, Answer(status, tuple(records[: 1 + answered]), "why"))
+    note = "7 s" if status == "timeout" else "why"
+    verdict = judge(EXPECTATION, Answer(status, tuple(records[: 1 + answered]), note))
     count = len(EXPECTATION.cases)
     assert (verdict.outcome, verdict.passed_cases) == (outcome, answered)
     assert verdict.points == in_quarters(verdict.max_points, answered / count)

@@ -1,60 +1,30 @@
-"""Grade every exercise of every submission in sandboxed workers, judged here.
+"""Grade every exercise of every submission: tasks, workers, what is kept.
 
-What a worker says is data to be judged. A fault of the student is a verdict of 0 points with a
-reason; a fault of the grader is *ungraded*: it is never a 0, it is never remembered, and the next
-run tries again.
+A fault of the student is a verdict of 0 points with a reason. A fault of the grader, or of a
+machine too busy, is *ungraded*: it is never a 0, it is never remembered, and the next run tries
+again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from autograder.checks import lesson
 from autograder.course.reference import earlier_sources, read_lesson, solution_stems
 from autograder.grading.intake.submission import Submission
+from autograder.grading.run.examine import Examiner, Overdue, Task
 from autograder.grading.run.journal import Journal, content_key
-from autograder.grading.run.lacking import explained
-from autograder.grading.run.public_cases import PublicCases
-from autograder.grading.run.redaction import needs_redaction, sentence
 from autograder.grading.run.versions import course_hash
-from autograder.grading.sandbox.children import ChildResult, Sandbox
-from autograder.judge.expected import Expectation
-from autograder.judge.lending import lend, may_borrow, settle
-from autograder.judge.verdict import Verdict, judge
-from autograder.plain_text import plain_line
-from autograder.protocol.answers import Answer, AnswerReader, describe_exit
-from autograder.protocol.wire import encode
+from autograder.grading.sandbox.children import Sandbox
 
-
-class GraderFault(RuntimeError):
-    """Raised where something of ours broke: the check stays ungraded."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One check: one exercise of one lesson file.
-
-    Args:
-        key: under which its verdict is remembered.
-        load_key: the same for every exercise of the file.
-        stem, exercise: what is checked.
-        source: text of the lesson's file.
-        earlier: text of the same student's earlier lessons that it imports, by stem.
-    """
-
-    key: str
-    load_key: str
-    stem: str
-    exercise: str
-    source: str
-    earlier: Mapping[str, str]
+# A file whose checks wait so often while others work is asked for the rest when it is alone.
+MOST_OVERDUE = 2
 
 
 @dataclass
@@ -93,24 +63,17 @@ class Grader:
         self.workers = workers
         self.salt = f"{seed} {salt}"
         self.hashes = dict.fromkeys(stems, course_hash())
-        self.expectations = {
-            (stem, exercise.name): Expectation(stem, exercise, seed)
-            for stem in stems
-            for exercise in lesson(stem).exercises
-        }
-        self.public = {
-            (stem, exercise.name): PublicCases(stem, exercise)
-            for stem in stems
-            for exercise in lesson(stem).exercises
-        }
+        self.examiner = Examiner(stems, seed)
         self.faults: dict[str, str] = {}
-        self._never_loads: dict[str, Answer] = {}
+        self._overdue: Counter[str] = Counter()
+        self._late: list[Task] = []
         self._sandboxes: list[Sandbox] = []
         self._lock = threading.Lock()
 
     def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
-        """Return one check of one submission, None if it holds no such lesson."""
-        if (source := submission.sources.get(stem)) is None:
+        """Return one check of one submission, None if it holds no such work to run."""
+        source = submission.sources.get(stem)
+        if source is None or f"{stem}.{exercise}" in submission.problems:
             return None
         # An earlier lesson that was not handed in is there as its stubs, which say so when called.
         earlier = earlier_sources(source, lambda other: _text_of(other, submission))
@@ -123,7 +86,7 @@ class Grader:
         """Return every check that these submissions ask for, equal ones once."""
         found: dict[str, Task] = {}
         for submission in submissions:
-            for stem, exercise in self.expectations:
+            for stem, exercise in self.examiner.hidden:
                 if (task := self.task(submission, stem, exercise)) is not None:
                     found.setdefault(task.key, task)
         return list(found.values())
@@ -136,6 +99,8 @@ class Grader:
         report(progress)
         if not waiting:
             return
+        self._overdue.clear()
+        self._late.clear()
         queue: SimpleQueue[Task] = SimpleQueue()
         for task in waiting:
             queue.put(task)
@@ -149,12 +114,15 @@ class Grader:
                 ]
                 # While the sandboxes start.
                 for exercise in sorted({(task.stem, task.exercise) for task in waiting}):
-                    _ = self.expectations[exercise].records
+                    _ = self.examiner.hidden[exercise].records
                 expected.set()
                 for future in futures:
                     future.result()
+                if self._late:
+                    pool.submit(self._work_alone, progress, report).result()
             except BaseException:
                 _drain(queue)
+                self._late.clear()
                 expected.set()
                 for sandbox in self._sandboxes:
                     sandbox.stop()
@@ -171,137 +139,70 @@ class Grader:
             self._sandboxes.append(sandbox)
             expected.wait()
             while (task := _take(queue)) is not None:
-                entry = self.grade(sandbox, task)
-                with self._lock:
-                    if entry is None:
-                        progress.ungraded += 1
-                    else:
-                        self.journal.append(task.key, entry)
-                    progress.done += 1
-                    report(progress)
+                if self._overdue[task.load_key] >= MOST_OVERDUE:
+                    self._late.append(task)
+                    continue
+                try:
+                    entry = self._grade(sandbox, task)
+                except Overdue:
+                    self._overdue[task.load_key] += 1
+                    self._late.append(task)
+                else:
+                    self._keep(task, entry, progress, report)
+
+    def _work_alone(self, progress: Progress, report: Callable[[Progress], None]) -> None:
+        """Ask again, one by one, for what waited too long beside the other workers."""
+        still: dict[str, str] = {}
+        with self.start_sandbox() as sandbox:
+            self._sandboxes.append(sandbox)
+            while self._late:
+                task, entry = self._late.pop(0), None
+                # A file that waits though it is alone is not waited for at each of its checks.
+                if task.load_key not in still:
+                    try:
+                        entry = self._grade(sandbox, task)
+                    except Overdue as overdue:
+                        still[task.load_key] = str(overdue)
+                if entry is None and task.load_key in still:
+                    self.faults[task.key] = still[task.load_key]
+                self._keep(task, entry, progress, report)
+
+    def _keep(
+        self,
+        task: Task,
+        entry: dict[str, Any] | None,
+        progress: Progress,
+        report: Callable[[Progress], None],
+    ) -> None:
+        with self._lock:
+            if entry is None:
+                progress.ungraded += 1
+            else:
+                self.journal.append(task.key, entry)
+            progress.done += 1
+            report(progress)
 
     def grade(self, sandbox: Sandbox, task: Task) -> dict[str, Any] | None:
-        """Run and judge one check. Return None when the fault is ours."""
-        expectation = self.expectations[task.stem, task.exercise]
+        """Run and judge one check. Return None when the fault is not the student's."""
         try:
-            answer, usage = self._ask(sandbox, task, expectation)
-            with self._lock:
-                verdict = judge(expectation, answer)
-            if may_borrow(verdict, expectation.exercise):
-                return self._with_help(sandbox, task, verdict, answer, usage)
+            return self._grade(sandbox, task)
+        except Overdue as overdue:
+            self.faults[task.key] = str(overdue)
+            return None
+
+    def _grade(self, sandbox: Sandbox, task: Task) -> dict[str, Any] | None:
+        """Run and judge one check. Return None when the fault is ours.
+
+        Raises:
+            Overdue: the machine gave it too little.
+        """
+        try:
+            return self.examiner.examine(sandbox, task)
+        except Overdue:
+            raise
         except Exception as error:  # a fault of the grader must not sink the run
             self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
             return None
-        message, picture = self._shown(sandbox, task, expectation, verdict, answer)
-        return _entry(verdict, message, usage, picture)
-
-    def _with_help(
-        self,
-        sandbox: Sandbox,
-        task: Task,
-        own: Verdict,
-        answer: Answer,
-        usage: dict[str, float],
-    ) -> dict[str, Any]:
-        """Judge a check again with right helpers and return the verdict that counts.
-
-        What is lent is text of the reference. So nothing that the second run says is quoted, and
-        no picture is made of it.
-        """
-        expectation = self.expectations[task.stem, task.exercise]
-        source, earlier = lend(expectation.exercise, task.source, task.earlier)
-        lent = replace(task, source=source, earlier=earlier)
-        second, more = self._ask(sandbox, lent, expectation)
-        usage = {
-            "cpu_seconds": round(usage["cpu_seconds"] + more["cpu_seconds"], 3),
-            "peak_rss": max(usage["peak_rss"], more["peak_rss"]),
-            "seconds": round(usage["seconds"] + more["seconds"], 3),
-        }
-        with self._lock:
-            borrowed = judge(expectation, second)
-            if needs_redaction(borrowed, second, expectation):
-                public = self.public[task.stem, task.exercise]
-                unquoted = sentence(borrowed, second, (), public.expectation)
-                borrowed = replace(borrowed, message=unquoted)
-            verdict = settle(own, borrowed, expectation.exercise)
-        if verdict is own:
-            message, picture = self._shown(sandbox, task, expectation, own, answer)
-            return _entry(own, message, usage, picture)
-        return _entry(verdict, verdict.message, usage, {})
-
-    def _shown(
-        self,
-        sandbox: Sandbox,
-        task: Task,
-        expectation: Expectation,
-        verdict: Verdict,
-        answer: Answer,
-    ) -> tuple[str, dict[str, str]]:
-        """Return the sentence, and a picture of what went wrong on the public case."""
-        public = self.public[task.stem, task.exercise]
-        draws = verdict.outcome == "failed" and public.has_picture(verdict.case)
-        with self._lock:
-            redact = needs_redaction(verdict, answer, expectation)
-        if not draws and not redact:
-            return verdict.message, {}
-        records: tuple[dict[str, Any], ...] = ()
-        with contextlib.suppress(Exception):  # a help; no grade hangs on it
-            case = verdict.case or public.first()
-            job = public.job(case, task.source, f"{task.stem}.py", task.earlier)
-            records = read_answer(sandbox.run(encode(job), public.exercise.deadline), 1).records
-        message, picture = verdict.message, {}
-        with self._lock:
-            if redact:
-                message = sentence(verdict, answer, records, public.expectation)
-            if draws:
-                with contextlib.suppress(Exception):
-                    picture = public.picture(verdict.case, records)
-        return message, picture
-
-    def _ask(
-        self, sandbox: Sandbox, task: Task, expectation: Expectation
-    ) -> tuple[Answer, dict[str, float]]:
-        if (known := self._never_loads.get(task.load_key)) is not None:
-            return known, {"cpu_seconds": 0.0, "peak_rss": 0, "seconds": 0.0}
-        payload = expectation.payload(task.source, f"{task.stem}.py", task.earlier)
-        result = sandbox.run(payload, expectation.exercise.deadline)
-        if result.status == "grader_fault":
-            raise GraderFault(result.reason)
-        answer = read_answer(result, len(expectation.cases))
-        if answer.status == "timeout" and not answer.records:
-            # Loading is the same for every exercise of the file: once is enough.
-            self._never_loads[task.load_key] = answer
-        usage = {
-            "cpu_seconds": round(result.cpu_seconds, 3),
-            "peak_rss": result.peak_rss,
-            "seconds": round(result.seconds, 3),
-        }
-        return answer, usage
-
-
-def _entry(
-    verdict: Verdict, message: str, usage: dict[str, float], picture: dict[str, str]
-) -> dict[str, Any]:
-    """Return what the journal keeps of a check."""
-    entry = {**asdict(verdict), "message": plain_line(explained(message))}
-    del entry["seconds"], entry["detail"]
-    return {"verdict": entry, "usage": usage, "picture": picture}
-
-
-def read_answer(result: ChildResult, cases: int) -> Answer:
-    """Read what a sandboxed child wrote.
-
-    Args:
-        result: what became of the child.
-        cases: how many were asked for.
-    """
-    reader = AnswerReader(cases)
-    reader.feed(result.frames)
-    if result.status in ("timeout", "memory", "output"):
-        return reader.answer(result.status, "", result.seconds)
-    # "ok" says that it ended with 0, as any code can. The reader knows whether it is whole.
-    code = -result.signal if result.signal else result.exit_code or 0
-    return reader.answer("died", describe_exit(code), result.seconds)
 
 
 def _text_of(stem: str, submission: Submission) -> str | None:

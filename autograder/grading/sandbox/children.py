@@ -1,4 +1,4 @@
-"""Run jobs in children of a zygote, with deadlines and caps kept from outside.
+"""Run jobs in children of a zygote, with clocks and caps kept from outside.
 
 A zygote that dies is replaced, and its job is run once more.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -56,7 +57,7 @@ _BOOTSTRAP = (
     "from autograder.grading.sandbox.zygote import main; main(fd)"
 )
 _START_SECONDS = 120.0
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 30.0
 _TICK_SECONDS = 0.05
 _CHUNK = 1 << 16
 _PIPE_BYTES = 1 << 20
@@ -85,7 +86,7 @@ class Sandbox:
         UserError: the isolation cannot be had, or the zygote does not start.
 
     >>> with Sandbox("autograder.worker.serve:run_job") as sandbox:  # doctest: +SKIP
-    ...     sandbox.run(job, deadline=10.0).status
+    ...     sandbox.run(job, seconds=10.0).status
     'ok'
     """
 
@@ -118,12 +119,13 @@ class Sandbox:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def run(self, payload: bytes, deadline: float) -> ChildResult:
+    def run(self, payload: bytes, seconds: float) -> ChildResult:
         """Run one job in a fresh child and wait for its end, which comes in any case.
 
         Args:
             payload: bytes that the target reads.
-            deadline: seconds of wall clock until the child is killed.
+            seconds: processor time it may take, times the limits' `cpu_factor`; the kernel counts
+                whole seconds.
 
         Returns:
             What became of it. A job whose zygote dies is run once more in a new one; if that dies
@@ -139,7 +141,7 @@ class Sandbox:
                         self._start()
                     if self._stopped:
                         break
-                    return self._run_once(payload, deadline, attempt)
+                    return self._run_once(payload, seconds, attempt)
                 except _ZygoteLost as lost:
                     reason = str(lost)
                     self.close()
@@ -229,27 +231,30 @@ class Sandbox:
         )
         return config, process
 
-    def _run_once(self, payload: bytes, deadline: float, retries: int) -> ChildResult:
+    def _run_once(self, payload: bytes, seconds: float, retries: int) -> ChildResult:
         control = self._control
         assert control is not None
+        most = seconds * self.limits.cpu_factor
+        cpu_seconds = math.ceil(most)
         begin = time.monotonic()
         with contextlib.ExitStack() as stack:
-            output, log = self._send(stack, control, payload)
+            output, log = self._send(stack, control, payload, cpu_seconds)
             control.settimeout(_GRACE_SECONDS)
             answer, descriptors = _receive(control)
             for descriptor in descriptors:
                 stack.callback(_kill_and_close, descriptor)
             if "started" not in answer:
                 raise _ZygoteLost(f"No child could be shut in: {answer.get('fault', '')}")
-            watch = Watch(self.limits)
-            _follow(watch, control, (output, log), descriptors[0], begin + deadline, self._held)
+            watch = Watch(self.limits, cpu_seconds, self._held)
+            end = begin + most * self.limits.wall_factor
+            _follow(watch, control, (output, log), descriptors[0], end)
             ended, _ = _receive(control)
             _drain(output, watch.output)
             _drain(log, watch.printed)
         return watch.result(ended, time.monotonic() - begin, retries)
 
     def _send(
-        self, stack: contextlib.ExitStack, control: socket.socket, payload: bytes
+        self, stack: contextlib.ExitStack, control: socket.socket, payload: bytes, cpu_seconds: int
     ) -> tuple[int, int]:
         """Hand a job over, and return the reading ends of its output and its log."""
         with contextlib.ExitStack() as sent:
@@ -266,7 +271,7 @@ class Sandbox:
             with contextlib.suppress(OSError):  # a user may have only so much pipe memory
                 fcntl.fcntl(writers[0], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             try:
-                socket.send_fds(control, [zygote.JOB], [job, *writers])
+                socket.send_fds(control, [b"%d" % cpu_seconds], [job, *writers])
             except OSError as error:
                 raise _ZygoteLost(f"The zygote is gone: {error}.") from error
         return readers[0], readers[1]
@@ -290,7 +295,7 @@ def _sealed(payload: bytes) -> int:
 
 
 def _follow(
-    watch: Watch, control: socket.socket, pipes: tuple[int, int], child: int, end: float, held: int
+    watch: Watch, control: socket.socket, pipes: tuple[int, int], child: int, end: float
 ) -> None:
     """Read what a child says until the zygote reports its death, and end it in time.
 
@@ -299,8 +304,7 @@ def _follow(
         control: where the zygote reports.
         pipes: reading ends of its output and of its log.
         child: its pidfd.
-        end: its deadline, by the monotonic clock.
-        held: bytes that the zygote holds, and so the child from the first.
+        end: when it has waited too long, by the monotonic clock.
     """
     takers = dict(zip(pipes, (watch.output, watch.printed), strict=True))
     poll = select.poll()
@@ -315,7 +319,7 @@ def _follow(
     while True:
         now = time.monotonic()
         if now >= end:
-            watch.condemn("timeout", "It did not end before its deadline.")
+            watch.condemn("overdue", "It did not end in time, with processor time to spare.")
         if watch.verdict and not condemned_at:
             condemned_at = now
             _kill(child)
@@ -331,7 +335,7 @@ def _follow(
                 poll.unregister(descriptor)
         if now + _TICK_SECONDS < end and now >= next_look:
             next_look = now + _TICK_SECONDS
-            _look_at(process, watch, held)
+            _look_at(process, watch)
 
 
 def _drain(descriptor: int, take: Any) -> None:
@@ -361,7 +365,7 @@ def _process_of(pidfd: int) -> str:
     return f"/proc/{pid}"
 
 
-def _look_at(process: str, watch: Watch, held: int) -> None:
+def _look_at(process: str, watch: Watch) -> None:
     """Condemn a child over the limits that the kernel does not keep itself.
 
     These are threads as root, and memory for mappings given back.
@@ -374,7 +378,7 @@ def _look_at(process: str, watch: Watch, held: int) -> None:
     if threads > limits.threads:
         watch.condemn("killed", f"It started more than {limits.threads} threads.")
     # With slack: the limit of address space comes first, and ends in an error that can be read.
-    if memory - held > 1.125 * limits.memory_bytes:
+    if memory - watch.held > 1.125 * limits.memory_bytes:
         watch.condemn("memory", f"It held more than {limits.memory_bytes} bytes.")
 
 

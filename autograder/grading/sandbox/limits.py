@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import resource
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ MIB = 2**20
 class Limits:
     """Limits of one child.
 
-    The wall clock is not here: `Sandbox.run` takes a deadline a job.
+    How much processor time a job may take is not here: `Sandbox.run` is told for each.
 
     Args:
-        cpu_seconds: processor time; the kernel kills at the next whole second.
+        cpu_factor: multiplies that processor time, for a machine slower than most.
+        wall_factor: wall clock at most, in terms of that processor time. It only ends what waits:
+            on a busy machine a right answer takes long and needs no more of the processor.
         memory_bytes: address space on top of what the zygote has mapped before the fork, and memory
             held on top of what the zygote holds.
         tmp_bytes: size of the private `/tmp` (namespaces only; under Landlock nothing is writable).
@@ -31,7 +32,8 @@ class Limits:
     64
     """
 
-    cpu_seconds: float = 120.0
+    cpu_factor: float = 1.0
+    wall_factor: float = 10.0
     memory_bytes: int = 2048 * MIB
     tmp_bytes: int = 64 * MIB
     file_bytes: int = 64 * MIB
@@ -71,19 +73,19 @@ def in_use(status: bytes) -> tuple[int, int]:
     return threads, 1024 * (anonymous + shared)
 
 
-def apply(limits: Limits, mapped: int) -> None:
+def apply(limits: Limits, mapped: int, cpu_seconds: int) -> None:
     """Bind this process and its threads to the limits that the kernel keeps.
 
     Args:
         limits: of this child.
         mapped: bytes mapped before any student code ran.
+        cpu_seconds: processor time of this job.
     """
     # Address space, not data: shared anonymous memory and stacks count as well.
     space = mapped + limits.memory_bytes
-    seconds = math.ceil(limits.cpu_seconds)
     for kind, most in (
         (resource.RLIMIT_AS, space),
-        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),

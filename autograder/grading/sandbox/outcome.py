@@ -14,7 +14,9 @@ from typing import Any, Literal
 from autograder.grading.sandbox.limits import Limits
 from autograder.grading.sandbox.zygote import EXIT_MEMORY
 
-Status = Literal["ok", "timeout", "killed", "memory", "output", "exited", "grader_fault"]
+Status = Literal[
+    "ok", "timeout", "overdue", "killed", "evicted", "memory", "output", "exited", "grader_fault"
+]
 
 _LOG_TAIL = 1 << 14
 
@@ -25,13 +27,15 @@ class ChildResult:
 
     Args:
         status: `"ok"` (ended with 0, which any student code can bring about: whether the answer is
-            whole is for its reader to see), `"timeout"`, `"memory"`, `"output"` (over the cap),
-            `"exited"` (another code), `"killed"` (a signal, or too many threads), `"grader_fault"`
-            (no fault of the job's).
+            whole is for its reader to see), `"timeout"` (of the processor), `"memory"`, `"output"`
+            (over the cap), `"exited"` (another code), `"killed"` (a signal, or too many threads);
+            and what may be no fault of the job's: `"overdue"` (by the wall clock, with processor
+            time to spare), `"evicted"` (killed by the system within its limits), `"grader_fault"`.
         frames: what the target wrote, up to the cap; kept whatever the status.
         exit_code: of the child, None if a signal ended it.
         signal: that ended the child, None if it exited.
         cpu_seconds: processor time of the child, seconds.
+        cpu_limit: how much of it there might be.
         peak_rss: most memory held at once, bytes, counting what it shares with the zygote.
         seconds: wall clock of the job, seconds.
         log: the end of standard output and error.
@@ -44,6 +48,7 @@ class ChildResult:
     exit_code: int | None = None
     signal: int | None = None
     cpu_seconds: float = 0.0
+    cpu_limit: int = 0
     peak_rss: int = 0
     seconds: float = 0.0
     log: bytes = b""
@@ -53,9 +58,17 @@ class ChildResult:
 
 @dataclass
 class Watch:
-    """Output of a running child so far, and why it is to be killed, if it is."""
+    """Output of a running child so far, and why it is to be killed, if it is.
+
+    Args:
+        limits: of the child.
+        cpu_seconds: processor time that it may take.
+        held: bytes that it began with.
+    """
 
     limits: Limits
+    cpu_seconds: int
+    held: int = 0
     frames: bytearray = field(default_factory=bytearray)
     log: bytearray = field(default_factory=bytearray)
     logged: int = 0
@@ -94,6 +107,7 @@ class Watch:
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
             cpu_seconds=ended["cpu_seconds"],
+            cpu_limit=self.cpu_seconds,
             peak_rss=ended["peak_rss"],
             seconds=seconds,
             log=bytes(self.log),
@@ -110,8 +124,8 @@ class Watch:
             return "exited", f"It ended with exit code {code}."
         if -code in (signal.SIGKILL, signal.SIGXCPU):
             # The kernel's clock for the limit and its account of the time differ by a few ticks.
-            if cpu_seconds >= 0.8 * self.limits.cpu_seconds - 0.2:
-                limit = self.limits.cpu_seconds
-                return "timeout", f"It used more than {limit:g} s of processor time."
-            return "memory", "The kernel killed it, most likely for want of memory."
+            if cpu_seconds >= 0.8 * self.cpu_seconds - 0.2:
+                return "timeout", f"It used more than {self.cpu_seconds} s of processor time."
+            # Its own limits end it otherwise: this machine has less memory than they allow.
+            return "evicted", "The system killed it, most likely for want of memory."
         return "killed", f"It was ended by signal {-code} ({signal.strsignal(-code)})."

@@ -5,8 +5,9 @@ child. It starts inside bubblewrap or restricts itself by Landlock. One thread, 
 not survive a fork: a child that finds torch's pool without its threads waits forever. So imports
 run on one thread, and a zygote that finds itself with a second one says that it is broken.
 
-Orders: a first message configures; each later one is a job with three descriptors (payload, output,
-log). Answers: ready (with a pidfd), then for each job started (with a pidfd) and ended, or fault.
+Orders: a first message configures; each later one is a job, its processor seconds, with three
+descriptors (payload, output, log). Answers: ready (with a pidfd), then for each job started (with
+a pidfd) and ended, or fault.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from autograder.grading.sandbox import landlock, limits, namespaces, seccomp, sy
 
 # A message of the control socket holds paths and a small program, never a payload.
 MESSAGE_BYTES = 1 << 20
-JOB = b"job"
 EXIT_MEMORY = 86
 
 _PAYLOAD, _OUTPUT, _SETUP = 3, 4, 5
@@ -66,7 +66,7 @@ def main(control_fd: int) -> None:
         message, descriptors, _, _ = socket.recv_fds(control, MESSAGE_BYTES, 3)
         if not message:
             return
-        _one_job(control, config, target, descriptors, mapped, own)
+        _one_job(control, config, target, descriptors, mapped, own, int(message))
 
 
 def _prepare(preload: list[str], target: str) -> Target:
@@ -102,12 +102,13 @@ def _one_job(
     descriptors: list[int],
     mapped: int,
     own: int,
+    cpu_seconds: int,
 ) -> None:
     setup_read, setup_write = os.pipe()
     namespaced = config["rung"] == "namespaces"
     child = namespaces.fork(own) if namespaced else os.fork()
     if child == 0:
-        _child(config, target, [*descriptors, setup_write], mapped)
+        _child(config, target, [*descriptors, setup_write], mapped, cpu_seconds)
     for descriptor in (*descriptors, setup_write):
         os.close(descriptor)
     # One byte says that the child is isolated. Anything else is trouble: no student code has run.
@@ -150,14 +151,16 @@ def _say(control: socket.socket, message: dict[str, Any], *descriptors: int) -> 
         socket.send_fds(control, [json.dumps(message).encode()[:MESSAGE_BYTES]], descriptors)
 
 
-def _child(config: dict[str, Any], target: Target, descriptors: list[int], mapped: int) -> NoReturn:
+def _child(
+    config: dict[str, Any], target: Target, descriptors: list[int], mapped: int, cpu_seconds: int
+) -> NoReturn:
     """Isolate this process, run the target, leave.
 
     Nothing returns to the zygote's code.
     """
     try:
         _keep_only(*descriptors)
-        _isolate(config, mapped)
+        _isolate(config, mapped, cpu_seconds)
         os.write(_SETUP, b".")
     except BaseException:
         os.write(_SETUP, traceback.format_exc().encode())
@@ -176,7 +179,7 @@ def _keep_only(payload: int, output: int, log: int, setup: int) -> None:
     os.closerange(6, os.sysconf("SC_OPEN_MAX"))
 
 
-def _isolate(config: dict[str, Any], mapped: int) -> None:
+def _isolate(config: dict[str, Any], mapped: int, cpu_seconds: int) -> None:
     bounds = config["limits"]
     if config["rung"] == "namespaces":
         namespaces.enter(bounds.tmp_bytes)
@@ -185,7 +188,7 @@ def _isolate(config: dict[str, Any], mapped: int) -> None:
     else:
         os.setsid()
     os.umask(0o077)
-    limits.apply(bounds, mapped)
+    limits.apply(bounds, mapped, cpu_seconds)
     if config["rung"] != "none":
         syscalls.drop_capabilities()
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)

@@ -50,7 +50,7 @@ RECORD: dict[str, Any] = {
     "seed_hash": "5eed",
     "isolation": "none",
     "isolation_reasons": [SHOUT],
-    "limits": {"cpu_seconds": 30.0, "memory_bytes": 2**30},
+    "limits": {"cpu_factor": 1.0, "memory_bytes": 2**30},
     "course": "abc",
 }
 MADE = {STEM: {"origin": SHOUT, "sha256": "", "course": "abc", "isolation": "none"}}

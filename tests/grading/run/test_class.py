@@ -19,7 +19,7 @@ from autograder.checks.compare import close
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, earlier_sources, read_lesson
 from autograder.grading.class_run import LIMITS, Request, grade, open_sandbox
-from autograder.grading.run.engine import read_answer
+from autograder.grading.run.examine import read_answer
 from autograder.grading.run.journal import NAME, Journal, locked
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import run_trusted, wrong_source
@@ -85,7 +85,6 @@ def test_references_stay_below_a_tenth_of_every_limit() -> None:
                 result = sandbox.run(encode(job), exercise.deadline)
                 assert result.status == "ok"
                 assert result.cpu_seconds < exercise.deadline / 10, exercise.name
-                assert result.cpu_seconds < LIMITS.cpu_seconds / 10, exercise.name
                 assert result.peak_rss - idle < LIMITS.memory_bytes / 10, exercise.name
                 assert len(result.frames) < LIMITS.output_bytes / 10, exercise.name
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems as stems
-from autograder.grading.run.engine import read_answer
+from autograder.grading.run.examine import read_answer
 from autograder.grading.sandbox.outcome import ChildResult
 from autograder.judge.expected import Expectation
 from autograder.judge.verdict import judge

@@ -27,9 +27,9 @@ def test_no_file_keeps_the_defaults() -> None:
 
 
 def test_a_file_replaces_what_it_names(tmp_path: Path) -> None:
-    text = "[limits]\nmemory_bytes = 100\ncpu_seconds = 2\n[caps]\nentries = 7\n"
+    text = "[limits]\nmemory_bytes = 100\ncpu_factor = 2\n[caps]\nentries = 7\n"
     limits, caps = _read(tmp_path, text)
-    assert limits == Limits(memory_bytes=100, cpu_seconds=2)
+    assert limits == Limits(memory_bytes=100, cpu_factor=2)
     assert caps == Caps(entries=7)
 
 
@@ -41,7 +41,7 @@ def test_a_file_replaces_what_it_names(tmp_path: Path) -> None:
         ("[caps]\nentries = 0\n", "positive whole number"),
         ("[caps]\nentries = 1.5\n", "positive whole number"),
         ("[caps]\nentries = true\n", "positive whole number"),
-        ("[limits]\ncpu_seconds = 'x'\n", "positive number"),
+        ("[limits]\ncpu_factor = 'x'\n", "positive number"),
         ("[limits\n", "not TOML"),
     ],
 )

@@ -50,8 +50,8 @@ def bare() -> Iterator[Sandbox]:
 def attack() -> Callable[..., ChildResult]:
     """Run source in a child; what it may need of the test goes in as `given`."""
 
-    def run(sandbox: Sandbox, source: str, deadline: float = 30.0, **given: Any) -> ChildResult:
-        return sandbox.run(f"given = {given!r}\n{source}".encode(), deadline)
+    def run(sandbox: Sandbox, source: str, seconds: float = 30.0, **given: Any) -> ChildResult:
+        return sandbox.run(f"given = {given!r}\n{source}".encode(), seconds)
 
     return run
 
