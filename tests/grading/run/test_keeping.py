@@ -16,6 +16,7 @@ from autograder.course.reference import read_lesson
 from autograder.grading import class_run as run
 from autograder.grading.class_run import Request
 from autograder.grading.report.adjustments import NAME as ADJUSTMENTS
+from autograder.grading.sandbox.children import ChildResult
 from autograder.grading.sandbox.probe import NONE, probe
 from lessons.toolkit.errors import UserError
 
@@ -174,21 +175,18 @@ def test_a_student_is_asked_again_and_nobody_else(inbox: Path, out: Path):
         grade_here(inbox, out, sandbox, again=["adda"])
 
 
-def test_a_timeout_is_asked_again(inbox: Path, tmp_path: Path):
+def test_a_timeout_is_remembered_until_it_is_asked_again(inbox: Path, tmp_path: Path):
     class Late(OwnSandbox):
-        def run(self, payload: bytes, deadline: float) -> Any:
-            result = super().run(payload, deadline)
-            return type(result)("timeout", b"", seconds=deadline) if late else result
+        def run(self, payload: bytes, seconds: float) -> ChildResult:
+            return ChildResult("timeout", cpu_seconds=seconds)
 
-    late, out = True, tmp_path / "out"
+    out, sandbox = tmp_path / "out", OwnSandbox()
     grade_here(inbox, out, Late())
-    stopped = [one["outcome"] for one in told(out)["ada"]["exercises"]]
-    late = False
-    if "timeout" in stopped:
-        ended = grade_here(inbox, out)
-        assert next(row for row in ended.rows if row.student == "ada").needs_person
-    grade_here(inbox, out, Late(), again=["timeout", "ungraded"])
-    assert grades(out)["ada"]["score"] == "17"
+    ended = grade_here(inbox, out, sandbox, again=["ungraded"])
+    assert {one["outcome"] for one in told(out)["ada"]["exercises"]} == {"timeout"}
+    assert sandbox.jobs == 0 and ended.rows[0].needs_person and grades(out)["ada"]["score"] == "0"
+    ended = grade_here(inbox, out, sandbox, again=["timeout"])
+    assert grades(out)["ada"]["score"] == "17" and not ended.rows[0].needs_person
 
 
 def give(out: Path, *lines: str) -> None:
