@@ -80,7 +80,7 @@ def judge(expectation: Expectation, answer: Answer) -> Verdict:
 
 
 def points_of(expectation: Expectation, answer: Answer) -> float:
-    """Return the points that `judge` gives, without looking for the mistake behind the rest.
+    """Return the points that `judge` gives, and look for no mistake.
 
     Args:
         expectation, answer: as for `judge`.

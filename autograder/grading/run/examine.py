@@ -68,7 +68,7 @@ class Usage:
 
 
 class Examiner:
-    """Examine tasks under one seed; may be shared by threads.
+    """Examine tasks under one seed, from any thread.
 
     Args:
         stems: lessons to grade.

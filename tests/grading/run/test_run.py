@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -423,7 +424,8 @@ def test_a_log_hears_of_a_long_run_now_and_then(monkeypatch: pytest.MonkeyPatch)
 def test_a_mixed_class_in_the_sandbox(tmp_path: Path):
     inbox = mixed_class(tmp_path / "in")
     hand_in(inbox, "zoe", looping())
-    graded = run.grade(Request(inbox, tmp_path / "out", [STEM], 5, workers=2))
+    limits = replace(LIMITS, cpu_factor=0.2)
+    graded = run.grade(Request(inbox, tmp_path / "out", [STEM], 5, workers=2, limits=limits))
     scores = {row.student: row.score for row in graded.rows}
     status = {row.student: row.status for row in graded.rows}
     assert {name for name in scores if scores[name] == 17} == {"ada", "mia", "안젤라 kim"}
