@@ -131,19 +131,29 @@ def work_of(data: bytes, name: str, stem: str) -> Work:
         return Work(join_cells(cells, read_lesson(stem)), work.notes, work.unread)
     if not name.lower().endswith(".py"):
         raise BadSubmission("is neither a .py nor an .ipynb file")
-    text = decode_text(data)
-    if not text.strip():
-        raise BadSubmission("is empty", "`convlens reset LESSON` writes the stubs again.")
+    text = text_of(data)
     exercises = read_lesson(stem).exercises
     of_cells = OF_CELLS.search(text) is not None
     notes: list[str] = []
-    if fault_of(text) is not None:
+    if (fault := fault_of(text)) is not None:
         quiet = without_magics(text)
-        if of_cells or fault_of(quiet) is None:
+        if quiet != text and ((fault := fault_of(quiet)) is None or of_cells):
             text, of_cells = quiet, True
-        if fault_of(text) is not None:
+        if fault is not None:
             text, notes = mended(text, exercises)
     return Work(definitions(text, exercises) if of_cells else text, tuple(notes))
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of a `.py` as its author wrote it; whoever writes it back wants no other.
+
+    Raises:
+        BadSubmission: it is empty, or no text.
+    """
+    text = decode_text(data)
+    if not text.strip():
+        raise BadSubmission("is empty", "`convlens reset LESSON` writes the stubs again.")
+    return text
 
 
 def stems_in(data: bytes, name: str) -> list[str]:
@@ -183,14 +193,22 @@ def standings(text: str, stem: str) -> dict[str, tuple[int, str]]:
     tree = _parsed(text)
     for node in tree.body if tree is not None else ():
         for name in _bound(node) & set(read_lesson(stem).exercises):
-            shape = ast.dump(node)
             if is_broken(node):
-                found[name] = BROKEN, shape
-            elif shape == _stub_shape(stem, name):
-                found[name] = UNTOUCHED, shape
+                state = BROKEN
+            elif shape(node) == _stub_shape(stem, name):
+                state = UNTOUCHED
             else:
-                found[name] = OPEN if _is_open(node, f"{stem}.{name}:") else WORKED, shape
+                state = OPEN if _is_open(node, f"{stem}.{name}:") else WORKED
+            found[name] = state, shape(node)
     return found
+
+
+def shape(node: ast.stmt) -> str:
+    """Return the code of a statement without its comments and blanks."""
+    try:
+        return ast.dump(node)
+    except RecursionError:  # too deep to be compared; no two of them are one
+        return f"line {node.lineno}"
 
 
 @cache
@@ -221,9 +239,9 @@ def _chosen_cells(data: bytes, stem: str) -> tuple[dict[str, str], Work]:
             unread[exercise] = f"has a solution cell of {len(text)} characters"
             continue
         text, left_out = _callable(exercise, text)
-        state, shape = standings(text, stem).get(exercise, (UNTOUCHED, ""))
+        state, code = standings(text, stem).get(exercise, (UNTOUCHED, ""))
         if state != UNTOUCHED:
-            shapes.setdefault(exercise, set()).add(shape)
+            shapes.setdefault(exercise, set()).add(code)
             if kind != "code":
                 notes.append(f"`{exercise}` stands in a cell of the kind {kind}; it was read.")
         if (state, by_id) >= places.get(exercise, (UNTOUCHED, False)):
@@ -233,7 +251,9 @@ def _chosen_cells(data: bytes, stem: str) -> tuple[dict[str, str], Work]:
         if len(shapes[exercise]) > 1:
             notes.append(f"`{exercise}` stands in several cells that differ; the last was taken.")
     unread = {name: why for name, why in unread.items() if places.get(name, (0,))[0] != WORKED}
-    if not cells and not unread:
+    if not cells and unread:
+        raise BadSubmission(next(iter(unread.values())))
+    if not cells:
         raise BadSubmission(
             f"holds no solution cell of {stem}",
             f"Work in the notebook that `convlens notebook {stem}` opens.",
@@ -266,12 +286,14 @@ def _callable(exercise: str, text: str) -> tuple[str, list[str]]:
 
     What does not parse costs its own definition, as it does in Jupyter, and not the lesson.
     """
-    if fault_of(text) is not None:
-        text = without_magics(text)
     notes: list[str] = []
-    if fault_of(text) is not None:
+    fault = fault_of(text)
+    if fault is not None and (quiet := without_magics(text)) != text:
+        text, fault = quiet, fault_of(quiet)
+    if fault is not None:
         text, notes = mended(text, [exercise])
-    if (fault := fault_of(text)) is not None:
+        fault = fault_of(text)
+    if fault is not None:
         place = (None, getattr(fault, "lineno", 0), 0, getattr(fault, "text", "") or "")
         words = getattr(fault, "msg", "") or str(fault) or type(fault).__name__
         return f"def {exercise}(*_, **__): raise SyntaxError({words!r}, {place!r})\n", notes

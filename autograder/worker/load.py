@@ -59,10 +59,13 @@ def _run(source: str, filename: str, module: ModuleType) -> None:
 @lru_cache(maxsize=64)
 def _compiled(source: str, filename: str) -> CodeType:
     # The judge runs the same wrong version on one case after the other.
-    tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    _quieten(tree)
-    tree.body = [part for node in tree.body for part in _forgiving(node)]
-    return compile(tree, filename, "exec", dont_inherit=True)
+    try:
+        tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        _quieten(tree)
+        tree.body = [part for node in tree.body for part in _forgiving(node)]
+        return compile(tree, filename, "exec", dont_inherit=True)
+    except RecursionError:  # a tree holds fewer levels than the parser takes
+        return compile(source, filename, "exec", dont_inherit=True)
 
 
 class _Absent:

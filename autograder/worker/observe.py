@@ -181,12 +181,12 @@ def _plain(value: Any) -> Any:
 def _copy(tensor: Tensor) -> Tensor | Foreign:
     """Return a copy: what the second call does to the caller's memory is another matter."""
     try:
-        if note := why_unsendable(tensor):
-            return Foreign("torch.Tensor", note)
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+            if note := why_unsendable(tensor):
+                return Foreign("torch.Tensor", note)
             copy = tensor.clone()
-        if type(copy) is Tensor:
-            return copy.requires_grad_(tensor.requires_grad)
+            if type(copy) is Tensor:
+                return copy.requires_grad_(tensor.requires_grad)
     except (RuntimeError, TypeError, AttributeError) as error:
         if ran_out_of_memory(type(error).__name__, str(error)):
             raise

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
-from autograder.course.student_file import UNTOUCHED, WORKED, Work, standings
+from autograder.course.student_file import UNTOUCHED, WORKED, Work, shape, standings
 
 
 def joined(works: Mapping[PurePosixPath, Work], stem: str) -> tuple[str, list[str]]:
@@ -36,8 +36,8 @@ def joined(works: Mapping[PurePosixPath, Work], stem: str) -> tuple[str, list[st
         }
         differing = [
             name
-            for name, (state, shape) in states[path].items()
-            if state == WORKED and best.get(name, (WORKED, shape)) != (WORKED, shape)
+            for name, (state, code) in states[path].items()
+            if state == WORKED and best.get(name, (WORKED, code)) != (WORKED, code)
             if name not in further
         ]
         if further:
@@ -65,7 +65,7 @@ def _listed(names: Collection[str]) -> str:
 
 def _parts(text: str, wanted: Collection[str], exercises: Collection[str], there: str) -> str:
     """Return the statements of a file that some of its exercises need, and `there` has not."""
-    known = {ast.dump(node) for node in ast.parse(there).body}
+    known = {shape(node) for node in ast.parse(there).body}
     lines, kept = text.split("\n"), []
     for node in ast.parse(text).body:
         name = getattr(node, "name", "")
@@ -73,7 +73,7 @@ def _parts(text: str, wanted: Collection[str], exercises: Collection[str], there
             continue
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             continue
-        if name in wanted or ast.dump(node) not in known:
+        if name in wanted or shape(node) not in known:
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
             kept += lines[first - 1 : node.end_lineno]
     return "\n".join(kept) + "\n"
