@@ -108,8 +108,8 @@ class _Mender:
         start = head if defines else first
         cuts = [first, *(n for n in range(start + 1, last) if BEGINS.match(self.lines[n])), last]
         ends = (end for end in cuts[1 : 1 + MOST_JOINED] if self._fault(first, end) is None)
-        if not defines or (whole := next(ends, None)) is not None:
-            begin = whole if defines else first
+        begin = next(ends, None) if defines else first
+        if begin is not None:
             for piece in self._whole([begin, *(cut for cut in cuts if cut > begin)]):
                 self._replace(*piece, self._fault(*piece))
             return

@@ -36,7 +36,7 @@ MOST_CELLS = 20_000
 MOST_PARTS = 1_000_000
 # What Jupyter, VS Code, Jupytext and Spyder write between cells, and magics as nbconvert puts them.
 OF_CELLS = re.compile(
-    r"^(?:# In\[[ \d]*\]:|# ?%%|# <codecell>|#\s+jupytext:)|^\s*get_ipython\(\)", re.MULTILINE
+    r"^(?:# In\[[ \d]*\]:|# ?%%|# <codecell>|#[ \t]+jupytext:)|^[ \t]*get_ipython\(\)", re.MULTILINE
 )
 UNTOUCHED, OPEN, BROKEN, WORKED = range(4)
 
@@ -367,7 +367,7 @@ def _bound(node: ast.stmt) -> set[str]:
     """Return the names that a statement binds, or changes a part of."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-    if isinstance(node, DEFINING):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return {node.name}
     found = set()
     for part in ast.walk(node):

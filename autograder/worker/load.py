@@ -60,7 +60,7 @@ def _run(source: str, filename: str, module: ModuleType) -> None:
 def _compiled(source: str, filename: str) -> CodeType:
     # The judge runs the same wrong version on one case after the other.
     try:
-        tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree = ast.parse(source, filename)
         _quieten(tree)
         tree.body = [part for node in tree.body for part in _forgiving(node)]
         return compile(tree, filename, "exec", dont_inherit=True)

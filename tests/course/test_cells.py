@@ -185,6 +185,12 @@ def test_a_magic_in_a_file_makes_it_no_worse(line: str) -> None:
     assert source_of(text.encode(), "a.py", STEM) == text.replace(line, "")
 
 
+@pytest.mark.parametrize("piece", ["\n", "#\n", "# \t", " ", "x?", "x ,", "(\n", "@\n", "def f\n"])
+def test_no_file_takes_long_to_read(piece: str) -> None:
+    text = piece * (60_000 // len(piece)) + f"\n{maker('2')}"
+    assert "def saliency_map" in source_of(text.encode(), "a.py", STEM)
+
+
 def test_an_ordinary_file_stays_as_it_is() -> None:
     text = f"import torch\ntorch.manual_seed(3)\nprint('hello')\n{maker('2')}saliency_map\n"
     assert source_of(text.encode(), "a.py", STEM) == text

@@ -99,7 +99,10 @@ def of_format_3() -> bytes:
 
 def exported() -> bytes:
     """What `jupyter nbconvert --to script` writes."""
-    exporter = pytest.importorskip("nbconvert").PythonExporter()
+    nbconvert = pytest.importorskip("nbconvert")
+    # Beside the package, not where this Python is, for environments in layers.
+    templates = Path(nbconvert.__file__).parents[4] / "share/jupyter/nbconvert/templates"
+    exporter = nbconvert.PythonExporter(extra_template_basedirs=[str(templates)])
     return exporter.from_notebook_node(nbformat.reads(json.dumps(solved()), 4))[0].encode()
 
 

@@ -50,8 +50,8 @@ USES = {
         "torchvision.ops.nms(torch.zeros(1, 4), torch.ones(1), 0.5)"
     ),
     "pyplot": (
-        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
-        "plt.figure(); plt.title('a'); plt.savefig('/tmp/a.png'); plt.show()"
+        "import io, matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\n"
+        "plt.figure(); plt.title('a'); plt.savefig(io.BytesIO()); plt.show()"
     ),
     "absent": "import cv2, einops\nfrom captum.attr import Saliency\nimport solutions.l11_saliency",
 }
