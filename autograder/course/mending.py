@@ -52,7 +52,13 @@ def mended(text: str, names: Collection[str]) -> tuple[str, list[str]]:
     mender.mend()
     whole = "\n".join(mender.lines)
     saved = any(re.search(rf"^(?:async )?(?:def|class) {name}\b", whole, re.M) for name in names)
-    return (whole, mender.notes) if saved and fault_of(whole) is None else (text, [])
+    if not saved or fault_of(whole) is not None:
+        return text, []
+    if not mender.left_out:
+        return whole, []
+    numbers = ", ".join(map(str, mender.left_out[:5]))
+    more = " and others" if len(mender.left_out) > 5 else ""
+    return whole, [f"No Python, and left out, is what begins on line {numbers}{more}."]
 
 
 def is_broken(node: ast.AST) -> bool:
@@ -66,7 +72,7 @@ class _Mender:
     def __init__(self, text: str, names: Collection[str]) -> None:
         self.lines = text.split("\n")
         self.names = names
-        self.notes: list[str] = []
+        self.left_out: list[int] = []
 
     def mend(self) -> None:
         for first, last in self._whole(self._chunks()):
@@ -130,7 +136,7 @@ class _Mender:
         if name.isidentifier():
             self.lines[first] = f"def {name}(*_, **__): raise {_error(fault, first)}"
         elif any(line.strip() and not MAGIC.match(line) for line in lines):
-            self.notes.append(f"Line {first + 1} is not Python and was left out.")
+            self.left_out.append(first + 1)
 
 
 def _error(fault: Exception | None, first: int) -> str:

@@ -321,8 +321,8 @@ def definitions(text: str, exercises: Collection[str] = ()) -> str:
 
     Args:
         text: of a cell, or of a whole notebook that was exported as one file.
-        exercises: in a whole notebook, what is graded. Only imports, definitions and what these
-            exercises use is kept: the story's other lines may need photos, weights and minutes.
+        exercises: in a whole notebook, what is graded. Only these and what they use is kept: the
+            story's other lines may need photos, weights and minutes.
 
     >>> definitions("%matplotlib inline\\nx = 1\\nx")
     '\\nx = 1\\n'
@@ -339,7 +339,7 @@ def definitions(text: str, exercises: Collection[str] = ()) -> str:
         number
         for node in tree.body
         if not isinstance(node, ast.Expr)
-        if used is None or isinstance(node, DEFINING) or not used.isdisjoint(_bound(node))
+        if used is None or not used.isdisjoint(_bound(node))
         for number in _lines(node)
     }
     for node in tree.body:
@@ -354,7 +354,7 @@ DEFINING = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef 
 
 def _used(tree: ast.Module, exercises: Collection[str]) -> set[str]:
     """Return the names of a module that some of its functions need, directly or not."""
-    used: set[str] = set()
+    used = {"annotations"}  # of __future__: the one that a name does not show the use of
     waiting = set(exercises)
     while waiting:
         used |= waiting

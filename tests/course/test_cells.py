@@ -126,6 +126,7 @@ def test_no_mixture_of_characters_stops_the_reading() -> None:
 
 STORY = """#!/usr/bin/env python
 # coding: utf-8
+from __future__ import annotations
 
 # # Lesson 11
 
@@ -157,6 +158,11 @@ def saliency_map(model, images, target):
     return _norm(photo)
 
 out = saliency_map(None, photo, None)
+
+@interact(n=3)
+def change(n):
+    show(saliency_map(n, n, n))
+
 show("saliency.cat_and_map")
 
 # In[ ]:
@@ -172,6 +178,7 @@ def test_an_exported_notebook_keeps_what_its_exercises_need(mark: str) -> None:
     found = source_of(text.encode(), "lesson.py", STEM)
     for gone in ("no_such_photo", "get_ipython", "out =", "show(", "check(s"):
         assert gone not in found
+    assert "interact" not in found and "__future__" in found
     kept = {line: number for number, line in enumerate(found.split("\n")) if line}
     assert all(text.split("\n")[number] == line for line, number in kept.items())
     scope: dict[str, Any] = {}
