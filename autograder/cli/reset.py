@@ -9,6 +9,7 @@ import typer
 from autograder.cli.screen import output, short
 from autograder.course.catalogue import find_target
 from autograder.course.reference import read_lesson
+from autograder.course.student_file import read_bytes, text_of
 from autograder.student.merge import backup, put_stub
 from autograder.student.progress import Progress
 from autograder.student.working_copy import WorkingCopy
@@ -29,7 +30,7 @@ def reset(
     path, source = copy.exercises(stem), read_lesson(stem)
     text = exercises_text(source)
     if exercise and path.exists():
-        text = put_stub(copy.source(stem, path), source, exercise)
+        text = put_stub(text_of(read_bytes(path)), source, exercise)
     kept = backup(copy, path)
     changed = write_whole(path, text.encode())
     progress = Progress(copy.state)

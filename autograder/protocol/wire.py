@@ -215,6 +215,8 @@ def why_unsendable(tensor: torch.Tensor) -> str:
     >>> why_unsendable(torch.zeros(2, dtype=torch.complex64))
     'its dtype is complex64'
     """
+    if tensor.is_nested:
+        return "it is nested: its parts differ in shape"
     if tensor.device.type == "meta":
         return "it has no values, being on the device meta"
     if tensor.layout != torch.strided:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autograder.build.stubs import exercise_label, exercises_text, labelled
 from autograder.course.reference import LessonSource
-from autograder.course.student_file import BadSubmission, grade_id, read_bytes, read_source
+from autograder.course.student_file import BadSubmission, grade_id, read_bytes, text_of
 from autograder.files import write_whole
 from autograder.student.working_copy import WorkingCopy, is_stub
 from lessons.toolkit.errors import UserError
@@ -81,7 +81,7 @@ def merge_stubs(path: Path, source: LessonSource) -> Merged:
     Raises:
         UserError: the file does not parse, so nothing in it can be told apart.
     """
-    text = read_source(path, source.stem)
+    text = text_of(read_bytes(path))
     try:
         ast.parse(text)
     except SyntaxError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import io
 import linecache
 import re
 import sys
@@ -12,11 +14,17 @@ from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 LONGEST_MESSAGE = 400
 MOST_LINES = 4
 EARLIER = re.compile(r"lessons\.(l\d\d_\w+)\.exercises")
+# What the first cell of our notebooks imports, in every spelling that it has had.
+TOOLS = {"check", "hint", "show", "solution"}
+TOOLS_FROM = {"autograder", "autograder.course", "autograder.notebook"}
+WINDOWS = re.compile(
+    r"(?:matplotlib|mpl|plt|pyplot|matplotlib\.pyplot)\.(?:use|switch_backend|show|ion)"
+)
 
 
 def load(
@@ -34,18 +42,114 @@ def load(
         Exception: whatever the student's top-level code raises.
     """
     offer_earlier(earlier or {})
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    # Lines as Python counts them: `str.splitlines` ends one at a form feed too.
+    linecache.cache[filename] = (len(source), None, [*io.StringIO(source)], filename)
     module = ModuleType(stem)
     module.__file__ = filename
     sys.modules[stem] = module
-    exec(_compiled(source, filename), module.__dict__)
+    _run(source, filename, module)
     return module
+
+
+def _run(source: str, filename: str, module: ModuleType) -> None:
+    vars(module).update(__absent__=_absent, __nothing__=NOTHING)
+    exec(_compiled(source, filename), vars(module))
 
 
 @lru_cache(maxsize=64)
 def _compiled(source: str, filename: str) -> CodeType:
     # The judge runs the same wrong version on one case after the other.
-    return compile(source, filename, "exec", dont_inherit=True)
+    try:
+        tree = ast.parse(source, filename)
+        _quieten(tree)
+        tree.body = [part for node in tree.body for part in _forgiving(node)]
+        return compile(tree, filename, "exec", dont_inherit=True)
+    except RecursionError:  # a tree holds fewer levels than the parser takes
+        return compile(source, filename, "exec", dont_inherit=True)
+
+
+class _Absent:
+    """Stand-in for a module that is not there; it fails when used, not when imported."""
+
+    def __init__(self, error: ModuleNotFoundError) -> None:
+        vars(self)["error"] = str(error), error.name
+
+    def _fail(self, *_: object, **__: object) -> NoReturn:
+        message, name = vars(self)["error"]
+        raise ModuleNotFoundError(message, name=name)
+
+    __call__ = __getattr__ = __getitem__ = __iter__ = __instancecheck__ = _fail
+
+
+class _Nothing:
+    """Stand-in for what only a notebook or a screen has; whatever is asked of it does nothing."""
+
+    def __call__(self, *_: object, **__: object) -> _Nothing:
+        return self
+
+    def __getattr__(self, name: str) -> _Nothing:
+        return self
+
+
+NOTHING = _Nothing()
+
+
+def _absent(error: ModuleNotFoundError, name: str) -> Any:
+    """Return what a failed import binds: a package of which only a part is missing, if any."""
+    return sys.modules.get(name) or _Absent(error)
+
+
+def _quieten(tree: ast.Module) -> None:
+    """Let lines do nothing that ask for a notebook or a window.
+
+    A check has neither, and a line that asks for one is no mistake. A line that tries, and is ready
+    to be refused, stays.
+    """
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        node, tried = waiting.pop()
+        if isinstance(node, ast.ImportFrom) and node.module in TOOLS_FROM:
+            if {alias.name for alias in node.names} <= TOOLS:
+                node.module = __name__
+                for alias in node.names:
+                    alias.name, alias.asname = "NOTHING", alias.asname or alias.name
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            name = ast.unparse(node.func) if isinstance(node.func, ast.Attribute) else node.func.id
+            if WINDOWS.fullmatch(name) or (name == "get_ipython" and not tried):
+                node.func = ast.copy_location(ast.Name("__nothing__", ast.Load()), node.func)
+        tried = tried or isinstance(node, ast.Try)
+        waiting += [(child, tried) for child in ast.iter_child_nodes(node)]
+
+
+def _forgiving(node: ast.stmt) -> list[ast.stmt]:
+    """Let an import at the top of a file pass where its module is not there.
+
+    Its names then fail when they are used. An import inside `try` or a function is Python's own.
+    """
+    if isinstance(node, ast.Import):  # one by one: the second may be there though the first is not
+        return [_tried(ast.copy_location(ast.Import([alias]), node)) for alias in node.names]
+    if (
+        isinstance(node, ast.ImportFrom)
+        and node.module != "__future__"
+        and node.names[0].name != "*"
+    ):
+        return [_tried(node)]
+    return [node]
+
+
+def _tried(node: ast.Import | ast.ImportFrom) -> ast.stmt:
+    binds = []
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        there = name if isinstance(node, ast.Import) and not alias.asname else ""
+        binds.append(f"{name} = __absent__(__error__, {there!r})")
+    text = f"try: pass\nexcept ModuleNotFoundError as __error__: {'; '.join(binds)}"
+    (attempt,) = ast.parse(text).body
+    for part in ast.walk(attempt):
+        ast.copy_location(part, node)
+    assert isinstance(attempt, ast.Try)
+    attempt.body = [node]
+    return attempt
 
 
 class _EarlierLessons(MetaPathFinder, Loader):
@@ -70,7 +174,7 @@ class _EarlierLessons(MetaPathFinder, Loader):
         """Run the earlier file."""
         filename = module.__name__.replace(".", "/") + ".py"
         source = self.sources[module.__name__.split(".")[1]]
-        exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+        _run(source, filename, module)
 
 
 _EARLIER = _EarlierLessons()

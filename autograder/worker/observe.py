@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from autograder.protocol.answers import ran_out_of_memory
 from autograder.protocol.wire import Foreign, ModelSpec, is_plain, why_unsendable
 from autograder.worker import networks
 from autograder.worker.load import describe_error
@@ -71,6 +72,7 @@ def observe(
         ``status`` ("returned" or "raised"), ``value`` or ``error``, ``again`` (the second call's),
         ``printed``, ``seconds``, and ``effects``: what the call left behind, by name.
     """
+    _reset_globals()
     ready = {name: _materialise(value, device) for name, value in inputs.items()}
     seed_global_generators()
     output = CappedText()
@@ -105,9 +107,20 @@ def call_once(
     Returns:
         What the student's code returned.
     """
+    _reset_globals()
     ready = {name: _materialise(value, device) for name, value in inputs.items()}
     seed_global_generators()
     return call(student, **ready)
+
+
+def _reset_globals() -> None:
+    """Undo what a file sets for all of torch when it is loaded.
+
+    A case is a network and images as the exercise describes them. Made under another default dtype
+    they would be others, and a right function would fail on them.
+    """
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
 
 
 def seed_global_generators() -> None:
@@ -161,11 +174,23 @@ def _plain(value: Any) -> Any:
     if type(value) is dict:
         return {key: _plain(item) for key, item in value.items() if is_plain(key)}
     if isinstance(value, Tensor):
-        if note := why_unsendable(value):
-            return Foreign("torch.Tensor", note)
-        # A copy: what the second call does to the caller's memory is another matter.
-        return value.clone()
+        return _copy(value)
     return value if is_plain(value) else _foreign(value)
+
+
+def _copy(tensor: Tensor) -> Tensor | Foreign:
+    """Return a copy: what the second call does to the caller's memory is another matter."""
+    try:
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+            if note := why_unsendable(tensor):
+                return Foreign("torch.Tensor", note)
+            copy = tensor.clone()
+            if type(copy) is Tensor:
+                return copy.requires_grad_(tensor.requires_grad)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        if ran_out_of_memory(type(error).__name__, str(error)):
+            raise
+    return Foreign("torch.Tensor", f"it is a {type(tensor).__qualname__}, no plain tensor")
 
 
 def _numpy_number(value: Any) -> str:

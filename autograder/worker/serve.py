@@ -129,6 +129,7 @@ def main() -> None:
     """
     source, sink = _private_streams()
     _limit_memory()
+    os.environ["MPLBACKEND"] = "agg"  # as in grading: a figure opens no window
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
     def write(data: bytes) -> None:

@@ -68,7 +68,11 @@ def test_bad_code_gets_a_fitting_outcome_and_the_next_exercise_is_checked(
 
 BAD_FILES = {
     "syntax error": ("def f(:\n", "does not load: it raised SyntaxError", "(line 1: `def f(:`)"),
-    "import error": ("import not_there\n", "ModuleNotFoundError", "(line 1: `import not_there`)"),
+    "import error": (
+        "import not_there\nnot_there.f()\n",
+        "ModuleNotFoundError",
+        "(line 2: `not_there.f()`)",
+    ),
     "exit": ("import sys; sys.exit(0)\n", "ended the program with SystemExit", "(line 1"),
     "not a word of it": ("x = 1\n", "There is no `saliency_map` in your file", "reset"),
 }

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from autograder.course.student_file import LARGEST_NOTEBOOK, LARGEST_SOURCE
+
 MIB = 1 << 20
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 WORK = (".py", ".ipynb")
@@ -49,8 +51,8 @@ class Caps:
     archive_bytes: int = 128 * MIB
     index_bytes: int = 4 * MIB
     unpacked_bytes: int = 256 * MIB
-    source_bytes: int = MIB // 4
-    notebook_bytes: int = 32 * MIB
+    source_bytes: int = LARGEST_SOURCE
+    notebook_bytes: int = LARGEST_NOTEBOOK
 
     def file_bytes(self, name: str) -> int:
         """Return the cap for a file of this name."""
@@ -63,11 +65,17 @@ class Contents:
 
     Args:
         files: bytes by path inside the container.
-        notes: what was left alone, and why.
+        left: what was left alone and could be work, and why.
+        notes: what was chosen where there was a choice.
     """
 
     files: dict[PurePosixPath, bytes] = field(default_factory=dict)
+    left: dict[PurePosixPath, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def leave(self, name: PurePosixPath, why: str) -> None:
+        """Leave a file alone."""
+        self.left[name] = f"“{_shown(name)}” {why}"
 
 
 def is_archive(name: str) -> bool:
@@ -130,7 +138,7 @@ def _capped(
     most = caps.file_bytes(name.name)
     data = read(most + 1)
     if len(data) > most:
-        contents.notes.append(f"“{_shown(name)}” is larger than {_size(most)}")
+        contents.leave(name, f"is larger than {_size(most)}")
         return None
     return data
 
@@ -153,21 +161,21 @@ def _read_folder(folder: Path, caps: Caps) -> Contents:
                 archives.append(place)
             continue
         if is_link:
-            contents.notes.append(f"“{_shown(name)}” is a link")
+            contents.leave(name, "is a link")
             continue
         try:
             with _opened(place) as file:
                 data = _capped(file.read, name, caps, contents)
         except Refused as refusal:
-            contents.notes.append(f"“{_shown(name)}” {refusal}")
+            contents.leave(name, str(refusal))
             continue
         total += len(data or b"") or caps.file_bytes(name.name)
         _add(contents, name, data, total, caps)
-    if len(archives) == 1 and not contents.files and not contents.notes:
+    if len(archives) == 1 and not contents.files and not contents.left:
         return _read_archive(archives[0], caps)
     for place in archives:
         name = PurePosixPath(place.relative_to(folder).as_posix())
-        contents.notes.append(f"“{_shown(name)}” is an archive inside the submission")
+        contents.leave(name, "is an archive inside the submission")
     return contents
 
 
@@ -176,7 +184,7 @@ def _walk(folder: Path, depth: int, contents: Contents) -> Iterator[tuple[Path, 
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        contents.notes.append(f"a folder cannot be read ({error.strerror})")
+        contents.leave(PurePosixPath(folder.name), f"cannot be read ({error.strerror})")
         return
     for entry in entries:
         if entry.is_symlink():
@@ -347,13 +355,13 @@ def _entry_name(
         return None
     name = PurePosixPath(raw.replace("\\", "/"))
     if is_archive(name.name):
-        contents.notes.append(f"“{_shown(name)}” is an archive inside the archive")
+        contents.leave(name, "is an archive inside the archive")
     if not _wanted(PurePosixPath(*[part for part in name.parts if part != ".."])):
         return None
     leaves = name.is_absolute() or ".." in name.parts or ":" in name.parts[0] or "\0" in raw
     if leaves or not is_regular or len(name.parts) > caps.depth:
         why = "leaves the archive" if leaves else "is a link or a device" if not is_regular else ""
-        contents.notes.append(f"“{_shown(name)}” {why or 'lies too deep'}")
+        contents.leave(name, why or "lies too deep")
         return None
     return name
 
@@ -365,10 +373,8 @@ def _add(
         raise Refused("holds more bytes than a submission may")
     if data is None:
         return
-    if name in contents.files:
-        contents.notes.append(f"“{_shown(name)}” is there twice")
-        del contents.files[name]
-        return
+    if contents.files.get(name, data) != data:  # as unpacking would do
+        contents.notes.append(f"“{_shown(name)}” is there twice; the later one was taken.")
     contents.files[name] = data
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import ast
-import warnings
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from autograder.course.reference import read_lesson, solution_stems
-from autograder.course.student_file import BadSubmission, source_of, stems_in
+from autograder.course.student_file import (
+    WORKED,
+    BadSubmission,
+    Work,
+    standings,
+    stems_in,
+    work_of,
+)
 from autograder.grading.intake.archives import (
     WORK,
     Caps,
@@ -18,12 +24,15 @@ from autograder.grading.intake.archives import (
     read_container,
     without_suffix,
 )
+from autograder.grading.intake.joining import joined
 from autograder.grading.intake.student_ids import name_of, student_id
 from autograder.grading.intake.submission import Submission
 from lessons.toolkit.errors import UserError
 
 MOST_SUBMISSIONS = 20_000
 MOST_VERSIONS = 8
+# As Jupyter, browsers and desktops name a second file of one name.
+COPY = re.compile(r"copy|kopie|copie|copia|\(\d+\)$|-checkpoint$|~$", re.IGNORECASE)
 # Folders of a course of nbgrader.
 NBGRADER = {"submitted", "source", "release", "autograded", "feedback", "exchange", "data"}
 
@@ -156,26 +165,51 @@ def _one(submissions: list[Submission]) -> Submission:
 def _submission(student: str, origin: str, contents: Contents, stems: Sequence[str]) -> Submission:
     sources: dict[str, str] = {}
     problems: dict[str, str] = {}
+    notes = [*contents.notes, *(f"{why}; it was left alone." for why in contents.left.values())]
     held = {path: _held(path, data) for path, data in contents.files.items()}
     for stem in stems:
-        texts: dict[str, str] = {}
-        for path, data in sorted(contents.files.items()):
+        works: dict[PurePosixPath, Work] = {}
+        unread = {
+            path: f"{why}." for path, why in contents.left.items() if _could_be(path, stem, stems)
+        }
+        for path in sorted(contents.files, key=_order):
             # A lone file that defines nothing known may be broken from its first line.
             alone = len(contents.files) == len(stems) == 1 and not held[path]
             alone = alone and path.suffix.lower() in WORK
             if not alone and not _could_hold(path, held[path], stem, stems):
                 continue
             try:
-                texts[str(path)] = source_of(data, path.name, stem)
+                works[path] = work_of(contents.files[path], path.name, stem)
             except BadSubmission as bad:
-                problems[stem] = f"“{path.name}” {bad.reason}."
-        if texts:
-            _choose(stem, texts, sources, problems)
+                unread[path] = f"“{path.name[-60:]}” {bad.reason}."
+        if len({work.text for work in works.values()}) > MOST_VERSIONS:
+            count = len({work.text for work in works.values()})
+            problems[stem] = f"There are {count} different files for {stem}. Keep one."
+        elif works:
+            sources[stem], chosen = joined(works, stem)
+            notes += chosen
+            near = {path: why for path, why in unread.items() if _is_named(path, stem)}
+            problems |= _unread_exercises(sources[stem], stem, works, near)
+        elif unread:
+            problems[stem] = next(iter(unread.values()))
     if not sources and not problems:
         problems[""] = _why_nothing(origin, contents)
-        return Submission(student, origin, {}, problems)
-    notes = [f"Left alone: {'; '.join(contents.notes[:5])}."] if contents.notes else []
-    return Submission(student, origin, sources, problems, notes)
+    return Submission(student, origin, sources, problems, list(dict.fromkeys(notes)))
+
+
+def _unread_exercises(
+    text: str, stem: str, works: Mapping[PurePosixPath, Work], unread: Mapping[PurePosixPath, str]
+) -> dict[str, str]:
+    """Return why exercises cannot be read that may be done, though not in what was read."""
+    whole = next(iter(unread.values()), "")
+    parts = {
+        name: f"“{path.name[-60:]}” {why}."
+        for path, work in works.items()
+        for name, why in work.unread.items()
+    }
+    done = {name for name, (state, _) in standings(text, stem).items() if state == WORKED}
+    reasons = {name: parts.get(name, whole) for name in read_lesson(stem).exercises}
+    return {f"{stem}.{name}": why for name, why in reasons.items() if why and name not in done}
 
 
 def _held(path: PurePosixPath, data: bytes) -> list[str] | None:
@@ -196,7 +230,7 @@ def _could_hold(
     named = {*path.parts[:-1], path.stem}
     if stem in named:
         usual = path.stem in (stem, "exercises", "lesson") or path.suffix.lower() == ".ipynb"
-        return usual or stem in (held or ())
+        return usual or held is None or stem in held
     if named & set(stems):
         return False
     if held is None:
@@ -204,43 +238,26 @@ def _could_hold(
     return stem in held
 
 
-def _choose(
-    stem: str, texts: dict[str, str], sources: dict[str, str], problems: dict[str, str]
-) -> None:
-    """Pick the student's one edited file of a lesson.
-
-    Where there is not exactly one, note why.
-    """
-    distinct, worked = {text: text for text in texts.values()}, dict(texts)
-    if 1 < len(distinct) <= MOST_VERSIONS:
-        worked = {path: text for path, text in texts.items() if _attempts(text, stem)}
-        # Files that differ in a comment alone are one.
-        distinct = {_shape(text): text for text in reversed((worked or texts).values())}
-    if len(distinct) == 1:
-        (sources[stem],) = distinct.values()
-        problems.pop(stem, None)
-        return
-    names = " and ".join(f"“{path[-60:]}”" for path in sorted(worked or texts)[:4])
-    problems[stem] = f"There are {len(distinct)} different files for {stem}: {names}. Keep one."
+def _could_be(path: PurePosixPath, stem: str, stems: Sequence[str]) -> bool:
+    """Return whether what was left alone may be work on a lesson, for all its name says."""
+    return _is_named(path, stem) or not {*path.parts[:-1], path.stem} & set(stems)
 
 
-def _attempts(text: str, stem: str) -> bool:
-    """Return whether a file differs from the stubs in what it defines."""
-    stubs = read_lesson(stem).stubs()
-    return len(text) > 4 * len(stubs) or _shape(text) != _shape(stubs)
+def _is_named(path: PurePosixPath, stem: str) -> bool:
+    """Return whether a file's place or name says that it is work on a lesson."""
+    return stem in {*path.parts[:-1], path.stem} or path.stem.startswith(("exercises", "lesson"))
 
 
-def _shape(text: str) -> str:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.dump(ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text
+def _order(path: PurePosixPath) -> tuple[bool, bool, bool, str]:
+    """Return the place of a file among equals: a copy last, `exercises.py` before the notebook."""
+    is_copy = any(map(COPY.search, (*path.parts[:-1], path.stem)))
+    is_named = path.stem in ("exercises", "lesson")
+    return is_copy, not is_named, path.suffix.lower() == ".ipynb", str(path)
 
 
 def _why_nothing(origin: str, contents: Contents) -> str:
-    if contents.notes:
-        return f"No lesson could be read. Left alone: {'; '.join(contents.notes[:5])}."
+    if contents.left:
+        return f"No lesson could be read. Left alone: {'; '.join([*contents.left.values()][:5])}."
     if not contents.files:
         return "The submission holds no .py file and no notebook."
     if set(contents.files) == {PurePosixPath(origin)} and not origin.lower().endswith(WORK):

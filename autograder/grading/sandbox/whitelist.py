@@ -1,7 +1,7 @@
 """List what a worker may read.
 
-That is a Python, some distributions, and some modules of ours. No solution, check, judge or test is
-on the list, and no scikit-learn, scipy or captum, whose functions are answers to some exercises.
+That is a Python, what the course depends on, and some modules of ours. No solution, check, judge or
+test is on the list.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from autograder.grading.sandbox import libraries
 
-# The last because files come with an `import matplotlib.pyplot` that nothing graded needs.
-DISTRIBUTIONS = ("torch", "numpy", "safetensors", "matplotlib")
+# What a student's own check finds, a graded one finds too.
+DISTRIBUTIONS = ("convlens",)
+_COURSE = Path(__file__).resolve().parents[3]
 
 # The last group is what the zygote itself runs on, file by file: its packages hold much more.
 PROJECT = (
@@ -131,8 +133,7 @@ def build(
         distributions: installed distributions it may import, with all they depend on.
     """
     base = _python_and_distributions(distributions)
-    project = Path(__file__).resolve().parents[3]
-    ours = [Entry(project, name) for name in PROJECT if (project / name).exists()]
+    ours = [Entry(_COURSE, name) for name in PROJECT if (_COURSE / name).exists()]
     for root in import_from:
         ours += [Entry(root.resolve(), path.name) for path in sorted(root.iterdir())]
     return Whitelist(
@@ -162,7 +163,7 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
 
 
 def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
-    """Return installed distributions and all that they require, each once.
+    """Return installed distributions and all that they require, each once, without the course.
 
     Markers other than extras are not read: what they exclude is not installed, or does no harm.
     """
@@ -176,10 +177,15 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
             continue
         seen.add((key, extra))
         try:
-            distribution = found.setdefault(key, metadata.distribution(name))
+            distribution = metadata.distribution(name)
+            requirements = distribution.requires or []
         except metadata.PackageNotFoundError:
-            continue
-        for requirement in distribution.requires or ():
+            if key != "convlens":
+                continue
+            requirements = _declared()
+        if key != "convlens":  # of which a worker sees the modules above, and no solution
+            found.setdefault(key, distribution)
+        for requirement in requirements:
             condition = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
             if condition and condition[1] != extra:
                 continue
@@ -188,6 +194,12 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
                 extras = [part.strip() for part in (wanted[2] or "").split(",")]
                 todo += [(wanted[1], part) for part in {"", *extras}]
     return list(found.values())
+
+
+def _declared() -> list[str]:
+    """Return what the course requires where it runs from its folder without being installed."""
+    table = tomllib.loads((_COURSE / "pyproject.toml").read_text(encoding="utf-8"))
+    return list(table["project"]["dependencies"])
 
 
 def _top_level(distribution: metadata.Distribution, files: list[str]) -> set[str]:

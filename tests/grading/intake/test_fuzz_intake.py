@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from autograder.course.reference import read_lesson
+from autograder.course.student_file import Work
 from autograder.grading.intake.archives import Caps
 from autograder.grading.intake.folder import read_submission, read_submissions
 from autograder.grading.intake.guarded import Reader
@@ -218,9 +219,7 @@ def test_many_versions_of_a_lesson_are_not_parsed(
     with zipfile.ZipFile(place, "w") as archive:
         for number in range(50):
             archive.writestr(f"{number}/{NAME}", WRONG + b"# %d\n" % number)
-    monkeypatch.setattr(
-        "autograder.grading.intake.folder._shape", lambda text: pytest.fail("parsed")
-    )
+    monkeypatch.setattr("autograder.grading.intake.folder.joined", lambda *_: pytest.fail("parsed"))
     assert "50 different files" in read_submission(place, [STEM]).problems[STEM]
 
 
@@ -229,12 +228,12 @@ def test_what_nobody_foresaw_costs_one_submission(
 ) -> None:
     from autograder.grading.intake import folder as intake
 
-    def broken(data: bytes, name: str, stem: str) -> str:
+    def broken(data: bytes, name: str, stem: str) -> Work:
         if b"evil" in data:
             raise ZeroDivisionError
-        return data.decode()
+        return Work(data.decode())
 
-    monkeypatch.setattr(intake, "source_of", broken)
+    monkeypatch.setattr(intake, "work_of", broken)
     (tmp_path / "ada.py").write_bytes(WRONG)
     (tmp_path / "eve.py").write_bytes(WRONG + b"# evil\n")
     ada, eve = read_submissions(tmp_path, [STEM])

@@ -199,8 +199,6 @@ def test_the_whitelist_holds_no_answer() -> None:
     for answer in (
         "solutions",
         "tests",
-        "sklearn",
-        "scipy",
         "captum",
         "torchcam",
         "pytorch_grad_cam",

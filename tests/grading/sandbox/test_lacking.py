@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sandbox
 
 STEM, EXERCISE = "l11_saliency", "saliency_map"
 HOMELY = {
-    "import cv2": "no other package",
+    "import cv2": "packages that the course depends on, and no other",
     "model.cuda()": "no GPU",
     "images.to('cuda:0')": "no GPU",
     "images.to('mps')": "no GPU",
