@@ -270,7 +270,7 @@ def test_half_a_surrogate_pair_and_strange_file_names_sink_nothing(tmp_path: Pat
     assert len(results(tmp_path / "out")) == 7
 
 
-def test_what_could_not_be_read_beside_the_work_costs_none_of_it_and_is_no_zero_elsewhere(
+def test_what_cannot_be_read_beside_the_work_costs_none_of_it(
     tmp_path: Path,
 ):
     inbox = tmp_path / "in"
