@@ -1,6 +1,6 @@
-"""Read what a person gives by hand, `adjustments.csv`, and apply it to the rows of a class.
+"""Read what a person gives by hand and apply it to the rows of a class.
 
-The file is made once with its header and never written again.
+Its file, `adjustments.csv`, is made once with its header and never written again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ def read_adjustments(path: Path) -> list[Adjustment]:
 def adjusted(
     rows: Sequence[StudentResult], adjustments: Sequence[Adjustment]
 ) -> tuple[list[StudentResult], list[str]]:
-    """Return the rows with what a person gives, and a sentence for each line that fits no row."""
+    """Return the rows with what a person gives, and warnings.
+
+    A warning is a sentence about a line that fits no row.
+    """
     found = {row.student: row for row in rows}
     warnings = []
     for one in adjustments:

@@ -83,7 +83,7 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
 
 
 def _given(rows: Sequence[StudentResult]) -> Iterator[tuple[str, str, float | None, float, str]]:
-    """Yield who was given what by hand: student, exercise, graded and given points, note."""
+    """Yield student, exercise, graded and given points, note of each adjustment."""
     for row in rows:
         for one in row.exercises:
             if one.given is not None:
@@ -180,7 +180,10 @@ def _cell(count: int, most: int) -> tuple[int, int]:
 
 
 def meaning(identity: str, mistake: str) -> str:
-    """Return what a mistake is, in one sentence; "" where its id says it already."""
+    """Return what a mistake is, in one sentence.
+
+    It is "" where the id says it already.
+    """
     stem, _, name = identity.partition(".")
     if (said := meaning_of(stem, name, mistake)) is not None:
         return said

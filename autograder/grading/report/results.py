@@ -1,4 +1,4 @@
-"""Turn verdicts into rows: what a run keeps of each lesson, and one row a student."""
+"""Turn verdicts into what a run keeps of each lesson, and into rows."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class StudentResult:
 
     @property
     def score(self) -> float | None:
-        """Return the points so far; None where not one exercise has any."""
+        """Return the points so far, None where not one exercise has any."""
         if self.given is not None:
             return self.given
         points = [e.counted for e in self.exercises if e.counted is not None]
@@ -133,7 +133,7 @@ class StudentResult:
 
     @property
     def graded_score(self) -> float | None:
-        """Return the sum of what the grader gives; None where it gives nothing."""
+        """Return the sum of what the grader gives, None where it gives nothing."""
         points = [e.points for e in self.exercises if e.points is not None]
         return round(sum(points), 2) if points else None
 
@@ -149,9 +149,9 @@ class StudentResult:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Return why a person should look at it: what is not final, what was stopped, the notes.
+        """Return why a person should look at it.
 
-        What a person has given points to is settled.
+        That is what is not final or was stopped, and the notes. What a person has given points to is settled.
         """
         if self.given is not None:
             return ()
@@ -222,7 +222,7 @@ def lesson_results(
 
 
 def merged(known: Lessons, folder: str, results: Iterable[LessonResult]) -> Lessons:
-    """Return the results that a run over one folder of submissions changes, with their folders.
+    """Return the results that a run over one folder of submissions changes.
 
     Work of a lesson that lies in another folder stays where this one has none: its lack is no zero.
     Who sent something unreadable there has a note of it.
@@ -292,7 +292,7 @@ def exercise_result(submission: Submission, stem: str, name: str, grader: Grader
 
 
 def _not_read(submission: Submission, stem: str, name: str) -> tuple[str, str]:
-    """Return outcome and sentence of an exercise that there is no code of, else two blanks."""
+    """Return outcome and sentence of an exercise without code, else two blanks."""
     problems = submission.problems
     if submission.fault:
         return "ungraded", submission.fault

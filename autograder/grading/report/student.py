@@ -106,7 +106,7 @@ def _sentence(result: ExerciseResult) -> str:
 
 
 def by_hand(graded: float | None, given: float | None, note: str) -> str:
-    """Return the sentence about points that a person gave; "" where nobody did.
+    """Return the sentence about points that a person gave, "" where nobody did.
 
     >>> by_hand(2.0, 3.0, "Sound idea.")
     'Given by hand: 3 points, in place of 2. Sound idea.'

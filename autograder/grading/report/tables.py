@@ -83,7 +83,7 @@ def usage_csv(rows: Sequence[StudentResult]) -> str:
 
 
 def id_cell(text: str) -> str:
-    """Return a name as a cell that stays the text it is, in a spreadsheet and for a reader.
+    """Return a name as a cell that stays text in a spreadsheet and for a reader.
 
     An apostrophe goes before all that does not begin with a letter, ends in a blank, or would be
     taken for a date, a truth or nothing. `id_of` takes it off again.
@@ -113,7 +113,7 @@ def _csv(table: list[list[object]]) -> str:
 
 
 def _number(value: float | None) -> float | int | str:
-    """Return a clean number: no -0, no trailing .0, never NaN; nothing for None."""
+    """Return a clean number: no -0, no trailing .0, never NaN, nothing for None."""
     if value is None:
         return ""
     return int(value) if value == int(value) else round(value, 2)

@@ -47,7 +47,7 @@ def make_seed(path: Path, out: Path) -> None:
 
 
 def hold_to_seed(journal: Journal, seed: int) -> None:
-    """Write down the seed of a folder of results at the first run, and ask for it ever after.
+    """Write down a folder's seed at its first run and ask for it ever after.
 
     Raises:
         UserError: it is another than the folder's.
@@ -64,7 +64,7 @@ def hold_to_seed(journal: Journal, seed: int) -> None:
 
 
 def _seed_of_results(out: Path) -> str:
-    """Return the seed's hash in results whose journal is gone or older, "" where there is none."""
+    """Return the hash of the seed in results without a journal, or ""."""
     with contextlib.suppress(OSError, ValueError, KeyError):
         return str(json.loads((out / "results.json").read_text("utf-8"))["run"]["seed_hash"])
     return ""
