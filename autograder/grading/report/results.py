@@ -151,7 +151,8 @@ class StudentResult:
     def reasons(self) -> tuple[str, ...]:
         """Return why a person should look at it.
 
-        That is what is not final or was stopped, and the notes. What a person has given points to is settled.
+        That is what is not final or was stopped, and the notes. What a person has given points to
+        is settled.
         """
         if self.given is not None:
             return ()
