@@ -11,6 +11,7 @@ from typing import Any, Self
 from autograder.checks import lesson
 from autograder.grading.intake.submission import Submission
 from autograder.grading.run.engine import Grader
+from autograder.grading.run.lacking import lacks
 from autograder.plain_text import plain_line
 
 # Where each lesson of each student came from, and what came of it.
@@ -159,7 +160,8 @@ class StudentResult:
         asked = [
             exercise
             for exercise in self.exercises
-            if exercise.outcome in ("unread", "ungraded", "timeout") and exercise.given is None
+            if exercise.given is None
+            and (exercise.outcome in ("unread", "ungraded", "timeout") or lacks(exercise.message))
         ]
         found = []
         for message in dict.fromkeys(exercise.message for exercise in asked):

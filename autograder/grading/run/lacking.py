@@ -39,3 +39,12 @@ def explained(message: str) -> str:
         if re.search(pattern, message):
             return f"{message} {missing}"
     return message
+
+
+def lacks(message: str) -> bool:
+    """Return whether a sentence says that grading lacks something.
+
+    >>> lacks(explained("`f` raised ModuleNotFoundError: No module named 'cv2'."))
+    True
+    """
+    return any(message.endswith(missing) for _, missing in _MISSING)

@@ -36,6 +36,7 @@ from autograder.grading.report import write_pages
 from autograder.grading.report.classroom import difficulties, histogram, meaning
 from autograder.grading.report.page import number, prose
 from autograder.grading.report.results import ExerciseResult, StudentResult
+from autograder.grading.run.lacking import explained
 from autograder.judge.expected import Expectation
 from autograder.judge.seeds import PUBLIC_SEED
 from autograder.judge.words import SIDE_EFFECTS
@@ -381,12 +382,16 @@ def test_what_has_no_points_counts_in_no_picture_of_the_class():
 
 def test_what_was_not_read_or_was_stopped_is_listed_for_a_person_with_its_reason(tmp_path: Path):
     def row(student: str, outcome: str, why: str) -> StudentResult:
-        points = 0.0 if outcome == "timeout" else None
+        points = None if outcome == "unread" else 0.0
         first = ExerciseResult(f"{STEM}.{NAMES[0]}", outcome, points, 4.0, message=why)
         other = ExerciseResult(f"{STEM}.{NAMES[1]}", "passed", 4.0, 4.0)
         return StudentResult(student, (first, other))
 
+    missing = explained("It does not load: it raised ModuleNotFoundError: No module named 'cv2'.")
     rows = [row("ada", "timeout", "It was stopped."), row("bob", "unread", "“x.py” is torn.")]
+    rows.append(row("cia", "error", missing))
+    assert all(one.needs_person for one in rows)
+    assert not row("dia", "error", "It raised ValueError.").needs_person
     write_pages(tmp_path, rows, RECORD)
     text = (tmp_path / "class.html").read_text("utf-8")
     for reason in ("It was stopped.", "“x.py” is torn."):

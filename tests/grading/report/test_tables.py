@@ -18,7 +18,7 @@ from autograder.grading.report.tables import (
     results,
     usage_csv,
 )
-from autograder.plain_text import plain_line, without_data
+from autograder.plain_text import plain_line
 
 RECORD = {"seed_hash": "00", "isolation": "none"}
 
@@ -132,15 +132,3 @@ def test_plain_lines_are_capped():
 def test_other_alphabets_stay_as_they_are():
     text = "안젤라 كريم Ωμέγα 👩 naïve “x” → y"
     assert plain_line(text) == text
-
-
-@pytest.mark.parametrize("data", ["0.33737", "-1.5e-05", "1234567", "3e10", ".12345", "1e-3"])
-def test_numbers_of_tensors_do_not_pass(data: str):
-    assert without_data(f"raised ValueError: tensor([{data}, 1])") == (
-        "raised ValueError: tensor([…, 1])"
-    )
-
-
-def test_shapes_shares_and_ranges_pass():
-    text = "shape (2, 3, 224, 224), 37 % of [0, 0.5] after 10 s (line 1203: `x`)"
-    assert without_data(text) == text
