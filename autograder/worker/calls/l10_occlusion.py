@@ -1,4 +1,4 @@
-"""The calls of lesson 10's exercises, with the images in each call of the model counted."""
+"""The calls of lesson 10's exercises, some with a model that counts its calls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _counted(
     batch_size: int,
     **inputs: Any,
 ) -> Any:
-    """Let the model refuse a call that is too large, and one more than full ones would need.
+    """Let the model refuse a call too large, and one more than full calls need.
 
     Each image may have its own last call that is not full, and may be seen whole by itself.
     """

@@ -37,7 +37,7 @@ def back_through(student: ModuleType, x: Tensor, gradient: Tensor) -> dict[str, 
 def back_through_two(
     student: ModuleType, x: Tensor, weights: Tensor, gradient: Tensor
 ) -> dict[str, Any]:
-    """Go back through two of them with a layer between, whose inputs have other signs."""
+    """Go back through two of them, with other signs at each."""
     x = x.detach().clone().requires_grad_()
     middle = student.GuidedReLU.apply(x) @ weights
     (found,) = torch.autograd.grad(student.GuidedReLU.apply(middle), x, gradient)
