@@ -103,16 +103,15 @@ def redirect_relus(output: Tensor, rule: str) -> None:
     is called as ``hook(leaving, arriving)``, two tuples of one gradient each: what the node is
     about to send to the ReLU's input, by the true gradient, and what arrived at its output. A tuple
     that it returns is sent instead. What arrived may belong to a shortcut too: leave it as it is. A
-    ReLU6 is open between 0 and 6, and is crossed in the same
-    way.
+    ReLU6 is open between 0 and 6, and is crossed in the same way.
 
     Args:
         output: a tensor that remembers how it was computed, not yet sent back.
         rule: "backprop", "deconvnet" or "guided".
 
     Raises:
-        ValueError: there is no such rule, or no ReLU, whatever the rule. This call raises it, and
-            not the backward pass.
+        ValueError: there is no such rule, or no ReLU, whatever the rule. It is raised
+            here, not on the way back.
 
     >>> x = torch.ones(2, requires_grad=True)
     >>> y = (torch.relu(x) * torch.tensor([3.0, -3.0])).sum()
