@@ -15,7 +15,7 @@ from lessons.toolkit.seeds import seeded
 
 
 def gradient_at(student: ModuleType, function: str, at: str, **given: Tensor) -> Any:
-    """Return the gradient of a layer's squared output at one of the tensors that went in."""
+    """Return the gradient of a layer's squared output at one of its inputs."""
     leaves = {name: value.detach().clone().requires_grad_() for name, value in given.items()}
     return _gradients(getattr(student, function)(**leaves), [leaves[at]])[0]
 
@@ -46,7 +46,9 @@ def _head(student: ModuleType, weight: Tensor, bias: Tensor) -> nn.Module:
 
 
 def _check_parameters(head: nn.Module, wanted: dict[str, Tensor]) -> None:
-    """Say in our own words which weights do not fit: torch says the same of two mistakes.
+    """Refuse a head whose parameters are not those wanted.
+
+    In words of our own: torch says the same of different mistakes.
 
     Raises:
         RuntimeError: a parameter is missing, is there beside those wanted, or has another shape.

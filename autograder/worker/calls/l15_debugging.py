@@ -18,7 +18,7 @@ def cascade(
     framed: bool = False,
     **given: Any,
 ) -> Any:
-    """Return the names of a cascade's steps, and what each network says and is in the end.
+    """Return the names of a cascade's steps, and what each network then says.
 
     Args:
         student: the module that holds the student's code.
