@@ -10,12 +10,13 @@ Results are detached and keep the dtype and device of what they are made from; p
 Python floats. Leave the model, its parameters' `.grad`, the caller's tensors and torch's global
 state as you found them.
 
-Given: `check_target(target, count, classes)` raises ValueError if the target does not fit, such as
-one of another length. `@with_autograd` turns autograd on, even where the caller has turned it off,
-so that a copy made there can be differentiated. `redraw_weights(layer, generator)` draws one
-layer's own weights anew, in place, as if it had learnt nothing. `grid(maps)` is the row and the
-column of each place. `edge_map` and `centre_map` make maps that know nothing of the network, and
-`course_methods` collects what the course has taught: they stand at the end.
+Given: `check_target(target, count, classes)` raises ValueError if the target does not fit: one of
+another length, or with a class that is not there, be it below 0 or above the last. `@with_autograd`
+turns autograd on, even where the caller has turned it off, so that a copy made there can be
+differentiated. `redraw_weights(layer, generator)` draws one layer's own weights anew, in place, as
+if it had learnt nothing. `grid(maps)` is the row and the column of each place. `edge_map` and
+`centre_map` make maps that know nothing of the network, and `course_methods` collects what the
+course has taught: they stand at the end.
 """
 
 from __future__ import annotations
@@ -78,13 +79,15 @@ def randomise_from_top(
         model: any network; it is left as it is.
         seed: of one `torch.Generator` for the whole cascade.
         parts: dotted names of what is redrawn in one step, from the first to the last. A container
-            is redrawn with all modules in it, in the order of `modules()`. By default each layer
-            of `model.named_modules()` that has parameters of its own.
+            is redrawn with all modules in it, in the order of `modules()`. By default each of
+            `model.named_modules()` that has parameters of its own, whatever they are called: a
+            container or the network itself (its name is "") may be among them.
 
     Returns:
-        An iterator. After the k-th step it gives the name of the part that was redrawn last, and a
-        copy of the model whose last k parts have fresh weights, drawn by `redraw_weights`; all
-        others are still trained. Each copy is its own: a later step does not change it.
+        An iterator; a list will do as well. After the k-th step it gives the name of the part that
+        was redrawn last, and a copy of the model whose last k parts have fresh weights, drawn by
+        `redraw_weights`; all others are still trained. Each copy is its own: a later step does not
+        change it. Mode and `requires_grad` are those of the model.
 
     Raises:
         AttributeError: the model has no layer of that name.
@@ -168,7 +171,8 @@ def deletion_curve(
         float (steps + 1,): the logit of the whole image, after step 1, ..., of the fill alone.
 
     Raises:
-        ValueError: the target does not fit, or the saliency is not of the image's size.
+        ValueError: the target does not fit, as `check_target` asks, or the saliency is not of the
+            image's size.
 
     Paper: Petsiuk, Das and Saenko 2018, "RISE", section 4.2, there with probabilities.
 
@@ -220,7 +224,8 @@ def insertion_curve(
         float (steps + 1,): the logit of the fill alone, after step 1, ..., of the whole image.
 
     Raises:
-        ValueError: the target does not fit, or the saliency is not of the image's size.
+        ValueError: the target does not fit, as `check_target` asks, or the saliency is not of the
+            image's size.
 
     Paper: Petsiuk, Das and Saenko 2018, "RISE", section 4.2, there with probabilities.
 
@@ -258,11 +263,13 @@ def comparison(
         methods: by name, `method(model, image, target)` gives a map (1, H, W), at least 0.
 
     Returns:
-        For each method, in their order, a dict of four floats:
+        For each method, in their order, a dict of four numbers:
         "two classes", the rank correlation of the maps for `target` and for `other`;
         "random weights", that of the maps for `target` by `model` and by `untrained`;
         "on the object", the share of the map's sum that lies on the mask, 0 for a map of zeros;
         "forwards", how many images went through `model` for one map. A pass of a batch of 5 is 5.
+        An error of a method passes on. Then too nothing is left on the model, be it a hook or an
+        attribute.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
     >>> brightness = lambda model, image, target: image.abs().sum(1)
@@ -344,7 +351,8 @@ def find_the_shortcut(
         "control pasted".
 
     Raises:
-        ValueError: there is not one target, one other and one map for each image, or no image.
+        ValueError: there is not one target, one other and one map for each image, or no image, or
+            the target has a class that is not there.
 
     Paper: Lapuschkin et al. 2019, "Unmasking Clever Hans predictors", for the idea.
 

@@ -1,18 +1,20 @@
-# Stubs of l10_occlusion, version 2d2c71b3ffe8. Complete them here; `convlens check l10_occlusion` says what is right.
+# Stubs of l10_occlusion, version aca00a3aed94. Complete them here; `convlens check l10_occlusion` says what is right.
 """Lesson 10, occlusion: cover a part of the picture, and see what the answer loses.
 
 `images` are float (N, 3, H, W), normalised for the model, which is in eval mode; `target` is long
 (N,); `model(images)` gives logits (N, K). A window is a square of `window` x `window` pixels.
 
 A `fill` is what a covered pixel becomes: one number for all, or a tensor that broadcasts to the
-images, such as a colour (3, 1, 1) or a whole picture for each image (N, 3, H, W).
+images, such as a colour (3, 1, 1), one picture (1, 3, H, W) or one for each image (N, 3, H, W). It
+may have another dtype than the images, and may require grad.
 
-Results are detached and keep the dtype and device of what they are made from. Leave the model, its
-parameters' `.grad`, the caller's tensors and torch's global state as you found them.
+Results are detached and keep the dtype and device of the images. Leave the model, its parameters'
+`.grad`, the caller's tensors and torch's global state as you found them.
 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
-ValueError if the target does not fit, such as one of another length. `strips(size, window, stride)`
-says which pixels of one side each window covers.
+ValueError if the target does not fit. The checks try one of another length; a class that is not
+there it refuses too. `strips(size, window, stride)` says which pixels of one side each window
+covers.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ def occlude(image: Tensor, top: int, left: int, window: int, fill: float | Tenso
         fill: a number, or a tensor that broadcasts to the image.
 
     Returns:
-        float (3, H, W), a tensor of its own: the fill inside of the window, the image elsewhere.
+        float (3, H, W) of the image's dtype, a tensor of its own also where nothing is covered: the
+        fill inside of the window, the image elsewhere.
 
     >>> occlude(torch.ones(1, 3, 4), 1, 2, 2, 0.0)
     tensor([[[1., 1., 1., 1.],
@@ -136,7 +139,8 @@ def occlusion_drops(
         window: side of the window in pixels.
         stride: in pixels, from one window to the next, across and down.
         fill: a number, or a tensor that broadcasts to the images.
-        batch_size: images in one call of the model; the last call may have fewer.
+        batch_size: the most images in one call of the model, whole or covered. Calls are full but
+            for the last, of all images together or of each by itself.
 
     Returns:
         float (N, R, C): the logit of the whole image minus that of the image with one window
@@ -144,7 +148,8 @@ def occlusion_drops(
         the logit rises when the window is covered.
 
     Raises:
-        ValueError: the target does not fit the batch, or the window does not fit the image.
+        ValueError: the target has another length than the batch, or the window does not fit the
+            image.
 
     Paper: Zeiler and Fergus 2014, section 4.2.
 
@@ -177,14 +182,16 @@ def occlusion_map(
         window: side of the window in pixels.
         stride: in pixels, from one window to the next, across and down.
         fill: a number, or a tensor that broadcasts to the images.
-        batch_size: images in one call of the model; the last call may have fewer.
+        batch_size: the most images in one call of the model, whole or covered. Calls are full but
+            for the last, of all images together or of each by itself.
 
     Returns:
         float (N, H, W), signed: for each pixel the mean of `occlusion_drops` over the windows that
         cover it, and 0 where none does.
 
     Raises:
-        ValueError: the target does not fit the batch, or the window does not fit the image.
+        ValueError: the target has another length than the batch, or the window does not fit the
+            image.
 
     Paper: Zeiler and Fergus 2014, section 4.2.
 
@@ -217,7 +224,8 @@ def stand_ins(
         window: side of the window in pixels.
         stride: in pixels, from one window to the next, across and down.
         fill: a number, or a tensor that broadcasts to the images.
-        batch_size: images in one call of the model; the last call may have fewer.
+        batch_size: the most images in one call of the model, whole or covered. Calls are full but
+            for the last, of all images together or of each by itself.
 
     Returns:
         float (N, R, C): `occlusion_drops` of each image in which its most important window, the one
@@ -225,7 +233,8 @@ def stand_ins(
         0: this window can stand in for the hidden one, and only then it shows.
 
     Raises:
-        ValueError: the target does not fit the batch, or the window does not fit the image.
+        ValueError: the target has another length than the batch, or the window does not fit the
+            image.
 
     >>> total = nn.Sequential(nn.Flatten(), nn.Linear(12, 1, bias=False))
     >>> _ = nn.init.ones_(total[1].weight)

@@ -1,4 +1,4 @@
-# Stubs of l12_guided_backprop, version 534c7b47780a. Complete them here; `convlens check l12_guided_backprop` says what is right.
+# Stubs of l12_guided_backprop, version 3c6b4fb0fade. Complete them here; `convlens check l12_guided_backprop` says what is right.
 """Lesson 12: three rules for going back through a ReLU.
 
 The gradient passes a ReLU where the ReLU's input was positive. The deconvnet passes what arrives
@@ -13,11 +13,12 @@ Results are detached and keep the dtype and device of what they are made from. L
 parameters' `.grad`, the caller's tensors and torch's global state as you found them.
 
 Given: `target_logits(logits, target)` is each image's logit of its class, (N,), and raises
-ValueError if the target does not fit, such as one of another length. `check_ran(layers, kept)`
-raises it for a layer that is not in `kept`. `@with_autograd` turns autograd on, even where the
-caller has turned it off. `relu_nodes(output)` finds every ReLU that `output` was computed through,
-as nodes of autograd's graph; it raises ValueError where there is none, and warns of other
-activations, which keep their true gradient. `likeness` compares pictures.
+ValueError if the target does not fit. The checks try one of another length; a class that is not
+there it refuses too. `check_ran(layers, kept)` raises it for a layer that is not in `kept`.
+`@with_autograd` turns autograd on, even where the caller has turned it off. `relu_nodes(output)`
+finds every ReLU that `output` was computed through, as nodes of autograd's graph; it raises
+ValueError where there is none, and warns of other activations, which keep their true gradient.
+`likeness` compares pictures.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def relu_backward(rule: str, x: Tensor, gradient: Tensor) -> Tensor:
 class GuidedReLU(torch.autograd.Function):
     """Go forward as a ReLU does, and back by the guided rule.
 
-    It is used as ``GuidedReLU.apply(x)``. Neither way changes a tensor that it was given.
+    It is used as ``GuidedReLU.apply(x)``, any number of times in one network. Neither way changes a
+    tensor that it was given.
 
     >>> x = torch.tensor([1.0, 1.0, -1.0], requires_grad=True)
     >>> torch.autograd.grad(GuidedReLU.apply(x), x, torch.tensor([2.0, -2.0, 2.0]))[0]
@@ -92,15 +94,16 @@ def redirect_relus(output: Tensor, rule: str) -> None:
     the nodes, and ``node.register_hook(hook)`` puts a function on one of them. On the way back it
     is called as ``hook(leaving, arriving)``, two tuples of one gradient each: what the node is
     about to send to the ReLU's input, by the true gradient, and what arrived at its output. A tuple
-    that it returns is sent instead. A ReLU6 is open between 0 and 6, and is crossed in the same
-    way.
+    that it returns is sent instead. What arrived may belong to a shortcut too: leave it as it is. A
+    ReLU6 is open between 0 and 6, and is crossed in the same way.
 
     Args:
         output: a tensor that remembers how it was computed, not yet sent back.
         rule: "backprop", "deconvnet" or "guided".
 
     Raises:
-        ValueError: there is no such rule, or no ReLU.
+        ValueError: there is no such rule, or no ReLU, whatever the rule. It is raised
+            here, not on the way back.
 
     >>> x = torch.ones(2, requires_grad=True)
     >>> y = (torch.relu(x) * torch.tensor([3.0, -3.0])).sum()
@@ -126,7 +129,7 @@ def guided_backprop(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         Guided gradient (N, 3, H, W), signed, detached.
 
     Raises:
-        ValueError: the network has no ReLU, or the target does not fit the batch.
+        ValueError: the network has no ReLU, or the target has another length than the batch.
 
     Paper: Springenberg et al. 2015, "Striving for simplicity: the all convolutional net".
 
@@ -154,7 +157,7 @@ def deconvnet(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
         Reconstruction (N, 3, H, W), signed, detached.
 
     Raises:
-        ValueError: the network has no ReLU, or the target does not fit the batch.
+        ValueError: the network has no ReLU, or the target has another length than the batch.
 
     Paper: Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks".
 
@@ -188,7 +191,8 @@ def neuron_pattern(model: nn.Module, layer: str, channel: int, image: Tensor, ru
     Raises:
         AttributeError: the model has no layer of that name.
         IndexError: the layer has no such channel.
-        ValueError: there is no such rule, the network has no ReLU, or the layer did not run.
+        ValueError: there is no such rule, the network has no ReLU, whatever the rule, or the layer
+            did not run.
 
     Paper: Zeiler and Fergus 2014, section 4; Springenberg et al. 2015, section 3.4.
 
@@ -231,11 +235,11 @@ def likeness_after_shuffling(
 
     The part forgets what it has learnt when the numbers of its `weight` change places at random,
     all of them: none is lost, and none is where it was. Everything else stays, its bias too. The
-    caller's network keeps its weights: shuffle those of a copy.
+    caller's network keeps its weights, also when the method raises: shuffle those of a copy.
 
     Args:
         method: ``method(model, images, target)`` gives pictures (N, 3, H, W), such as
-            `guided_backprop`.
+            `guided_backprop`. It may raise, and it may need autograd: leave it on for both calls.
         model: a classifier.
         part: dotted name of the part, which has a `weight`. The last one is the classifier.
         images: float (N, 3, H, W), normalised for the model.
@@ -249,7 +253,7 @@ def likeness_after_shuffling(
 
     Raises:
         AttributeError: the model has no part of that name, or the part no weight.
-        ValueError: the method does, as where the target does not fit the batch.
+        ValueError: the method does, as where the target has another length than the batch.
 
     Paper: Adebayo et al. 2018, "Sanity checks for saliency maps", here with shuffled weights.
 

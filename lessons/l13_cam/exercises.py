@@ -1,4 +1,4 @@
-# Stubs of l13_cam, version bcba2a35a537. Complete them here; `convlens check l13_cam` says what is right.
+# Stubs of l13_cam, version 386bb19638b6. Complete them here; `convlens check l13_cam` says what is right.
 """Lesson 13, class activation maps: a network that only names things also shows where they are.
 
 `features` are float (N, C, h, w), what the last layer before the pooling makes of N images;
@@ -11,11 +11,11 @@ Results are detached and keep the dtype and device of what they are made from, b
 is trained through them. Leave the caller's tensors and torch's global state as you found them.
 
 Given: `check_target(target, count, classes)` raises ValueError for a target that does not fit
-`count` images and `classes` classes, such as one of another length. `@with_autograd` turns autograd
-on, even where the caller has turned it off. `connected_components(mask)` numbers the connected
-regions of a bool (H, W): 0 outside the mask, 1, 2, ... in reading order; pixels connect where they
-share an edge. `box_around(mask)` is the smallest box around all that is True in a bool (H, W), and
-raises ValueError if nothing is.
+`count` images and `classes` classes: one of another length, or with a class that is not there, be
+it below 0 or above the last. `@with_autograd` turns autograd on, even where the caller has turned
+it off. `connected_components(mask)` numbers the connected regions of a bool (H, W): 0 outside the
+mask, 1, 2, ... in reading order; pixels connect where they share an edge. `box_around(mask)` is the
+smallest box around all that is True in a bool (H, W), and raises ValueError if nothing is.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def class_activation_map(features: Tensor, weight: Tensor, target: Tensor) -> Te
         target without the bias.
 
     Raises:
-        ValueError: the target does not fit the features and the classes.
+        ValueError: the target does not fit the features and the classes, as `check_target` asks.
 
     Paper: Zhou, Khosla, Lapedriza, Oliva and Torralba 2016, equation 2.
 
@@ -147,8 +147,8 @@ def upsample_map(maps: Tensor, size: tuple[int, int]) -> Tensor:
         size: (H, W) of the images, height first.
 
     Returns:
-        float (N, H, W) in [0, 1], detached. Each map's largest value is 1. A map that is nowhere
-        above 0 becomes 0 everywhere.
+        float (N, H, W) in [0, 1], detached. Each map's largest value is 1, however faint it was. A
+        map that is nowhere above 0 becomes 0 everywhere.
 
     >>> upsample_map(torch.tensor([[[-4.0, 4.0]], [[-1.0, 0.0]]]), (1, 4))
     tensor([[[0.0000, 0.0000, 0.5000, 1.0000]],
@@ -215,7 +215,7 @@ def train_step(
     """Let a network learn from one batch.
 
     Args:
-        model: a classifier, logits (N, K), in the mode that the caller has chosen.
+        model: a classifier, logits (N, K), in the mode that the caller has chosen and finds again.
         images: float (N, 3, H, W), normalised for the model.
         target: long (N,), the right class of each image.
         optimiser: of the model's parameters. It takes one step, down the mean cross-entropy of this
@@ -225,7 +225,8 @@ def train_step(
         The mean cross-entropy before the step, a tensor without dimensions, detached.
 
     Raises:
-        ValueError: the target does not fit the batch. The weights are then as before.
+        ValueError: the target does not fit the batch and the classes. The cross-entropy would leave
+            out a class of -100, which is none either. The weights are then as before.
 
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2))
     >>> optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -251,7 +252,7 @@ def accuracy_by_class(logits: Tensor, target: Tensor) -> Tensor:
         k. NaN for a class that has no image. Detached, dtype of the logits.
 
     Raises:
-        ValueError: the target does not fit the logits.
+        ValueError: the target does not fit the logits, as `check_target` asks.
 
     >>> logits = torch.tensor([[9.0, 0.0, 1.0], [2.0, 3.0, 0.0], [0.0, 5.0, 4.0]])
     >>> accuracy_by_class(logits, torch.tensor([0, 0, 1]))

@@ -18,8 +18,10 @@ def rule_cases(rng: Generator) -> dict[str, Case]:
     at_zero.inputs["x"][:, ::2] = 0
     guided_at_zero = case("guided", 3, 8)
     guided_at_zero.inputs["x"][:, ::2] = 0
-    wanting_grad = case("deconvnet", 3, 7)
-    wanting_grad.inputs["gradient"].requires_grad_()
+    graphs = {rule: case(rule, 3, 7) for rule in ("backprop", "deconvnet", "guided")}
+    for given in graphs.values():
+        given.inputs["gradient"].requires_grad_()
+        given.inputs["x"].requires_grad_()
     cases = {
         "backprop": case("backprop", 4, 9),
         "deconvnet": case("deconvnet", 5, 8),
@@ -29,7 +31,7 @@ def rule_cases(rng: Generator) -> dict[str, Case]:
         "float64": case("guided", 4, 7, dtype=torch.float64),
         "x is 0 in places": at_zero,
         "guided, where x is 0": guided_at_zero,
-        "a gradient with a graph": wanting_grad,
+        **{f"{rule}, of tensors in a graph": given for rule, given in graphs.items()},
         "an unknown rule": case("saliency", 3, 3),
     }
     return vary(cases, rule="guided")
@@ -46,6 +48,8 @@ def relu_cases(rng: Generator) -> dict[str, Case]:
     above_six.inputs["x"].mul_(10)
     closed = case(2, 7)
     closed.inputs["x"].abs_().neg_()
+    middle = {"weights": normal(rng, 7, 7)}
+    two = Case({**case(4, 7).inputs, **middle}, call="back_through_two")
     return {
         "a matrix": case(5, 9),
         "maps of two images": case(2, 3, 5, 6),
@@ -54,6 +58,7 @@ def relu_cases(rng: Generator) -> dict[str, Case]:
         "x is 0 in places": zeros,
         "x far above 6": above_six,
         "closed everywhere": closed,
+        "two of them in a chain": two,
     }
 
 
@@ -70,6 +75,11 @@ def redirect_cases(rng: Generator) -> dict[str, Case]:
         }
         return Case({**given, "form": form, "rule": rule}, call="redirected")
 
+    def refused(form: str, rule: str) -> Case:
+        # Nothing is sent back: the call itself has to refuse.
+        return Case({"x": normal(rng, 3, 5), "form": form, "rule": rule}, call="only_redirected")
+
+    around = {"x": normal(rng, 3, 6), "last": 2 * normal(rng, 6)}
     cases = {
         "guided": case("a module", "guided"),
         "deconvnet": case("a function", "deconvnet"),
@@ -80,9 +90,13 @@ def redirect_cases(rng: Generator) -> dict[str, Case]:
         "clamp(min=0)": case("clamp", "guided", 7),
         "a shortcut around the ReLU": case("a function", "guided", skip=2),
         "a shortcut, deconvnet": case("a module", "deconvnet", 5, skip=2),
+        "a shortcut to the ReLU's output": Case(
+            {**around, "rule": "deconvnet"}, call="redirected_beside_a_shortcut"
+        ),
         "float64": case("a function", "guided", 4, dtype=torch.float64),
-        "no ReLU": case("no ReLU", "guided"),
-        "an unknown rule": case("a module", "saliency"),
+        "no ReLU": refused("no ReLU", "guided"),
+        "no ReLU, backprop": refused("no ReLU", "backprop"),
+        "an unknown rule": refused("a module", "saliency"),
     }
     return cases
 
@@ -107,6 +121,7 @@ def deconvnet_cases(rng: Generator) -> dict[str, Case]:
         # Without it the way back of a deconvnet is blind to what the images hold.
         "max pooling": _asked(rng, "pooled", normal(rng, 2, 3, 12, 14), [4, 0]),
         "a network without ReLUs": _asked(rng, "linear", normal(rng, 2, 3, 12, 12), [1, 3]),
+        "images that the network refuses": _asked(rng, "plain", normal(rng, 2, 4, 12, 12), [0, 1]),
     }
     return refuse(cases)
 
@@ -117,7 +132,6 @@ def guided_cases(rng: Generator) -> dict[str, Case]:
     return deconvnet_cases(rng) | {
         "frozen parameters": _asked(rng, "frozen", normal(rng, 3, 3, 12, 12), [2, 4, 4]),
         "the true gradient afterwards": Case(given, call="plain_afterwards"),
-        "images that the network refuses": _asked(rng, "plain", normal(rng, 2, 4, 12, 12), [0, 1]),
     }
 
 
@@ -130,20 +144,30 @@ def pattern_cases(rng: Generator) -> dict[str, Case]:
     def photo(height: int, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
         return normal(rng, 1, 3, height, width, dtype=dtype)
 
+    def below_zero(rule: str) -> Case:
+        given = case("inplace", "conv2", 1 + whole(rng, 5), photo(12, 14), rule).inputs
+        return Case(given, call="pattern_below_zero")
+
     first = case("plain", "conv2", 1 + whole(rng, 5), photo(12, 18), "guided")
     wanting_grad = photo(12, 14, torch.float64).requires_grad_()
     cases = {
         "the strongest unit of a convolution": first,
         "before an in-place ReLU": case("inplace", "conv2", 3, photo(12, 16), "guided"),
+        "below 0, before an in-place ReLU": below_zero("guided"),
         "a ReLU that runs three times": case("residual", "relu", 3, photo(14, 16), "guided"),
         "a name with dots": case("nested", "blocks.1.conv", 2, photo(12, 16), "guided"),
         "no ReLU before the layer": case("plain", "conv1", 0, photo(12, 12), "guided"),
         "one number for each channel": case("plain", "classifier", 3, photo(12, 14), "guided"),
         "float64, requiring grad": case("functional", "conv2", 6, wanting_grad, "backprop"),
         "an unknown layer": case("plain", "conv9", 1, photo(12, 12), "guided"),
-        "an unknown rule": case("plain", "conv2", 1, photo(12, 12), "saliency"),
+        # No ReLU stands between this layer and the image: nobody asks for the rule on the way back.
+        "an unknown rule": case("plain", "conv1", 1, photo(12, 12), "saliency"),
+        "a network without ReLUs": case("linear", "mix", 2, photo(12, 12), "backprop"),
+        "an image that the network refuses": case(
+            "plain", "conv1", 2, normal(rng, 1, 4, 12, 12), "guided"
+        ),
     }
-    return refuse(vary(cases, layer="relu2", channel=7, rule="deconvnet")) | {
+    return refuse(vary(cases, layer="conv1", channel=7, rule="deconvnet")) | {
         "a channel too many": case("plain", "conv1", 6, photo(12, 12), "guided")
     }
 
@@ -173,6 +197,13 @@ def shuffling_cases(rng: Generator) -> dict[str, Case]:
         "a method that ignores the network": case(
             "the images", "plain", "classifier", photos(2, 12, 12), [1, 2], **seed
         ),
+        "a method that needs autograd": case(
+            "one that needs autograd", "plain", "classifier", photos(2, 12, 12), [3, 0], **seed
+        ),
+        "a method that fails the second time": case(
+            "one that fails the second time", "plain", "conv1", photos(2, 12, 12), [0, 4], **seed
+        ),
         "an unknown part": case(asked, "plain", "conv9", photos(2, 12, 12), [1, 2]),
+        "a part without a weight": case(asked, "plain", "relu1", photos(2, 12, 12), [1, 2]),
     }
     return refuse(vary(cases, part="conv2", seed=fresh_seed(rng)))

@@ -31,7 +31,7 @@ def pool_cases(rng: Generator) -> dict[str, Case]:
     in_graph = {"function": "global_average_pool", "features": normal(rng, 2, 4, 3, 5)}
     return {
         **{name: Case({"features": features}) for name, features in _shapes(rng).items()},
-        "a network that learns": Case(in_graph, call="gradient_at_features"),
+        "a network that learns": Case({**in_graph, "at": "features"}, call="gradient_at"),
     }
 
 
@@ -70,7 +70,8 @@ def pointwise_cases(rng: Generator) -> dict[str, Case]:
         },
         "as many classes as channels": Case(given(square, 4), picture=True),
         "one class": Case(given(normal(rng, 2, 5, 3, 4), 1), picture=True),
-        "a network that learns": Case(in_graph, call="gradient_at_features"),
+        "a network that learns": Case({**in_graph, "at": "features"}, call="gradient_at"),
+        "a weight that learns": Case({**in_graph, "at": "weight"}, call="gradient_at"),
     }
 
 
@@ -96,12 +97,21 @@ def map_cases(rng: Generator) -> dict[str, Case]:
             first, inputs={**first.inputs, "target": torch.tensor([0, 2, 2])}
         ),
     }
-    for name, target in {
-        "a target shorter than the batch": [3, 1],
-        "a class that is not there": [3, 1, 4],
-    }.items():
-        cases[name] = replace(first, inputs={**first.inputs, "target": torch.tensor(target)})
-    return cases
+    return _refuse(cases, 4)
+
+
+def _refuse(cases: dict[str, Case], classes: int) -> dict[str, Case]:
+    """Add the first case, which has that many classes, with targets that do not fit."""
+    first = next(iter(cases.values()))
+    target = first.inputs["target"]
+    wrong = {
+        "a target shorter than the batch": target[:-1],
+        "a class that is not there": torch.cat([target[:-1], torch.tensor([classes])]),
+        "a class of -1": torch.cat([target[:-1], torch.tensor([-1])]),
+    }
+    return cases | {
+        name: replace(first, inputs={**first.inputs, "target": one}) for name, one in wrong.items()
+    }
 
 
 def upsample_cases(rng: Generator) -> dict[str, Case]:
@@ -112,6 +122,9 @@ def upsample_cases(rng: Generator) -> dict[str, Case]:
         """Draw maps of different loudness: one scale for all of them then shows."""
         return normal(rng, count, height, width) * torch.logspace(0, 1.5, count)[:, None, None]
 
+    faint = loud(2, 3, 4)
+    faint[:, 0, 0] = 1.1 * faint.amax((1, 2))  # a corner keeps its value when it is enlarged
+    faint *= 8e-9 / faint[:, :1, :1]
     impulse = torch.zeros(2, 4, 5)
     impulse[0, whole(rng, 4), whole(rng, 5)] = impulse[1, 0, 4] = between(rng, 1, 3)
     nothing = loud(3, 4, 5)
@@ -122,7 +135,7 @@ def upsample_cases(rng: Generator) -> dict[str, Case]:
         "one map": case(loud(1, 5, 4), (20, 16)),
         "one lit place": case(impulse, (16, 25)),
         "maps of nothing": case(nothing, (9, 14)),
-        "a faint map": case(1e-3 * loud(2, 3, 4), (8, 12)),
+        "maps whose largest value is 8e-9": case(faint, (8, 12)),
         "above 0 everywhere": case(loud(2, 4, 4).abs() + 1, (11, 13)),
         "already as large": case(loud(2, 6, 8), (6, 8)),
         "one place": case(loud(2, 1, 1).abs(), (5, 7)),
@@ -187,12 +200,19 @@ def localise_cases(rng: Generator) -> dict[str, Case]:
     learning.inputs["heatmap"].requires_grad_()
     cases = {
         # A speck with the highest peak, a blob with the highest sum, and the one with most pixels.
+        # Each has a skirt that is bright at one fraction and dim at the other, and the ground has
+        # such a border: whoever takes another of them still has two boxes for two fractions.
         "three blobs": blobs(
-            16,
+            17,
             22,
             (1, 2 + b, 2, 3 + b, 2.6),
+            (1, 3 + b, 2, 4 + b, 1.0),
             (3 + a, 14, 7 + a, 18, 2.3),
+            (3 + a, 18, 7 + a, 19, 1.0),
             (10, 9 + b, 15, 15 + b, 0.9),
+            (10, 8 + b, 15, 9 + b, 0.7),
+            (10, 7 + b, 15, 8 + b, 0.45),
+            (16, 0, 17, 22, 1.0),
         ),
         "blobs that meet at a corner": blobs(9, 11, (1, 1, 4, 5, 1.0), (4, 5, 8, 7 + c, 1.0)),
         "a thin frame and a full blob": blobs(
@@ -222,7 +242,7 @@ def step_cases(rng: Generator) -> dict[str, Case]:
         return Case({**given, "steps": steps, **more}, call="learn")
 
     first = case("plain", normal(rng, 3, 3, 12, 16), [3, 1, 1])
-    return {
+    cases = {
         "three images": first,
         "one image": case("residual", normal(rng, 1, 3, 14, 12), [2]),
         "four steps on one batch": case("plain", normal(rng, 2, 3, 12, 12), [0, 4], 4),
@@ -234,10 +254,13 @@ def step_cases(rng: Generator) -> dict[str, Case]:
         ),
         "weights known on paper": case("linear", 0.1 * normal(rng, 2, 3, 12, 12), [3, 0]),
         "float64": case("functional", normal(rng, 4, 3, 12, 16, dtype=DOUBLE), [4, 2, 0, 1], 2),
-        "a target shorter than the batch": replace(
-            first, inputs={**first.inputs, "target": torch.tensor([3, 1])}
-        ),
+        "a network in train mode": case("residual", normal(rng, 2, 3, 12, 12), [1, 3], train=True),
     }
+    # The cross-entropy leaves out a class of -100, and says nothing.
+    left_out = {**first.inputs, "target": torch.tensor([3, 1, -100])}
+    cases = _refuse(cases, 5) | {"a class of -100": replace(first, inputs=left_out)}
+    wrong = {name: value for name, value in left_out.items() if name != "steps"}
+    return cases | {"the weights after a class of -100": Case(wrong, call="refuse_to_learn")}
 
 
 def accuracy_cases(rng: Generator) -> dict[str, Case]:
@@ -259,7 +282,7 @@ def accuracy_cases(rng: Generator) -> dict[str, Case]:
     last.inputs["target"].clamp_(max=2)
     learning = case(14, 3)
     learning.inputs["logits"].requires_grad_()
-    return {
+    cases = {
         "four classes": first,
         "more classes": case(40, 7),
         "one image": case(1, 3),
@@ -269,10 +292,8 @@ def accuracy_cases(rng: Generator) -> dict[str, Case]:
         "none right": wrong,
         "float64": case(20, 6, DOUBLE),
         "logits with a graph": learning,
-        "a target shorter than the batch": replace(
-            first, inputs={**first.inputs, "target": first.inputs["target"][:-1]}
-        ),
     }
+    return _refuse(cases, 4)
 
 
 def iou_cases(rng: Generator) -> dict[str, Case]:
@@ -313,7 +334,9 @@ def iou_cases(rng: Generator) -> dict[str, Case]:
     learning.inputs["heatmaps"].requires_grad_()
     lost = case(9, 8, ((1, 1, 5, 6), (2, 2, 6, 7)), ((2, 3, 6, 8), (3, 1, 7, 6)))
     lost.inputs["masks"][0] = False
-    one_mask = Case({**first.inputs, "masks": first.inputs["masks"][:1]})
+    masks = first.inputs["masks"]
+    one_mask = Case({**first.inputs, "masks": masks[:1]})
+    too_many = Case({**first.inputs, "masks": torch.cat([masks, masks[:1]])})
     stages = case(14, 14, ((2, 2, 11, 12), (4, 5, 10, 10)), ((3, 1, 12, 10), (2, 3, 9, 12)))
     stages.inputs["heatmaps"][:, 5:8, 5:9] = 2.0
     cases = {
@@ -335,5 +358,6 @@ def iou_cases(rng: Generator) -> dict[str, Case]:
         "a map with a graph": learning,
         "an object without a pixel": lost,
         "fewer masks than maps": one_mask,
+        "more masks than maps": too_many,
     }
     return cases | {"another fraction": replace(stages, inputs={**stages.inputs, "fraction": 0.8})}

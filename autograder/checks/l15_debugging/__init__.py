@@ -17,8 +17,11 @@ from autograder.checks.mistakes.results import OF_FLOATS, SCALINGS
 from autograder.course.exercise import Exercise, Lesson
 
 STEM = "l15_debugging"
-# Of one image, a mean over the batch and the columns of all targets are the same as the right ones.
-OF_BATCHES = ("mean_over_batch", "all_targets_for_all")
+# There is one image: no target can stand for others, and no image be left out.
+OF_BATCHES = (
+    *("mean_over_batch", "all_targets_for_all"),
+    *("first_target_for_all", "max_over_batch"),
+)
 # A cascade asks no network, and of logits that all rise alike the answer stays the same.
 ANY_QUESTION = tuple(QUESTIONS)
 # What comes back is networks or a table: nobody negates, squares or scales these as a whole.
@@ -61,7 +64,7 @@ LESSON = Lesson(
             "comparison",
             comparison_cases,
             needs=("rank_correlation",),
-            without=(*OF_FLOATS_AT_ONCE, "mean_over_batch"),
+            without=(*OF_FLOATS_AT_ONCE, *OF_BATCHES),
         ),
         Exercise(STEM, "strongest_window", window_cases, batch=("maps",)),
         Exercise(

@@ -37,6 +37,7 @@ def correlation_cases(rng: Generator) -> dict[str, Case]:
         "float64": case(*(x.double() for x in related(6, 6, like=0.5))),
         "a map requiring grad": case(related(5, 7, like=0.2)[0].requires_grad_(), bent[:5]),
         "a map that is the same everywhere": case(bent, torch.full_like(bent, 0.5)),
+        "two maps of one number": case(*[torch.full_like(bent, between(rng, 0, 1))] * 2),
         "maps of two shapes": case(bent, normal(rng, 7, 6)),
     }
 
@@ -54,6 +55,9 @@ def cascade_cases(rng: Generator) -> dict[str, Case]:
         "float64": case("functional", torch.float64),
         "only the layers that are named": case("plain", parts=["conv1", "classifier"]),
         "whole blocks": case("nested", parts=["stem", "blocks", "classifier"]),
+        "frozen parameters": case("frozen"),
+        "train mode": case("functional", train=True),
+        "parameters of containers": case("plain", framed=True),
         "an unknown layer": case("plain", parts=["conv1", "conv3"]),
     }
     return vary(cases, seed=fresh_seed(rng))
@@ -78,11 +82,13 @@ def pointing_cases(rng: Generator) -> dict[str, Case]:
     near, far = [(1, 1), (0, 2), (-1, -2), (2, 0)], [(4, 4), (0, 5), (3, 4)]
     first = aimed(2.5, *near, *far, (2, 2))
     maps = torch.rand(4, 9, 12, generator=rng)
-    # Two peaks of one height: the first lies off the object in two maps, on it in one.
+    # Two peaks of one height: in three maps the first lies off the object and the second on it,
+    # in one it is the other way round.
     twice, masks = maps.clone(), torch.zeros(maps.shape, dtype=torch.bool)
     masks[:, 5:8, 3:7] = True
-    for one, (row, column) in zip(twice, [(1, 9), (2, 4), (6, 4), (0, 0)], strict=True):
-        one[row, column] = one[6, 5] = 3.0
+    pairs = [((1, 9), (6, 5)), ((2, 4), (6, 5)), ((6, 4), (8, 10)), ((0, 0), (6, 5))]
+    for one, (first_peak, second_peak) in zip(twice, pairs, strict=True):
+        one[first_peak] = one[second_peak] = 3.0
     corner = torch.zeros(maps.shape, dtype=torch.bool)
     corner[:, :, :2] = corner[:, 7:, :] = True  # an L: its box is the picture
     parts = torch.zeros(maps.shape, dtype=torch.bool)
@@ -110,6 +116,7 @@ def pointing_cases(rng: Generator) -> dict[str, Case]:
             {"maps": peaked.clone().requires_grad_(), "masks": masks, "tolerance": 4}
         ),
         "masks of another size": Case({"maps": peaked, "masks": masks[:, :6], "tolerance": 1}),
+        "one mask for four maps": Case({"maps": peaked, "masks": masks[:1], "tolerance": 1}),
     }
     return vary(cases, tolerance=5)
 
@@ -145,8 +152,21 @@ def curve_cases(rng: Generator) -> dict[str, Case]:
         "float64": case("plain", photo(12, 12).double(), heat(12, 12).double(), 5),
         "image requiring grad": case("plain", photo(12, 12).requires_grad_(), heat(12, 12), 4),
         "a map of another size": case("plain", photo(12, 12), heat(6, 6), 4),
+        "a map that lies on its side": case("plain", photo(12, 14), heat(14, 12), 4),
     }
-    return refuse(vary(cases, steps=7, fill=0.9))
+    return _no_such_class(refuse(vary(cases, steps=7, fill=0.9)))
+
+
+def _no_such_class(cases: dict[str, Case]) -> dict[str, Case]:
+    """Add the first case with classes that its network does not have."""
+    first = next(iter(cases.values()))
+
+    def asked(number: int) -> Case:
+        target = first.inputs["target"].clone()
+        target[-1] = number
+        return replace(first, inputs={**first.inputs, "target": target})
+
+    return cases | {"a class that is not there": asked(5), "a class of -1": asked(-1)}
 
 
 def insertion_cases(rng: Generator) -> dict[str, Case]:
@@ -156,7 +176,14 @@ def insertion_cases(rng: Generator) -> dict[str, Case]:
 
 
 def comparison_cases(rng: Generator) -> dict[str, Case]:
-    def case(model: str, height: int, width: int, *methods: str, double: bool = False) -> Case:
+    def case(
+        model: str,
+        height: int,
+        width: int,
+        *methods: str,
+        double: bool = False,
+        call: str = "compare",
+    ) -> Case:
         image = normal(rng, 1, 3, height, width, dtype=torch.float64 if double else torch.float32)
         spec, untrained = network(rng, model, image), network(rng, model, image)
         target = whole(rng, 5)
@@ -164,7 +191,7 @@ def comparison_cases(rng: Generator) -> dict[str, Case]:
         mask[3 + whole(rng, 3) : 9, 2 + whole(rng, 4) : width - 3] = True
         given = {"model": spec, "untrained": untrained, "image": image, "mask": mask}
         classes = {"target": torch.tensor([target]), "other": torch.tensor([(target + 2) % 5])}
-        return Case({**given, **classes, "methods": list(methods)}, "compare")
+        return Case({**given, **classes, "methods": list(methods)}, call)
 
     wanting_grad = case("functional", 12, 12, "gradient", "bands")
     wanting_grad.inputs["image"].requires_grad_()
@@ -175,7 +202,11 @@ def comparison_cases(rng: Generator) -> dict[str, Case]:
         "BatchNorm and dropout": case("normalised", 12, 13, "gradient"),
         "float64": case("residual", 13, 12, "bands", "gradient", double=True),
         "image requiring grad": wanting_grad,
+        "three methods in their order": case(
+            "plain", 12, 12, "gradient", "brightness", "bands", call="compare_and_look_around"
+        ),
         "no method": case("plain", 12, 12),
+        "a method that raises an error": case("plain", 12, 12, "gradient", "broken"),
     }
 
 
@@ -252,4 +283,7 @@ def shortcut_cases(rng: Generator) -> dict[str, Case]:
         f"too few {name}": replace(first, inputs={**first.inputs, name: value})
         for name, value in fewer.items()
     }
-    return refuse(vary(cases, window=7)) | short
+    none = {name: first.inputs[name][:0] for name in ("images", "target", "others", "maps")}
+    short["no image"] = replace(first, inputs={**first.inputs, **none})
+    # So large a window leaves little of any picture: no mistake has the same shares with both.
+    return _no_such_class(refuse(vary(cases, window=12))) | short

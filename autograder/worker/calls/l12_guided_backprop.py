@@ -34,6 +34,16 @@ def back_through(student: ModuleType, x: Tensor, gradient: Tensor) -> dict[str, 
     }
 
 
+def back_through_two(
+    student: ModuleType, x: Tensor, weights: Tensor, gradient: Tensor
+) -> dict[str, Any]:
+    """Go back through two of them, with other signs at each."""
+    x = x.detach().clone().requires_grad_()
+    middle = student.GuidedReLU.apply(x) @ weights
+    (found,) = torch.autograd.grad(student.GuidedReLU.apply(middle), x, gradient)
+    return {"the gradient at `x`": found}
+
+
 def redirected(
     student: ModuleType, x: Tensor, first: Tensor, last: Tensor, skip: Tensor, form: str, rule: str
 ) -> Any:
@@ -48,6 +58,36 @@ def redirected(
     student.redirect_relus(output, rule)
     (gradient,) = torch.autograd.grad(output, x)
     return {"what comes back to `x`": gradient}
+
+
+def redirected_beside_a_shortcut(student: ModuleType, x: Tensor, last: Tensor, rule: str) -> Any:
+    """Return what comes back to `x` where a shortcut is added to a ReLU's output.
+
+    Autograd hands one gradient to both.
+    """
+    x = x.detach().clone().requires_grad_()
+    entered = x * 1
+    output = ((torch.relu(entered) + entered) * last).sum()
+    student.redirect_relus(output, rule)
+    (gradient,) = torch.autograd.grad(output, x)
+    return {"what comes back to `x`": gradient}
+
+
+def only_redirected(student: ModuleType, x: Tensor, form: str, rule: str) -> Any:
+    """Redirect, and never go back."""
+    output = FORMS[form](x.detach().clone().requires_grad_() * 1).sum()
+    return student.redirect_relus(output, rule)
+
+
+def pattern_below_zero(student: ModuleType, model: nn.Module, layer: str, **given: Any) -> Any:
+    """Find a pattern while every output of the layer is below 0."""
+    bias = model.get_submodule(layer).get_parameter("bias").detach()
+    before = bias.clone()
+    bias.sub_(100)
+    try:
+        return student.neuron_pattern(model=model, layer=layer, **given)
+    finally:
+        bias.copy_(before)
 
 
 def plain_afterwards(
@@ -71,5 +111,28 @@ def gradient(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
 
 def likeness_after_shuffling(student: ModuleType, method: str, **given: Any) -> Any:
     """Put a method to the test: the true gradient, or one that returns the images."""
-    methods = {"the true gradient": gradient, "the images": lambda model, images, target: images}
+    methods = {
+        "the true gradient": gradient,
+        "the images": lambda model, images, target: images,
+        "one that needs autograd": _trusting,
+        "one that fails the second time": _failing_later(),
+    }
     return student.likeness_after_shuffling(method=methods[method], **given)
+
+
+def _trusting(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    """Return the true gradient, where the caller has left autograd on."""
+    images = images.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(images).gather(1, target[:, None]).sum(), images)[0]
+
+
+def _failing_later() -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+    calls: list[None] = []
+
+    def method(model: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+        calls.append(None)
+        if len(calls) == 2:
+            raise ValueError("this method fails the second time")
+        return gradient(model, images, target)
+
+    return method

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from classroom import STEM
-from honest import IMPORTS, SHAPES, hand_in_honestly
+from honest import SHAPES, hand_in_honestly
 
 from autograder.grading.class_run import Request, grade
 from autograder.grading.sandbox.probe import NONE, probe
@@ -18,11 +18,12 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(probe().level == NONE, reason="this machine has no isolation"),
 ]
-EVERY_PAIR = len(SHAPES) * len(IMPORTS)
+# Each shape three times, each sort of import five times; all sixty pairs are in the benchmarks.
+COUNT = 3 * len(SHAPES)
 
 
-def test_every_shape_with_every_import_gets_full_marks_beside_four_hogs(tmp_path: Path):
-    students = hand_in_honestly(tmp_path / "in", EVERY_PAIR)
+def test_every_shape_and_every_import_gets_full_marks_beside_four_hogs(tmp_path: Path):
+    students = hand_in_honestly(tmp_path / "in", COUNT)
     busy = [sys.executable, "-c", "while True: pass"]
     hogs = [subprocess.Popen(busy) for _ in range(4)]
     try:

@@ -108,7 +108,9 @@ def test_windows_lie_inside_reach_both_ends_and_leave_no_gap(size: int) -> None:
                 assert marked.any(0).all()
 
 
-@pytest.mark.parametrize(("size", "window", "stride"), [(5, 6, 1), (5, 0, 1), (5, 2, 0)])
+@pytest.mark.parametrize(
+    ("size", "window", "stride"), [(5, 6, 1), (5, 0, 1), (5, 2, 0), (5, 2, -1)]
+)
 def test_a_window_that_does_not_fit_is_refused(size: int, window: int, stride: int) -> None:
     with pytest.raises(ValueError):
         window_positions(size, window, stride)
@@ -121,6 +123,16 @@ def test_a_window_may_stick_out_on_any_side() -> None:
         for left in range(-5, 9):
             inside = (rows >= top) & (rows < top + 3) & (columns >= left) & (columns < left + 3)
             assert torch.equal(occlude(image, top, left, 3, 9.0), image.masked_fill(inside, 9.0))
+
+
+def test_a_covered_image_is_a_tensor_of_its_own_and_of_the_image_s_dtype() -> None:
+    image = photos(1, 6, 7, torch.float32)[0]
+    for left in (2, 7, -3):
+        covered = occlude(image, 1, left, 3, 9.0)
+        assert covered.untyped_storage().data_ptr() != image.untyped_storage().data_ptr()
+    fill = torch.ones(3, 1, 1, dtype=torch.float64, requires_grad=True)
+    covered = occlude(image, 1, 2, 3, fill)
+    assert covered.dtype == torch.float32 and not covered.requires_grad
 
 
 def test_fills_are_colours_in_the_networks_units() -> None:
@@ -173,7 +185,8 @@ def test_the_batch_size_changes_no_drop() -> None:
 def test_a_fill_may_be_a_number_a_colour_or_a_picture_of_each_image() -> None:
     model, images, target = network("plain"), photos(2, 12, 12), torch.tensor([1, 3])
     number = occlusion_map(model, images, target, 4, 4, fill=-1.5)
-    for fill in (torch.full((3, 1, 1), -1.5), torch.full((2, 3, 12, 12), -1.5)):
+    for shape in ((3, 1, 1), (1, 3, 12, 12), (2, 3, 12, 12)):
+        fill = torch.full(shape, -1.5, requires_grad=True)
         torch.testing.assert_close(occlusion_map(model, images, target, 4, 4, fill), number)
     # Covered with itself, an image loses nothing.
     assert occlusion_map(model, images, target, 4, 4, images).abs().max() < 1e-12

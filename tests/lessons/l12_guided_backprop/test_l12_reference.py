@@ -114,6 +114,12 @@ def test_guided_relu_by_hand():
     ]
 
 
+def test_two_guided_relus_in_a_chain_by_hand():
+    x = torch.tensor([1.0, -1.0, 1.0], requires_grad=True)
+    y = GuidedReLU.apply(GuidedReLU.apply(x) + torch.tensor([0.0, 1.0, 0.0]))
+    assert torch.autograd.grad(y.sum(), x)[0].tolist() == [1, 0, 1]
+
+
 def test_guided_relu_in_a_network_is_guided_backprop():
     model, images = network("functional"), photos()
 
@@ -369,6 +375,26 @@ def test_the_callers_own_graph_keeps_its_gradient():
     assert torch.equal(torch.autograd.grad(-images.sum(), z)[0], expected)
 
 
+@pytest.mark.parametrize(
+    ("rule", "found"), [("backprop", [-2, 2, 4]), ("deconvnet", [-1, 2, 4]), ("guided", [-1, 2, 4])]
+)
+def test_a_shortcut_to_the_relus_output_by_hand(rule, found):
+    x = torch.ones(3, requires_grad=True)
+    entered = x * 1
+    output = ((torch.relu(entered) + entered) * torch.tensor([-1.0, 1.0, 2.0])).sum()
+    redirect_relus(output, rule)
+    assert torch.autograd.grad(output, x)[0].tolist() == found
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_relu_is_refused_by_the_call_itself(rule):
+    x = torch.ones(3, requires_grad=True)
+    with pytest.raises(ValueError, match="no ReLU"):
+        redirect_relus((2 * x).sum(), rule)
+    with pytest.raises(ValueError, match="no ReLU"):
+        neuron_pattern(network("linear"), "mix", 0, photos(1), rule)
+
+
 def test_redirecting_by_backprop_changes_nothing():
     model, images = network("residual"), photos().requires_grad_()
     score = model(images).gather(1, TARGET[:, None]).sum()
@@ -441,5 +467,15 @@ def test_shuffling_leaves_the_network_alone(name, unchanged):
     with unchanged(model, images):
         found = likeness_after_shuffling(guided_backprop, model, "classifier", images, TARGET)
     assert found.shape == (3,) and not found.requires_grad
+    calls = []
+
+    def failing_later(model, images, target):
+        calls.append(model)
+        if len(calls) == 2:
+            raise ValueError("the second time")
+        return images
+
+    with unchanged(model, images), pytest.raises(ValueError, match="the second time"):
+        likeness_after_shuffling(failing_later, model, "classifier", images, TARGET)
     with pytest.raises(AttributeError):
         likeness_after_shuffling(guided_backprop, model, "head", images, TARGET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,38 @@ def test_the_time_is_in_the_story_as_in_the_table() -> None:
             rf"\| {name} \|(?:[^|]*\|){{3}}\s*{photo['forwards']} \| ([\d.]+) \|", STORY
         )
         assert line and float(line[1]) == pytest.approx(written, rel=0.35)
+
+
+def test_who_is_first_in_which_column() -> None:
+    """Of the methods that ask the network; the cost is nobody's merit."""
+    names = [name for name in figures.LESSONS if name not in ("edges", "centre")]
+
+    def first(place: str, column: str, key: Callable[[float], float]) -> set[str]:
+        found = {name: key(row(name)[place][column]) for name in names}
+        return {name for name in names if found[name] == min(found.values())}
+
+    best = {
+        "two classes": first("photo", "two classes", float),
+        "random weights": first("photo", "random weights", abs),
+        "on the cat": first("photo", "on the object", lambda share: -share),
+        "forwards": first("photo", "forwards", float),
+        "on the object": first("scenes", "on the object", lambda share: -share),
+        "peaks": first("scenes", "pointing game", lambda share: -share),
+        "deletion": first("scenes", "deletion", float),
+        "insertion": first("scenes", "insertion", lambda logit: -logit),
+    }
+    alone = [column for column, winners in best.items() if winners == {"Guided Grad-CAM"}]
+    assert alone == ["on the cat", "on the object"]
+    assert "most of its map on the cat and on the object; it is first alone in no other" in STORY
+    assert best["peaks"] == {"guided backpropagation", "Guided Grad-CAM"}
+    assert all(row(name)["scenes"]["pointing game"] == 1 for name in best["peaks"])
+    assert "Guided backpropagation has its peak on the object in every scene" in STORY
+    assert "Guided Grad-CAM misses no peak either" in STORY
+    questions = sorted(names, key=lambda name: -row(name)["photo"]["two classes"])
+    assert questions[:2] == ["deconvnet", "guided backpropagation"]
+    assert "one of the worst answers to the first question" in STORY
+    peaks = [row(name)["scenes"]["pointing game"] for name in ("saliency", "centre")]
+    assert peaks[0] == pytest.approx(peaks[1], abs=0.05) and "has not looked, by peaks" in STORY
 
 
 # The questions
