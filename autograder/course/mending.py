@@ -1,4 +1,4 @@
-"""Make text load that Python does not parse, at the price of the broken definition alone."""
+"""Make text load that does not parse, at the price of its broken definition."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class _Mender:
         return [*starts, len(self.lines)]
 
     def _whole(self, cuts: list[int]) -> list[tuple[int, int]]:
-        """Return the pieces between cuts that do not compile, alone or with the next ones."""
+        """Return the pieces that do not compile, alone or with the next ones."""
         broken, number = [], 0
         while number < len(cuts) - 1:
             for count in range(1, MOST_JOINED + 1):

@@ -145,7 +145,7 @@ def work_of(data: bytes, name: str, stem: str) -> Work:
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of a `.py` as its author wrote it; whoever writes it back wants no other.
+    """Return the text of a `.py` as its author wrote it, fit to be written back.
 
     Raises:
         BadSubmission: it is empty, or no text.
@@ -217,7 +217,7 @@ def _stub_shape(stem: str, name: str) -> str:
 
 
 def _is_open(node: ast.stmt, label: str) -> bool:
-    """Return whether a definition still raises its stub's error, or does nothing else."""
+    """Return whether a definition still raises its stub's error or does nothing."""
     body = [n for n in getattr(node, "body", [node]) if not isinstance(n, ast.Expr | ast.Pass)]
     if not body:
         return True
@@ -228,7 +228,10 @@ def _is_open(node: ast.stmt, label: str) -> bool:
 
 
 def _chosen_cells(data: bytes, stem: str) -> tuple[dict[str, str], Work]:
-    """Return the cell of each exercise: of several the one most done, of equals the last."""
+    """Return the cell of each exercise.
+
+    Of several that is the one in which most is done, of equals the last.
+    """
     places: dict[str, tuple[int, bool]] = {}
     cells: dict[str, str] = {}
     shapes: dict[str, set[str]] = {}
@@ -262,7 +265,7 @@ def _chosen_cells(data: bytes, stem: str) -> tuple[dict[str, str], Work]:
 
 
 def _candidates(notebook: dict[str, Any], stem: str) -> Iterator[tuple[str, str, bool, str]]:
-    """Yield the cells that may be an exercise's: its name, the text, if by id, and the kind.
+    """Yield name, text, whether by id, and kind of what may be an exercise's cell.
 
     A student may have lost the ids, or turned the cell into text.
     """

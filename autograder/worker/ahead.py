@@ -1,4 +1,6 @@
-"""Import ahead of all children what they may need, in a zygote that can write and read little.
+"""Import in the zygote what its children may need.
+
+The zygote can write and read little.
 
 pyplot takes a child half a second of processor. It wants a cache of fonts in a folder that can be
 written, which a zygote has not; and while it looks for fonts, a second thread waits.

@@ -69,7 +69,7 @@ def _compiled(source: str, filename: str) -> CodeType:
 
 
 class _Absent:
-    """Stand-in for a module that is not there; it fails when used, not when imported."""
+    """Stand-in for a module that is not there: it fails when it is used."""
 
     def __init__(self, error: ModuleNotFoundError) -> None:
         vars(self)["error"] = str(error), error.name
@@ -82,7 +82,7 @@ class _Absent:
 
 
 class _Nothing:
-    """Stand-in for what only a notebook or a screen has; whatever is asked of it does nothing."""
+    """Stand-in for what only a notebook or a screen has: it does nothing."""
 
     def __call__(self, *_: object, **__: object) -> _Nothing:
         return self
@@ -95,7 +95,10 @@ NOTHING = _Nothing()
 
 
 def _absent(error: ModuleNotFoundError, name: str) -> Any:
-    """Return what a failed import binds: a package of which only a part is missing, if any."""
+    """Return what a failed import binds.
+
+    Where only a part of a package is missing, that is the package.
+    """
     return sys.modules.get(name) or _Absent(error)
 
 

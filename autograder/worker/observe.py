@@ -179,7 +179,7 @@ def _plain(value: Any) -> Any:
 
 
 def _copy(tensor: Tensor) -> Tensor | Foreign:
-    """Return a copy: what the second call does to the caller's memory is another matter."""
+    """Return a copy that the second call cannot change."""
     try:
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
             if note := why_unsendable(tensor):

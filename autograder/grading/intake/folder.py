@@ -200,7 +200,7 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
 def _unread_exercises(
     text: str, stem: str, works: Mapping[PurePosixPath, Work], unread: Mapping[PurePosixPath, str]
 ) -> dict[str, str]:
-    """Return why exercises cannot be read that may be done, though not in what was read."""
+    """Return why exercises that may be done elsewhere cannot be read."""
     whole = next(iter(unread.values()), "")
     parts = {
         name: f"“{path.name[-60:]}” {why}."
@@ -239,7 +239,7 @@ def _could_hold(
 
 
 def _could_be(path: PurePosixPath, stem: str, stems: Sequence[str]) -> bool:
-    """Return whether what was left alone may be work on a lesson, for all its name says."""
+    """Return whether what was left alone may be work on a lesson, by its name."""
     return _is_named(path, stem) or not {*path.parts[:-1], path.stem} & set(stems)
 
 
@@ -249,7 +249,9 @@ def _is_named(path: PurePosixPath, stem: str) -> bool:
 
 
 def _order(path: PurePosixPath) -> tuple[bool, bool, bool, str]:
-    """Return the place of a file among equals: a copy last, `exercises.py` before the notebook."""
+    """Return the place of a file among equals.
+
+    A copy comes last, and `exercises.py` before the notebook."""
     is_copy = any(map(COPY.search, (*path.parts[:-1], path.stem)))
     is_named = path.stem in ("exercises", "lesson")
     return is_copy, not is_named, path.suffix.lower() == ".ipynb", str(path)

@@ -64,7 +64,7 @@ def _listed(names: Collection[str]) -> str:
 
 
 def _parts(text: str, wanted: Collection[str], exercises: Collection[str], there: str) -> str:
-    """Return the statements of a file that some of its exercises need, and `there` has not."""
+    """Return the statements that some exercises of a file need and `there` lacks."""
     known = {shape(node) for node in ast.parse(there).body}
     lines, kept = text.split("\n"), []
     for node in ast.parse(text).body:

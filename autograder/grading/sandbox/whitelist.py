@@ -163,7 +163,7 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
 
 
 def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
-    """Return installed distributions and all that they require, each once, without the course.
+    """Return installed distributions and all that they require but the course.
 
     Markers other than extras are not read: what they exclude is not installed, or does no harm.
     """
@@ -197,7 +197,7 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
 
 
 def _declared() -> list[str]:
-    """Return what the course requires where it runs from its folder without being installed."""
+    """Return what the course requires, as its pyproject.toml says."""
     table = tomllib.loads((_COURSE / "pyproject.toml").read_text(encoding="utf-8"))
     return list(table["project"]["dependencies"])
 
