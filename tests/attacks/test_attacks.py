@@ -112,7 +112,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     children, tree = _children(), _tree()
     started = time.monotonic()
     # Less time than a class is given, for all the attacks that only spend it.
-    limits = replace(LIMITS, cpu_factor=0.2, wall_factor=4.0)
+    limits = replace(LIMITS, cpu_factor=0.1, wall_factor=4.0)
     run = grade(Request(inbox, out, [STEM], SEED, workers=2, limits=limits))
     seconds = time.monotonic() - started
     rows = json.loads((out / "results.json").read_text())["students"]

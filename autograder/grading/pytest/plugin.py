@@ -47,6 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="LEVEL",
         help="auto, namespaces, landlock or none",
     )
+    group.addoption(
+        "--convlens-config",
+        metavar="FILE",
+        help="TOML file whose [limits] and [caps] replace the defaults",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -90,12 +95,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.args = []
     seed_file = config.getoption("convlens_seed_file")
+    settings = config.getoption("convlens_config")
     try:
         config.stash[SESSION] = Session(
             Path(submission),
             config.getoption("convlens_lesson") or [],
             Path(seed_file) if seed_file else None,
             config.getoption("convlens_isolation"),
+            Path(settings) if settings else None,
         )
     except UserError as error:
         raise pytest.UsageError(str(error)) from error

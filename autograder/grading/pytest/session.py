@@ -19,6 +19,7 @@ from autograder.grading.report.results import ExerciseResult, exercise_result
 from autograder.grading.run.engine import Grader
 from autograder.grading.run.journal import NAME, Journal
 from autograder.grading.run.seeds import read_seed
+from autograder.grading.run.settings import read_settings
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import PUBLIC_SEED
@@ -32,13 +33,19 @@ class Session:
         lessons: to grade, as people name them; all where empty.
         seed_file: of the hidden cases; None for the public ones.
         isolation: "auto", or a rung of the ladder.
+        config: TOML file of limits and caps; None for the defaults.
 
     Raises:
         UserError: as `grade` does.
     """
 
     def __init__(
-        self, path: Path, lessons: Sequence[str], seed_file: Path | None, isolation: str
+        self,
+        path: Path,
+        lessons: Sequence[str],
+        seed_file: Path | None,
+        isolation: str,
+        config: Path | None = None,
     ) -> None:
         self._isolation = choose(isolation)
         stems = sorted({find_lesson(name) for name in lessons or landed_stems()})
@@ -47,17 +54,18 @@ class Session:
         self._stems = stems
         self._resources = contextlib.ExitStack()
         self._sandbox: Sandbox | None = None
-        with Reader(stems, Caps()) as reader:
-            self.submissions = intake.read_submissions(path, stems, read=reader.read)
+        self._limits, caps = read_settings(config, LIMITS, Caps())
+        with Reader(stems, caps) as reader:
+            self.submissions = intake.read_submissions(path, stems, caps, reader.read)
         self.exercises = [(stem, e.name) for stem in stems for e in lesson(stem).exercises]
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="convlens-"))
         journal = self._resources.enter_context(Journal(Path(folder) / NAME))
         self._grader = Grader(
-            stems, seed, journal, self._start_sandbox, workers=1, salt=f"{asdict(LIMITS)}"
+            stems, seed, journal, self._start_sandbox, workers=1, salt=f"{asdict(self._limits)}"
         )
 
     def _start_sandbox(self) -> Sandbox:
-        return open_sandbox(self._isolation, LIMITS, self._stems)
+        return open_sandbox(self._isolation, self._limits, self._stems)
 
     def grade(self, submission: Submission, stem: str, exercise: str) -> ExerciseResult:
         """Return one verdict, with points of None where the grader itself failed."""

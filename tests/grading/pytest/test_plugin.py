@@ -165,8 +165,17 @@ def test_an_ordinary_run_is_left_alone_and_light(tmp_path: Path):
 
 def test_a_student_who_never_ends_holds_up_nobody(tmp_path: Path):
     hand_in(tmp_path / "in", "zoe", looping())
+    config = tmp_path / "limits.toml"
+    config.write_text("[limits]\ncpu_factor = 0.1\n")
     done = ask(
-        "--convlens-submission", tmp_path / "in" / "zoe.py", "--convlens-lesson", "11", "-n", "0"
+        "--convlens-submission",
+        tmp_path / "in" / "zoe.py",
+        "--convlens-lesson",
+        "11",
+        "-n",
+        "0",
+        "--convlens-config",
+        config,
     )
     assert done.returncode == 1
     assert f"{len(read_lesson(STEM).exercises)} failed" in done.stdout

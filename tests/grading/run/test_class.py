@@ -37,11 +37,11 @@ STEM = "l11_saliency"
 
 
 def test_every_score_is_the_known_one(tmp_path: Path) -> None:
-    students = make_class(list(stems()), 3, SEED, at_most=3)
+    students = make_class(list(stems()), 2, SEED, at_most=3)
     inbox = hand_in(students, tmp_path / "in")
     run = grade(Request(inbox, tmp_path / "out", stems(), SEED))
     assert {row.student: row.score for row in run.rows} == {s.id: s.score for s in students}
-    assert len({s.score for s in students}) == 3  # a class whose students differ
+    assert len({s.score for s in students}) == 2  # a class whose students differ
 
 
 @pytest.fixture(scope="module")

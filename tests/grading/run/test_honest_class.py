@@ -18,8 +18,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(probe().level == NONE, reason="this machine has no isolation"),
 ]
-# Each shape three times, each sort of import five times; all sixty pairs are in the benchmarks.
-COUNT = 3 * len(SHAPES)
+# Each shape twice, each sort of import three times; all sixty pairs are in the benchmarks.
+COUNT = 2 * len(SHAPES)
 
 
 def test_every_shape_and_every_import_gets_full_marks_beside_four_hogs(tmp_path: Path):

@@ -25,7 +25,7 @@ from autograder.student.check import Check, Checker, LessonFile
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
 STEM, NAME = "l11_saliency", "saliency_map"
-DEADLINE = 5.0
+DEADLINE = 3.0
 RIGHT = read_lesson(STEM).bare()
 
 
@@ -60,16 +60,16 @@ FILES = {
     ),
     # A case is called twice. Each is below the deadline: were there two of them, this would pass.
     "slow load, slow case": (
-        on("images.shape[-1] == 24", "spend(1.3)") + SPEND + "spend(3)\n",
+        on("images.shape[-1] == 24", "spend(0.8)") + SPEND + "spend(2)\n",
         "timeout",
         0.0,
-        "stopped after 5 s while on “two images”.",
+        "stopped after 3 s while on “two images”.",
     ),
     "slow case": (
         on("len(images) == 1", "spend(60)") + SPEND,
         "timeout",
         0.5,
-        "stopped after 5 s while on “one image”; 1 of 9 cases were answered before.",
+        "stopped after 3 s while on “one image”; 1 of 9 cases were answered before.",
     ),
     "memory in one case": (
         on("images.dtype == torch.float64", "torch.ones(10 << 30)"),
@@ -143,7 +143,7 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the lesson five seconds an exercise, on both roads."""
+    """Give the lesson three seconds an exercise, on both roads."""
     lesson = checks.lesson(STEM)
     quick = tuple(replace(exercise, deadline=DEADLINE) for exercise in lesson.exercises)
     hurried = {STEM: replace(lesson, exercises=quick)}

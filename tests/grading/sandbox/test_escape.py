@@ -27,7 +27,6 @@ ATTACKS = {
     "import_a_solution": "import solutions; say('in')",
     "import_the_checks": "import autograder.checks; say('in')",
     "import_the_grader": "import autograder.grading.sandbox.children; say('in')",
-    "import_scikit_learn": "import sklearn; say('in')",
     "write_a_host_file": "open(given['secret'], 'a').close(); say('in')",
     "truncate_a_host_file": "import os; os.truncate(given['secret'], 6); say('in')",
     "change_a_mode": "import os; os.chmod(given['secret'], 0o644); say('in')",

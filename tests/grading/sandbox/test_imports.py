@@ -14,7 +14,7 @@ from conftest import RUNGS, skip_without
 from autograder.checks import lesson
 from autograder.course.reference import ROOT
 from autograder.grading.class_run import LIMITS, open_sandbox
-from autograder.grading.run.engine import read_answer
+from autograder.grading.run.examine import read_answer
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import LADDER, Isolation
 from autograder.grading.sandbox.whitelist import build

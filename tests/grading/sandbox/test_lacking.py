@@ -9,7 +9,7 @@ from conftest import RUNGS, skip_without
 
 from autograder.checks import lesson
 from autograder.grading.class_run import LIMITS, open_sandbox
-from autograder.grading.run.engine import read_answer
+from autograder.grading.run.examine import read_answer
 from autograder.grading.run.lacking import explained
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import LADDER, Isolation
