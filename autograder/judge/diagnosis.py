@@ -176,21 +176,25 @@ class _Search:
     def _ignored(self, named: Iterable[str]) -> Explanation | None:
         """Find an argument that plays no part.
 
-        Calls that differ in it alone then give the same. No value has to be right for that, so it
-        is found beside any other mistake.
+        All calls that differ in it alone then give the same. No value has to be right for that, so
+        it is found beside any other mistake.
         """
-        for name, twins in self.expectation.twins.items():
+        for name, pairs in self.expectation.twins.items():
             known = [m for m in self.expectation.mistakes if m.id == f"{name}_ignored"]
-            if not known or known[0].id in named or not all(t in self.records for t in twins):
+            returned = [pair for pair in pairs if all(map(self._returned, pair))]
+            failing = [case for pair in returned for case in pair if case in self.failing]
+            if not known or known[0].id in named or not failing:
                 continue
-            one, other = (self.records[twin] for twin in twins)
-            returned = one["status"] == other["status"] == "returned"
-            failing = [twin for twin in twins if twin in self.failing]
             # Alike to the last bits: some results hardly depend on an argument, and still do.
-            alike = returned and close(one["value"], other["value"], 1e-6, 1e-8)
-            if failing and alike and _telling(one):
+            values = [[self.records[case]["value"] for case in pair] for pair in returned]
+            if all(close(one, other, 1e-6, 1e-8) for one, other in values) and any(
+                _telling(self.records[one]) for one, _ in returned
+            ):
                 return Explanation((known[0],), failing[0], frozenset(failing))
         return None
+
+    def _returned(self, case: str) -> bool:
+        return case in self.records and self.records[case]["status"] == "returned"
 
     def _comparable(self, case: str) -> bool:
         """Check whether the answer is of the right kind.

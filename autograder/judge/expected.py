@@ -198,16 +198,16 @@ class Expectation:
         return mistakes_of(self.exercise, self.cases, self.records)
 
     @cached_property
-    def twins(self) -> dict[str, tuple[str, str]]:
+    def twins(self) -> dict[str, list[tuple[str, str]]]:
         """Pairs of cases that differ in one argument and in the result, by argument."""
-        found: dict[str, tuple[str, str]] = {}
+        found: dict[str, list[tuple[str, str]]] = {}
         for one, other in combinations(self.cases, 2):
             differing = _differing(self.cases[one], self.cases[other])
-            if len(differing) == 1 and differing[0] not in found:
+            if len(differing) == 1:
                 results = [self.records[case] for case in (one, other)]
                 tolerance = self.exercise.rtol, self.exercise.atol
                 if not close(results[0].get("value"), results[1].get("value"), *tolerance):
-                    found[differing[0]] = one, other
+                    found.setdefault(differing[0], []).append((one, other))
         return found
 
     def outcome(self, variant: Variant, case: str) -> Record:
