@@ -4,6 +4,7 @@
     python tests/benchmarks/bench_grading.py bare --students 300 --turns 1
     python tests/benchmarks/bench_grading.py nbgrader --students 8 --many 100
     python tests/benchmarks/bench_grading.py kills --kills 20
+    python tests/benchmarks/bench_grading.py honest --students 200 --turns 2
 
 Every mode also checks what it times: a score that is not the known one ends it with an error.
 """
@@ -41,7 +42,7 @@ STEM = "l11_saliency"
 def main() -> None:
     """Run one of the modes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=["class", "bare", "nbgrader", "kills"])
+    parser.add_argument("mode", choices=["class", "bare", "nbgrader", "kills", "honest"])
     parser.add_argument("--students", type=int, default=24)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
@@ -49,9 +50,8 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=100, help="a class beside nbgrader's few")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        {"class": _class, "bare": _bare, "nbgrader": _nbgrader, "kills": _kills}[arguments.mode](
-            Path(folder), arguments
-        )
+        modes = {"class": _class, "bare": _bare, "nbgrader": _nbgrader, "kills": _kills}
+        {**modes, "honest": _honest}[arguments.mode](Path(folder), arguments)
 
 
 def _graded(inbox: Path, out: Path, names: list[str], workers: int) -> tuple[float, dict]:
@@ -202,6 +202,34 @@ def _kills(folder: Path, arguments: argparse.Namespace) -> None:
         subprocess.run(command(broken), cwd=ROOT, capture_output=True)
         assert report(broken) == whole, broken
     print(f"{arguments.kills} kills, reports identical")
+
+
+def _honest(folder: Path, arguments: argparse.Namespace) -> None:
+    """Grade right work in every shape with every sort of import, beside four hogs."""
+    from honest import hand_in_honestly
+
+    hand_in_honestly(folder / "in", arguments.students)
+    busy = [sys.executable, "-c", "while True: pass"]
+    hogs = [subprocess.Popen(busy) for _ in range(4)]
+    try:
+        for turn in range(arguments.turns):
+            started = time.perf_counter()
+            run = grade(Request(folder / "in", folder / f"out{turn}", [STEM], SEED, workers=2))
+            full = sum(row.score == row.max_score for row in run.rows)
+            print(
+                f"{full} of {len(run.rows)} have full marks, load {os.getloadavg()[0]:.1f}, ",
+                end="",
+            )
+            print(f"{time.perf_counter() - started:.0f} s", flush=True)
+            assert full == arguments.students, [
+                (row.student, row.status, row.reason)
+                for row in run.rows
+                if row.score != row.max_score
+            ]
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(probe().level == NONE, reason="this machine has no isolation"),
 ]
-# Each shape twice, each sort of import three times; all sixty pairs are in the benchmarks.
+# Each shape twice, each sort of import three times; `bench_grading.py honest` has all sixty pairs.
 COUNT = 2 * len(SHAPES)
 
 
