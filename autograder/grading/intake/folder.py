@@ -182,8 +182,7 @@ def _submission(student: str, origin: str, contents: Contents, stems: Sequence[s
                 works[path] = work_of(contents.files[path], path.name, stem)
             except BadSubmission as bad:
                 unread[path] = f"“{path.name[-60:]}” {bad.reason}."
-        if len({work.text for work in works.values()}) > MOST_VERSIONS:
-            count = len({work.text for work in works.values()})
+        if (count := len({work.text for work in works.values()})) > MOST_VERSIONS:
             problems[stem] = f"There are {count} different files for {stem}. Keep one."
         elif works:
             sources[stem], chosen = joined(works, stem)
@@ -207,6 +206,8 @@ def _unread_exercises(
         for path, work in works.items()
         for name, why in work.unread.items()
     }
+    if not whole and not parts:
+        return {}
     done = {name for name, (state, _) in standings(text, stem).items() if state == WORKED}
     reasons = {name: parts.get(name, whole) for name in read_lesson(stem).exercises}
     return {f"{stem}.{name}": why for name, why in reasons.items() if why and name not in done}
@@ -251,7 +252,8 @@ def _is_named(path: PurePosixPath, stem: str) -> bool:
 def _order(path: PurePosixPath) -> tuple[bool, bool, bool, str]:
     """Return the place of a file among equals.
 
-    A copy comes last, and `exercises.py` before the notebook."""
+    A copy comes last, and `exercises.py` before the notebook.
+    """
     is_copy = any(map(COPY.search, (*path.parts[:-1], path.stem)))
     is_named = path.stem in ("exercises", "lesson")
     return is_copy, not is_named, path.suffix.lower() == ".ipynb", str(path)

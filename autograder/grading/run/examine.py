@@ -78,7 +78,7 @@ class Examiner:
     def __init__(self, stems: Sequence[str], seed: int) -> None:
         exercises = [(stem, exercise) for stem in stems for exercise in lesson(stem).exercises]
         self.hidden = {(stem, e.name): Expectation(stem, e, seed) for stem, e in exercises}
-        self.public = {(stem, e.name): Expectation(stem, e) for stem, e in exercises}
+        self._public: dict[tuple[str, str], Expectation] = {}
         self._never_loads: dict[tuple[str, int], Answer] = {}
         self._lock = threading.Lock()
 
@@ -104,11 +104,11 @@ class Examiner:
         What fails is judged again with right helpers, if it has any.
         """
         hidden = self.hidden[task.stem, task.exercise]
-        public = self.public[task.stem, task.exercise]
         exercise = hidden.exercise
         points = self._points(sandbox, task, hidden, usage)
         if points == exercise.points:
             return points, _passed(hidden), {}
+        public = self._public_of(hidden)
         answer = self._ask(sandbox, task, public, usage)
         with self._lock:
             verdict = judge(public, answer)
@@ -128,6 +128,14 @@ class Examiner:
             with self._lock, contextlib.suppress(Exception):  # a help; no grade hangs on it
                 picture = picture_of(public, verdict.case, answer.records)
         return points, verdict, picture
+
+    def _public_of(self, hidden: Expectation) -> Expectation:
+        """Return the exercise under the public seed, made when a first file fails."""
+        key = hidden.stem, hidden.exercise.name
+        with self._lock:
+            if key not in self._public:
+                self._public[key] = Expectation(hidden.stem, hidden.exercise)
+            return self._public[key]
 
     def _points(
         self, sandbox: Sandbox, task: Task, expectation: Expectation, usage: Usage
