@@ -1,1 +1,4 @@
-"""Fill grades into the files that other systems read: pure functions from rows to bytes."""
+"""Fill grades into the files that other systems read.
+
+Pure functions, from rows to bytes.
+"""

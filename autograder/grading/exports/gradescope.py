@@ -6,14 +6,17 @@ https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from autograder.grading.exports.marks import Exercise, Row, final_points
+from autograder.grading.exports.marks import final_points
 from autograder.plain_text import plain_line
 from lessons.toolkit.errors import UserError
 
+if TYPE_CHECKING:
+    from autograder.grading.report.results import ExerciseResult, StudentResult
 
-def results_json(row: Row, factor: float = 1.0, late: str = "") -> bytes:
+
+def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> bytes:
     """Return the file for one student.
 
     Args:
@@ -44,7 +47,7 @@ def results_json(row: Row, factor: float = 1.0, late: str = "") -> bytes:
     return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _test(number: int, exercise: Exercise) -> dict[str, Any]:
+def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
     full = exercise.points is not None and exercise.points >= exercise.max_points
     return {
         "number": str(number),

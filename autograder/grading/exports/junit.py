@@ -7,13 +7,17 @@ https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from autograder.grading.exports.marks import Exercise, Row, final_points, number
+from autograder.grading.exports.marks import final_points, number
 from autograder.plain_text import plain_line
 
+if TYPE_CHECKING:
+    from autograder.grading.report.results import ExerciseResult, StudentResult
 
-def junit_xml(rows: Sequence[Row]) -> bytes:
+
+def junit_xml(rows: Sequence[StudentResult]) -> bytes:
     """Return the file for a class.
 
     What is ungraded or could not be read is skipped with its reason; it is neither passed nor
@@ -28,7 +32,7 @@ def junit_xml(rows: Sequence[Row]) -> bytes:
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 
 
-def _suite(row: Row) -> ElementTree.Element:
+def _suite(row: StudentResult) -> ElementTree.Element:
     points = final_points(row)
     cases = [_case(row, exercise) for exercise in row.exercises]
     suite = ElementTree.Element("testsuite", name=plain_line(row.student))
@@ -46,7 +50,7 @@ def _suite(row: Row) -> ElementTree.Element:
     return suite
 
 
-def _case(row: Row, exercise: Exercise) -> ElementTree.Element:
+def _case(row: StudentResult, exercise: ExerciseResult) -> ElementTree.Element:
     lesson, _, name = exercise.id.partition(".")
     case = ElementTree.Element(
         "testcase", classname=plain_line(lesson), name=plain_line(name or lesson)

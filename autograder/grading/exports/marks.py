@@ -1,44 +1,15 @@
-"""Say what every export writes for a student: points, or nothing where they are not final."""
+"""Say what every export writes for a student: points, or nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from autograder.grading.intake.people import Person
 
-
-class Exercise(Protocol):
-    """One exercise of one student, as `report.results.ExerciseResult` has it."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def outcome(self) -> str: ...  # noqa: D102
-    @property
-    def points(self) -> float | None: ...  # noqa: D102
-    @property
-    def max_points(self) -> float: ...  # noqa: D102
-    @property
-    def message(self) -> str: ...  # noqa: D102
-
-
-class Row(Protocol):
-    """One student, as `report.results.StudentResult` has it."""
-
-    @property
-    def student(self) -> str: ...  # noqa: D102
-    @property
-    def status(self) -> str: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-    @property
-    def exercises(self) -> Sequence[Exercise]: ...  # noqa: D102
-    @property
-    def score(self) -> float: ...  # noqa: D102
-    @property
-    def max_score(self) -> float: ...  # noqa: D102
+if TYPE_CHECKING:  # it needs torch, and these functions do not
+    from autograder.grading.report.results import StudentResult
 
 
 @dataclass(frozen=True)
@@ -58,15 +29,18 @@ class Mark:
     max_points: float
 
 
-def final_points(row: Row) -> float | None:
-    """Return a student's points, None where a part is ungraded or nothing could be read."""
+def final_points(row: StudentResult) -> float | None:
+    """Return a student's points, None where they are not final.
+
+    That is where a part is ungraded, or nothing could be read.
+    """
     if row.status != "graded" or any(exercise.points is None for exercise in row.exercises):
         return None
     return row.score
 
 
 def marks(
-    rows: Sequence[Row],
+    rows: Sequence[StudentResult],
     roster: Mapping[str, Person] | None = None,
     factors: Mapping[str, float] | None = None,
 ) -> list[Mark]:

@@ -59,7 +59,7 @@ def lines_of(
 def key_columns(
     sheet: Sheet, lines: Sequence[int], marks: Sequence[Mark], columns: Sequence[int]
 ) -> list[int]:
-    """Return the columns that hold what students are known by, the one that finds most first.
+    """Return the columns that hold students' keys, the one that finds most first.
 
     Names of columns differ by language; what stands in them does not.
     """
@@ -74,7 +74,7 @@ def key_columns(
 
 
 def _ways(cell: str) -> set[str]:
-    """Return what a cell can be found by: itself, and the number of a “Participant 123”."""
+    """Return a cell's ways to be found: itself, the number of a “Participant 123”."""
     found = {folded(cell)} - {""}
     if match := _PARTICIPANT.fullmatch(cell.strip()):
         found.add(match["number"])

@@ -1,4 +1,4 @@
-"""Fill a column of Moodle's grades, in the grading worksheet or the gradebook that it exported.
+"""Fill a column of Moodle's grading worksheet or gradebook, as it exported them.
 
 Moodle translates the names of columns, separates by comma, semicolon or tab, and writes decimals as
 the language does; so nothing here goes by a column's name except the one the instructor gives.
@@ -9,6 +9,8 @@ https://docs.moodle.org/en/Offline_grading_worksheet
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
 
 from autograder.grading.exports.marks import Mark
 from autograder.grading.exports.matching import key_columns, lines_of
@@ -53,12 +55,17 @@ def fill_moodle(
     texts = [at for at in every if not _could_be_points(sheet, at)]
     known = key_columns(sheet, lines, marks, every)[:1]
 
-    def shown(line: int) -> str:
-        words = [sheet.cell(line, at) for at in texts[:2]]
-        return " ".join(word for word in words if word) or f"line {line + 1}"
+    def called(line: int, columns: Sequence[int]) -> str:
+        return " ".join(filter(None, (sheet.cell(line, at) for at in columns)))
 
-    # A name is one column or two; any two that stand together may be one.
-    found = lines_of(sheet, lines, marks, known, shown)
+    # A name is one column, or two that stand together.
+    names = [*([at] for at in texts), *([a, b] for a, b in pairwise(texts))]
+    tried = [lines_of(sheet, lines, marks, known, partial(called, columns=n)) for n in names]
+    found = max(tried, key=lambda each: sum(map(bool, each.values())), default={})
+
+    def shown(line: int) -> str:
+        return called(line, texts[:2]) or f"line {line + 1}"
+
     if not any(found.values()):
         raise UserError(
             f"Nobody of the class is in this file, or it is not {WHAT}.",
@@ -106,7 +113,10 @@ def _is_time(sheet: Sheet, at: int) -> bool:
 
 
 def _highest(sheet: Sheet, known: Sequence[int]) -> int | None:
-    """Return a worksheet's column of the highest grade: one number, right of the grades."""
+    """Return a worksheet's column of the highest grade.
+
+    It holds one number and stands right of the grades.
+    """
     for at in range(2, len(sheet.head)):
         cells = {cell.strip() for cell in sheet.column(at)}
         before = at - 1

@@ -1,4 +1,4 @@
-"""Read a table as a platform exported it, and write it back with one column filled.
+"""Read a table as a platform exported it, and write it back, one column filled.
 
 Everything else stays: encoding, mark at the beginning, separator, line ends, order, words. Cells
 that look like formulas are the platform's own and are left as they are.

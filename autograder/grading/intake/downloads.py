@@ -79,7 +79,7 @@ def canvas(listing: Listing, top: Top) -> Found | None:
 
 
 def moodle(listing: Listing, top: Top) -> Found | None:
-    """Recognise `Full Name_1234567_assignsubmission_file_`, a folder a student or none.
+    """Recognise `Full Name_1234567_assignsubmission_file_`, with folders or without.
 
     The number is the one of its grading worksheet. A text typed into the page is no work where a
     file was handed in too.
@@ -226,7 +226,7 @@ def google_classroom(listing: Listing, top: Top) -> Found | None:
 
 
 def copies(top: Top) -> list[str]:
-    """Return the files `name (1).ext` and `Copy of name.ext` whose `name.ext` lies beside them."""
+    """Return the files `name (1).ext` and `Copy of name.ext` beside their `name.ext`."""
     found = []
     for name, is_folder in top.items():
         copy = COPY_OF.fullmatch(name)

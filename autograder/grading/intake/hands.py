@@ -132,10 +132,10 @@ def _one_each(hands: Sequence[Hand], attempt: Attempt) -> list[Hand]:
 
 
 def safe_ids(students: Iterable[str]) -> dict[str, str]:
-    """Return the id of each student that is safe as a file name, no two alike on any disk.
+    """Return an id of each student that is safe as a file name, no two alike.
 
     >>> safe_ids(["ada", "Ada", "O'Neill"])
-    {'ada': 'ada', 'Ada': 'Ada-7df3664f', "O'Neill": 'O_Neill-4bfe7da0'}
+    {'ada': 'ada', 'Ada': 'Ada-99a563ab', "O'Neill": 'O_Neill-009ccbf8'}
     """
     found: dict[str, str] = {}
     taken: set[str] = set()

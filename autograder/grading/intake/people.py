@@ -1,4 +1,7 @@
-"""Find a person by what platforms know of them: a number, an address, a name in either order."""
+"""Find a person by what platforms know of them.
+
+A number, an address, a name in either order.
+"""
 
 from __future__ import annotations
 
@@ -89,12 +92,12 @@ def _add(way: dict[str, set[int]], number: int, cell: str) -> None:
 
 
 def folded(cell: str) -> str:
-    """Return a cell without regard to case, composition of letters and space around it."""
+    """Return a cell without its case, composition of letters and space around it."""
     return unicodedata.normalize("NFC", cell.strip().casefold())
 
 
 def orders(name: str) -> set[str]:
-    """Return a name's letters, from each of its words on: in whichever order it is written.
+    """Return a name's letters from each of its words on, whatever their order.
 
     >>> sorted(orders("O'Neill, Ada"))
     ['adaoneill', 'oneillada']

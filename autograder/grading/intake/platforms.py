@@ -1,4 +1,4 @@
-"""Recognise the layout in which a platform packs a class, by the form of its names.
+"""Recognise the layout in which a platform packs a class.
 
 A form is believed when most names have it; each that has it not stays an entry of its own. Where no
 form fits, every entry is a student, and that is said.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from autograder.course.reference import solution_stems
@@ -35,7 +36,7 @@ _SHARE = 0.6
 
 
 def recognise(place: Path, platform: str | None = None, one: bool = False) -> Layout:
-    """Recognise who handed in what in a folder or an archive, reading names and receipts only.
+    """Recognise who handed in what, reading names and receipts only.
 
     Args:
         place: folder, zip or tar of a class, or one student's work.
@@ -73,7 +74,10 @@ def _as_named(listing: Listing, platform: str) -> Layout:
 
 
 def _signed(listing: Listing) -> Layout | None:
-    """Return the layout of a platform that signs its names, also inside one folder or archive."""
+    """Return the layout of a platform that signs its names.
+
+    It may lie inside one folder, or in one archive.
+    """
     for inner in _wrapped(listing):
         top = inner.top()
         for name in SIGNED:
@@ -82,7 +86,9 @@ def _signed(listing: Listing) -> Layout | None:
                 return _layout(inner, name, found)
     archive = _only_archive(listing)
     if archive is not None:
-        return _signed(list_names(archive))
+        # A student's that is broken is read as theirs, and its row says so.
+        with suppress(UserError):
+            return _signed(list_names(archive))
     return None
 
 

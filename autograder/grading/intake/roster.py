@@ -1,4 +1,4 @@
-"""Read the list of a class, and give every hand in to the person on it whose it is."""
+"""Read the list of a class, and give every hand in to whose it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lay each student's files out as they were before the platform renamed and packed them.
+"""Lay each student's files out as they were before they were packed.
 
 A folder or file that is a submission as it lies is used where it lies. Others are copied into a
 folder that is gone afterwards; of what is never graded, the name alone.

@@ -1,4 +1,4 @@
-"""Recognise classes that come as a tree of folders: nbgrader and GitHub Classroom."""
+"""Recognise classes that come as trees of folders: nbgrader, GitHub Classroom."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?)\s*([A-Za-z_/
 
 
 def nbgrader(listing: Listing, top: Top) -> Found | None:
-    """Recognise `submitted/<student>/<assignment>/`, or the folder `submitted` itself.
+    """Recognise `submitted/<student>/<assignment>/`, or `submitted` itself.
 
     The student's id is the folder's name, word for word, as in the gradebook's database.
     """

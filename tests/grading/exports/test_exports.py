@@ -192,6 +192,17 @@ def test_moodle_gradebook(
     assert "must have 7 points" in filled.sentence()
 
 
+@pytest.mark.parametrize("joined", [True, False])
+def test_moodle_by_names_where_no_key_is_known(joined: bool) -> None:
+    found = marks(ROWS, {key: Person(key, person.name) for key, person in ROSTER.items()})
+    rows = [["Abteilung", "Nom", "Prénom", "Saliency"]]
+    rows += [["Physik", last, first, ""] for first, last, _, _ in PEOPLE]
+    if joined:
+        rows = [[a, f"{c} {b}", d] for a, b, c, d in rows]
+    after = table(fill_moodle(written(rows, ";"), found, "Saliency").data, ";")
+    assert [line[-1] for line in after[1:4]] == ["7", "5.25", ""]
+
+
 @pytest.mark.parametrize("comma", [True, False])
 def test_moodle_worksheet_needs_no_column(comma: bool) -> None:
     """Participants' numbers are those of the submissions that Moodle packs."""

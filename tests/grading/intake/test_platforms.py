@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from autograder.grading.intake.archives import WORK
 from autograder.grading.intake.folder import read_submission
+from autograder.grading.intake.gather import gather, seats_of
 from autograder.grading.intake.hands import (
     ONE,
     PLAIN,
@@ -27,6 +28,7 @@ from autograder.grading.intake.hands import (
     expect_one,
     safe_ids,
 )
+from autograder.grading.intake.people import Person
 from autograder.grading.intake.platforms import recognise
 from autograder.grading.intake.staged import staged
 from lessons.toolkit.errors import UserError
@@ -387,6 +389,56 @@ def test_an_archive_inside_the_class_archive_is_read(tmp_path: Path) -> None:
         "101": {STEM: "x = 1\n"},
         "102": {STEM: "x = 1\n"},
     }
+
+
+ROSTER = [
+    Person("s1", "Lovelace, Ada", "ada@uni.de"),
+    Person("s2", "Jürgen Müller", "jm@uni.de"),
+    Person("O'Neill", "Sean O'Neill", "sean@uni.ie"),
+    Person("s4", "Nobody Came", "no@uni.de"),
+]
+
+
+def test_a_class_with_its_roster_has_a_row_for_everybody(tmp_path: Path) -> None:
+    tree = {
+        "lovelaceada_101_50001_exercises.py": "x = 1\n",
+        "müllerjürgen_LATE_102_50002_lesson.pdf": "%PDF",
+        "oneillsean_104_50004_exercises.py": "x = 4\n",
+    }
+    layout = recognise(build(tmp_path, tree, "zip"))
+    seats = seats_of(chosen(layout.hands)[0], ROSTER)
+    found = gather(layout, seats, lambda place: read_submission(place, [STEM]))
+    assert [(s.student, dict(s.sources)) for s in found] == [
+        ("s1", {STEM: "x = 1\n"}),
+        ("s2", {}),
+        ("O_Neill-009ccbf8", {STEM: "x = 4\n"}),
+        ("s4", {}),
+    ]
+    assert "no .py file and no notebook" in found[1].problems[""]
+    assert found[3].problems == {"": "Nothing was handed in."}
+    assert found[0].origin == "lovelaceada_101_50001_exercises.py"
+    assert seats[0].person.others == ("101",)  # which Canvas's gradebook has
+    with pytest.raises(UserError, match="not on the roster"):
+        seats_of(chosen(layout.hands)[0], ROSTER[1:])
+
+
+def test_what_a_person_must_decide_is_read_by_nobody(tmp_path: Path) -> None:
+    tree = {"eve.py": "x = 1\n", "eve.ipynb": "{}", "ada.py": "x = 2\n"}
+    layout = recognise(build(tmp_path, tree))
+    seats = seats_of(chosen(layout.hands)[0])
+    found = gather(layout, seats, lambda place: read_submission(place, [STEM]))
+    assert [bool(submission.fault) for submission in found] == [False, True]
+    assert "2 submissions for one student" in found[1].fault and not found[1].sources
+
+
+def test_a_broken_archive_costs_its_own_student_alone(tmp_path: Path) -> None:
+    place = build(tmp_path, {"x_101_50001_work.zip": "PK broken", "y_102_50002_a.py": "x = 2\n"})
+    for root in (place, build(tmp_path / "b", {"ada.zip": "PK broken"})):
+        layout = recognise(root)
+        seats = seats_of(chosen(layout.hands)[0])
+        found = gather(layout, seats, lambda place: read_submission(place, [STEM]))
+        assert "broken" in found[0].problems[""] and not found[0].sources
+        assert all(submission.sources for submission in found[1:])
 
 
 def test_names_without_the_mark_of_utf8_are_read_as_it(tmp_path: Path) -> None:
