@@ -99,9 +99,9 @@ class Filled:
             ("in the file and not graded", self.untouched),
         ):
             if names:
-                shown = ", ".join(plain_line(name, 60) for name in names[:5])
-                parts.append(f"{len(names)} {what} ({shown}{', ...' if len(names) > 5 else ''})")
-        return " ".join([f"{'; '.join(parts)}.", *self.notes])
+                shown = "; ".join(plain_line(name, 60) for name in names[:5])
+                parts.append(f"{len(names)} {what} ({shown}{'; ...' if len(names) > 5 else ''})")
+        return " ".join([f"{', '.join(parts)}.", *self.notes])
 
 
 def read_sheet(data: bytes, what: str) -> Sheet:

@@ -234,6 +234,49 @@ def test_points_that_equal_a_number_are_no_key() -> None:
     assert [line[2] for line in after[1:]] == ["3", "2", "1"]
 
 
+def test_points_of_many_are_no_key_either() -> None:
+    """A column of points that repeats two students' numbers knows fewer than theirs does."""
+    found = [Mark((str(n),), "", 1.0, 7.0) for n in (1, 2, 3)]
+    rows = [["Name", "ID", "Saliency", "Quiz"]]
+    rows += [[f"n{n}", str(n), "", str(n % 3 + 1)] for n in (1, 2, 14, 15, 16, 17)]
+    after = table(fill_moodle(written(rows, ","), found, "Saliency").data)
+    assert [line[2] for line in after[1:]] == ["1", "1", "", "", "", ""]
+
+
+def test_a_key_of_two_lines_is_nobodys() -> None:
+    rows = [["Student", "ID", "SIS User ID", "S (1)"], ["Ada", "101", "1001", "5"]]
+    rows += [["Ada", "108", "1001", "6"], ["Jürgen", "102", "1002", ""]]
+    found = [Mark(("1001",), "", 7.0, 7.0), Mark(("1002",), "", 5.0, 7.0)]
+    filled = fill_canvas(written(rows, ","), found)
+    assert [line[3] for line in table(filled.data)[1:]] == ["5", "6", "5"]
+    assert filled.unknown == ["1001"] and len(filled.untouched) == 2
+
+
+def test_a_number_of_another_kind_is_nobodys() -> None:
+    rows = [["Student", "ID", "SIS User ID", "SIS Login ID", "S (1)"]]
+    rows += [
+        ["Ada", "1003", "1001", "x", ""],
+        ["Bo", "7", "1002", "y", ""],
+        ["Cy", "8", "", "cy", ""],
+    ]
+    found = [Mark((key,), "", 5.0, 7.0) for key in ("1001", "1002", "8", "cy")]
+    filled = fill_canvas(written(rows, ","), found)
+    assert [line[4] for line in table(filled.data)[1:]] == ["5", "5", "5"]
+    assert filled.unknown == ["8"]  # Canvas's own number of Cy, who is there by their login
+
+
+def test_a_moodle_gradebook_of_one_item_needs_no_column() -> None:
+    rows = [["Nom", "Numéro", "Département", "Devoir", "Dernier téléchargement"]]
+    rows += [["Ada", "1001", "", "-", "1764374400"], ["Jürgen", "1002", "", "-", "1764374400"]]
+    after = table(fill_moodle(written(rows, ";"), MARKS).data, ";")
+    assert [line[3] for line in after[1:]] == ["7", "5.25"]
+
+
+def test_a_quote_that_is_never_closed_swallows_nobody() -> None:
+    with pytest.raises(UserError, match="is not a gradebook exported from Canvas"):
+        fill_canvas(b'Student,ID,S (1)\nBo,1001,\n"Ada,1002,\nCy,1003,\n', MARKS)
+
+
 BLACKBOARD_HEAD = [
     "Last Name", "First Name", "Username", "Student ID", "Last Access", "Availability",
     "Saliency [Total Pts: 7 Score] |4711", "Quiz [Total Pts: 10 Score] |4712",
@@ -333,6 +376,12 @@ def test_gradescope(message: str) -> None:
     late = json.loads(results_json(row("ada", 4.0), 0.9, "1 day late."))
     Draft202012Validator(GRADESCOPE).validate(late)
     assert (late["score"], late["output"]) == (6.3, "1 day late.")
+
+
+def test_numbers_of_hidden_inputs_are_not_passed_on() -> None:
+    secret = row("ada", 1.0, message="It raised ValueError: 0.7312894 is no index.")
+    for data in (results_json(secret), junit_xml([secret])):
+        assert b"7312894" not in data and b"is no index" in data
 
 
 @pytest.mark.parametrize("status", ["ungraded", "unusable"])

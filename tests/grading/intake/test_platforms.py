@@ -133,6 +133,16 @@ def test_numbers_in_file_names_are_no_canvas(tmp_path: Path) -> None:
     assert layout.sure == "open" and "like Canvas's" in layout.sentence()
 
 
+def test_capitals_are_no_canvas(tmp_path: Path) -> None:
+    tree = {f"Lab_{number}_12{number}_work.py": "x" for number in range(3)}
+    assert recognise(build(tmp_path, tree)).platform == PLAIN
+
+
+def test_two_files_of_one_name_stay_two(tmp_path: Path) -> None:
+    tree = {"x_101_50001_a.py": "one", "x_101_50002_a.py": "two", "y_102_50003_a.py": "three"}
+    assert set(handed_in(recognise(build(tmp_path, tree)))["101"].values()) == {"one", "two"}
+
+
 MOODLE = {
     "Ada Lovelace_1234567_assignsubmission_file_/exercises.py": "ada",
     "Kim Minsu_1234568_assignsubmission_file_/l11_saliency/lesson.ipynb": "kim one",
