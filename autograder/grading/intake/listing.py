@@ -131,13 +131,11 @@ def _folder(root: Path) -> Listing:
     folders: set[PurePosixPath] = set()
     skipped: list[str] = []
     for entry, place in _walk(root, PurePosixPath(), DEPTH):
-        if entry.is_symlink():
-            skipped.append(str(place))
-        elif entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False):
             folders.add(place)
         elif entry.is_file(follow_symlinks=False):
             files.append(place)
-        else:
+        else:  # a link or a device
             skipped.append(str(place))
         if len(files) > MOST_NAMES:
             raise UserError(f"{root} holds more than {MOST_NAMES} files.", "Split the folder.")

@@ -443,7 +443,7 @@ def test_junit() -> None:
 WORDS = st.text("abü김'\",;=+-@ _0", min_size=1, max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     names=st.lists(WORDS, min_size=2, max_size=8),
     points=st.lists(st.one_of(st.none(), st.integers(0, 28)), min_size=8, max_size=8),

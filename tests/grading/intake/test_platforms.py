@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.grading.intake.archives import WORK
+from autograder.grading.intake.archives import WORK, Caps
 from autograder.grading.intake.folder import read_submission
 from autograder.grading.intake.gather import gather, seats_of
 from autograder.grading.intake.hands import (
@@ -474,6 +474,33 @@ def test_nothing_is_written_outside(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("evil.py"))
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_nothing_leaves_a_students_folder(kind: str, tmp_path: Path) -> None:
+    tree = {"ada/exercises.py": "in", "ada/../../../../evil.py": "out", "bob/exercises.py": "b"}
+    layout = recognise(build(tmp_path, tree, kind))
+    assert handed_in(layout) == {"ada": {"exercises.py": "in"}, "bob": {"exercises.py": "b"}}
+
+
+def test_a_submission_over_its_cap_is_a_persons_to_decide(tmp_path: Path) -> None:
+    tree = {"x_101_50001_a.py": "1" * 60, "x_101_50002_b.py": "2" * 60, "y_102_50003_a.py": "3"}
+    layout = recognise(build(tmp_path, tree, "zip"))
+    with staged(layout, chosen(layout.hands)[0], Caps(unpacked_bytes=100)) as places:
+        problems = {hand.student: hand.problem for hand, _ in places}
+    assert problems == {"101": "The submission holds more bytes than one may.", "102": ""}
+
+
+def test_an_entry_that_claims_anothers_number_is_told_apart_by_a_person(tmp_path: Path) -> None:
+    layout = recognise(build(tmp_path, {**CANVAS, "101.py": "who is this?"}))
+    problems = {hand.student: hand.problem for hand in layout.hands if hand.problem}
+    assert list(problems) == ["101"] and "claim one student" in problems["101"]
+    assert len(layout.students) == 6
+
+
+def test_an_archive_of_one_folder_of_ones_own_names_is_one_students(tmp_path: Path) -> None:
+    tree = {"src/my_work.py": "x", "README.md": "read me"}
+    assert recognise(build(tmp_path, tree, "zip")).platform == ONE
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret.py"
     secret.write_text("secret")
@@ -590,7 +617,7 @@ MAKERS: dict[str, Maker] = {
 
 
 @pytest.mark.parametrize("platform", MAKERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(people=CLASS, kind=st.sampled_from(KINDS))
 def test_nobody_is_merged_lost_or_doubled(
     platform: str,

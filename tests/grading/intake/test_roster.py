@@ -145,7 +145,7 @@ def test_orders_start_at_each_word() -> None:
 IDS = st.text("abAB01ü김-_.", min_size=1, max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     ids=st.lists(IDS, min_size=1, max_size=8, unique_by=lambda text: text.casefold()),
     names=st.lists(st.sampled_from(["Kim Min", "Min Kim", "Ada L", "Bo"]), min_size=8, max_size=8),
