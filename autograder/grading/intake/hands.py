@@ -110,11 +110,25 @@ def chosen(hands: Iterable[Hand], attempt: Attempt = "last") -> tuple[list[Hand]
         attempt: "last", "first", or a number from 1.
     """
     hands = list(hands)
-    if isinstance(attempt, int) and attempt < 1:
-        raise UserError("Attempts are counted from 1.", "Say --attempt last, first, 1, 2, ...")
     found = _one_each(hands, attempt)
     have = {hand.student for hand in found}
     return found, [student for student in _students(hands) if student not in have]
+
+
+def attempt_of(text: str) -> Attempt:
+    """Return the attempt that a word or a number names.
+
+    Raises:
+        UserError: it is neither.
+    """
+    word = text.strip().lower()
+    if word == "last":
+        return "last"
+    if word == "first":
+        return "first"
+    if word.isdecimal() and int(word) > 0:
+        return int(word)
+    raise UserError(f"There is no attempt “{plain_line(text, 40)}”.", "Say last, first, 1, 2, ...")
 
 
 def _one_each(hands: Sequence[Hand], attempt: Attempt) -> list[Hand]:

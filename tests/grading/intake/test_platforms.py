@@ -23,6 +23,7 @@ from autograder.grading.intake.hands import (
     PLAIN,
     Hand,
     Layout,
+    attempt_of,
     chosen,
     expect_class,
     expect_one,
@@ -287,6 +288,12 @@ def test_github_classroom(kind: str, parent: str, tmp_path: Path) -> None:
     assert "the assignment is “hw1”" in layout.sentence()
 
 
+def test_the_folder_of_clones_says_what_the_assignment_is(tmp_path: Path) -> None:
+    users = ("kim-ada", "kim-bo")  # or “hw1-kim” would be the assignment
+    tree = {f"hw1-submissions/hw1-{user}/.git/HEAD": "ref" for user in users}
+    assert recognise(build(tmp_path, tree)).students == list(users)
+
+
 NBGRADER = {
     "nbgrader_config.py": "c = get_config()",
     "source/l11_saliency/lesson.ipynb": "{}",
@@ -407,6 +414,13 @@ ROSTER = [
     Person("O'Neill", "Sean O'Neill", "sean@uni.ie"),
     Person("s4", "Nobody Came", "no@uni.de"),
 ]
+
+
+def test_attempts_are_named() -> None:
+    assert [attempt_of(text) for text in ("last", "First", "3")] == ["last", "first", 3]
+    for text in ("0", "-1", "latest", "²"):
+        with pytest.raises(UserError, match="last, first"):
+            attempt_of(text)
 
 
 def test_a_class_with_its_roster_has_a_row_for_everybody(tmp_path: Path) -> None:
