@@ -53,6 +53,12 @@ class Listing:
             if not name.startswith(".") and name not in SKIPPED and name.lower() not in LITTER
         }
 
+    def astray(self) -> list[str]:
+        """Return what was skipped where students are told apart, not inside their folders."""
+        if not self.root.is_dir():
+            return list(self.skipped)
+        return [name for name in self.skipped if PurePosixPath(name).parent == self.base]
+
     def below(self, place: PurePosixPath) -> list[PurePosixPath]:
         """Return the files of a folder, or the one file."""
         return [file for file in self.files if file == place or place in file.parents]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from autograder.course.reference import solution_stems
@@ -62,7 +61,8 @@ def _as_named(listing: Listing, platform: str) -> Layout:
     if name is None:
         raise unknown("layout", platform, names.values())
     if name == PLAIN:
-        return _layout(listing, PLAIN, _plain(listing, listing.top()))
+        inner = listing if listing.root.is_dir() else _wrapped(listing)[-1]
+        return _layout(inner, PLAIN, _plain(inner, inner.top()))
     for inner in _wrapped(listing):
         found = PLATFORMS[name](inner, inner.top())
         if found is not None and found.hands:
@@ -84,12 +84,13 @@ def _signed(listing: Listing) -> Layout | None:
             found = PLATFORMS[name](inner, top)
             if found is not None and found.share >= _SHARE:
                 return _layout(inner, name, found)
-    archive = _only_archive(listing)
-    if archive is not None:
-        # A student's that is broken is read as theirs, and its row says so.
-        with suppress(UserError):
-            return _signed(list_names(archive))
-    return None
+    if (archive := _only_archive(listing)) is None:
+        return None
+    try:
+        packed = list_names(archive)
+    except UserError:  # a student's that is broken is read as theirs, and its row says so
+        return None
+    return _signed(packed)
 
 
 def _unsigned(listing: Listing) -> Layout:
@@ -203,6 +204,11 @@ def _layout(
         shown = " and ".join(f"“{plain_line(name, 60)}”" for name in found.others[:3])
         what = "1 entry has" if len(found.others) == 1 else f"{len(found.others)} entries have"
         found.notes.append(f"{what} another form, each taken for a student: {shown}.")
+    if astray := listing.astray():
+        shown = plain_line(astray[0], 60)
+        found.notes.append(
+            f"Left alone: {len(astray)} that lead elsewhere or are no files, such as “{shown}”."
+        )
     if platform == PLAIN:
         sure = "open" if doubts else "likely"
     else:

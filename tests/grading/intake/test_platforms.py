@@ -240,8 +240,9 @@ def test_two_blackboard_assignments_are_refused(tmp_path: Path) -> None:
     for title in ("HW 1", "HW 2"):
         tree[f"{title}_ada_attempt_2026-11-02-10-00-00.txt"] = receipt("ada", "Ada")
         tree[f"{title}_ada_attempt_2026-11-02-10-00-00_a.py"] = title
-    with pytest.raises(UserError, match=r"several Blackboard assignments.*folder of its own"):
-        recognise(build(tmp_path, tree))
+    for place in (build(tmp_path, tree), build(tmp_path / "lone", tree, "zip").parent):
+        with pytest.raises(UserError, match=r"several Blackboard assignments.*folder of its own"):
+            recognise(place)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -493,6 +494,7 @@ def test_nothing_leaves_a_students_folder(kind: str, tmp_path: Path) -> None:
     tree = {"ada/exercises.py": "in", "ada/../../../../evil.py": "out", "bob/exercises.py": "b"}
     layout = recognise(build(tmp_path, tree, kind))
     assert handed_in(layout) == {"ada": {"exercises.py": "in"}, "bob": {"exercises.py": "b"}}
+    assert "evil.py" in layout.sentence()
 
 
 def test_a_submission_over_its_cap_is_a_persons_to_decide(tmp_path: Path) -> None:
@@ -520,8 +522,11 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     secret.write_text("secret")
     place = build(tmp_path, CANVAS)
     (place / "x_107_50009_a.py").symlink_to(secret)
-    work = handed_in(recognise(place))
-    assert "secret" not in str(work)
+    layout = recognise(place)
+    assert "secret" not in str(handed_in(layout))
+    assert (
+        "Left alone: 1 that lead" in layout.sentence() and "x_107_50009_a.py" in layout.sentence()
+    )
 
 
 def test_what_the_instructor_names_is_used_or_refused(tmp_path: Path) -> None:
