@@ -54,7 +54,7 @@ class Listing:
         }
 
     def astray(self) -> list[str]:
-        """Return what was skipped where students are told apart, not inside their folders."""
+        """Return what was skipped where students are told apart, not further in."""
         if not self.root.is_dir():
             return list(self.skipped)
         return [name for name in self.skipped if PurePosixPath(name).parent == self.base]

@@ -636,7 +636,7 @@ MAKERS: dict[str, Maker] = {
 
 
 @pytest.mark.parametrize("platform", MAKERS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(people=CLASS, kind=st.sampled_from(KINDS))
 def test_nobody_is_merged_lost_or_doubled(
     platform: str,
