@@ -1,0 +1,61 @@
+"""Write one submission's `results.json` as Gradescope wants it.
+
+https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from autograder.grading.exports.marks import final_points
+from autograder.plain_text import plain_line, without_data
+from lessons.toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.grading.report.results import ExerciseResult, StudentResult
+
+
+def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> bytes:
+    """Return the file for one student.
+
+    Args:
+        row: the student's.
+        factor: part of the points that lateness leaves.
+        late: what to say of it.
+
+    Raises:
+        UserError: it is not final; Gradescope has no word for that, and a missing score is a 0
+            there, so no file is written and the instructor sees the run as failed.
+    """
+    points = final_points(row)
+    if points is None:
+        why = without_data(plain_line(row.reason)) or "A part of it could not be graded."
+        raise UserError(
+            f"No points are written, because they would not be final: {why}",
+            "Look at it, then run the autograder again.",
+        )
+    told: dict[str, Any] = {
+        "score": round(points * factor, 2),
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "output_format": "text",
+        "tests": [_test(number, exercise) for number, exercise in enumerate(row.exercises, 1)],
+    }
+    if late:
+        told["output"] = plain_line(late)
+    return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
+    full = exercise.points is not None and exercise.points >= exercise.max_points
+    return {
+        "number": str(number),
+        "name": plain_line(exercise.id),
+        "score": round(exercise.points or 0.0, 2),
+        "max_score": round(exercise.max_points, 2),
+        "status": "passed" if full else "failed",
+        "output": without_data(plain_line(exercise.message)),  # students read it
+        "output_format": "text",
+        "visibility": "visible",
+    }

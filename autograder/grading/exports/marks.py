@@ -1,0 +1,73 @@
+"""Say what every export writes for a student: points, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autograder.grading.intake.people import Person
+
+if TYPE_CHECKING:  # it needs torch, and these functions do not
+    from autograder.grading.report.results import StudentResult
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is written for one student.
+
+    Args:
+        keys: what a platform may know them by, the surest first.
+        name: for lists without any of these.
+        points: None where they are not final: a cell stays empty, it is never 0.
+        max_points: full marks.
+    """
+
+    keys: tuple[str, ...]
+    name: str
+    points: float | None
+    max_points: float
+
+
+def final_points(row: StudentResult) -> float | None:
+    """Return a student's points, None where they are not final.
+
+    That is where a part is ungraded, or nothing could be read.
+    """
+    if row.status != "graded" or any(exercise.points is None for exercise in row.exercises):
+        return None
+    return row.score
+
+
+def marks(
+    rows: Sequence[StudentResult],
+    roster: Mapping[str, Person] | None = None,
+    factors: Mapping[str, float] | None = None,
+) -> list[Mark]:
+    """Return what is written for each student.
+
+    Args:
+        rows: of the class.
+        roster: people by the id under which they are graded.
+        factors: parts of the points that lateness leaves, by the same id.
+    """
+    found = []
+    for row in rows:
+        person = (roster or {}).get(row.student, Person(row.student))
+        keys = [row.student, person.id, person.email, *person.others]
+        points = final_points(row)
+        if points is not None:
+            points = round(points * (factors or {}).get(row.student, 1.0), 2)
+        kept = tuple(dict.fromkeys(key for key in keys if key.strip()))
+        found.append(Mark(kept, person.name, points, row.max_score))
+    return found
+
+
+def number(points: float, comma: bool = False) -> str:
+    """Return points as a table writes them: no trailing zeros, no -0.
+
+    >>> number(2.50), number(-0.0), number(7.25, comma=True)
+    ('2.5', '0', '7,25')
+    """
+    text = f"{round(points, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+    return text.replace(".", ",") if comma else text
