@@ -1,0 +1,1 @@
+"""Courses of nbgrader: made here, graded by us, and otherwise run by nbgrader alone."""
