@@ -124,29 +124,39 @@ def _check_cells(resources: dict[str, Any]) -> dict[str, tuple[str, float]]:
 
 
 def _metadata(resources: dict[str, Any]) -> dict[str, NotebookNode]:
-    """Return what nbgrader says of each cell of a notebook, by its name."""
+    """Return what nbgrader says of each cell of a notebook, by its name.
+
+    A locked cell's checksum depends on its points. Where somebody has changed these in the
+    gradebook it is put right there, or nbgrader would refuse every submission.
+    """
     where = resources["nbgrader"]
+    found = {}
     with Gradebook(where["db_url"]) as gradebook:
         notebook = gradebook.find_notebook(where["notebook"], where["assignment"])
-        points = {
-            cell.name: cell.max_score for cell in [*notebook.grade_cells, *notebook.task_cells]
-        }
+        graded = [*notebook.grade_cells, *notebook.task_cells]
+        points = {cell.name: cell.max_score for cell in graded}
         solutions = {cell.name for cell in notebook.solution_cells}
         tasks = {cell.name for cell in notebook.task_cells}
-        return {
-            cell.name: NotebookNode(
+        for cell in notebook.source_cells:
+            told = NotebookNode(
                 grade_id=cell.name,
                 grade=cell.name in points and cell.name not in tasks,
                 solution=cell.name in solutions,
                 task=cell.name in tasks,
                 locked=cell.locked,
                 schema_version=3,
-                checksum=cell.checksum,
                 cell_type=cell.cell_type,
-                **({"points": points[cell.name]} if cell.name in points else {}),
             )
-            for cell in notebook.source_cells
-        }
+            if cell.name in points:
+                told["points"] = points[cell.name]
+            if cell.locked:
+                whole = {"source": cell.source, "cell_type": cell.cell_type}
+                cell.checksum = utils.compute_checksum(
+                    NotebookNode(whole, metadata=NotebookNode(nbgrader=told))
+                )
+            found[cell.name] = NotebookNode(told, checksum=cell.checksum)
+        gradebook.db.commit()
+    return found
 
 
 def _results(preprocessor: Any, resources: dict[str, Any]) -> Results:

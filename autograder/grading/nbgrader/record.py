@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sqlite3
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -50,11 +51,16 @@ def record(path: Path, rows: Sequence[StudentResult]) -> list[str]:
     """
     course = course_of(path)
     from nbgrader.api import Gradebook, InvalidEntry
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
     written = 0
     try:
-        with Gradebook(f"sqlite:///{path.resolve()}", course) as gradebook:
+        with (
+            warnings.catch_warnings(
+                action="ignore", category=SAWarning
+            ),  # of nbgrader's own making
+            Gradebook(f"sqlite:///{path.resolve()}", course) as gradebook,
+        ):
             places = list(_places(gradebook))
             for row in rows:
                 written += sum(_write(gradebook, row, *place) for place in places)
