@@ -9,28 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearSolutions, DeduplicateIds, Execute, SaveAutoGrades
 
 from autograder.course.reference import stub_line
 from autograder.grading.nbgrader.cells import CHECK, exercises_of
-from autograder.grading.nbgrader.gradebook import Results, score, write_scores
+from autograder.grading.nbgrader.gradebook import Results, write_scores
+from autograder.grading.nbgrader.metadata import true_metadata
+from autograder.grading.nbgrader.outputs import outputs
 from autograder.grading.nbgrader.verdicts import results_of
 
 Pair = tuple[NotebookNode, dict[str, Any]]
 KEY = "convlens"
-WORDS = {
-    "passed": "✓ passed",
-    "failed": "not right yet",
-    "not_attempted": "not attempted",
-    "error": "error",
-    "timeout": "stopped",
-    "unread": "not read: a person will look at it",
-    "ungraded": "not graded yet: a person will look at it",
-}
-PANELS = ("yours", "expected", "difference")
 
 
 class NamedStubs(ClearSolutions):
@@ -58,7 +49,7 @@ class Mend(DeduplicateIds):
         """Mend one notebook."""
         if not _check_cells(resources):
             return super().preprocess(nb, resources)
-        true = _metadata(resources)
+        true = true_metadata(resources["nbgrader"])
         for cell in reversed(nb.cells):
             told = true.pop(_name(cell), None)
             cell.metadata.pop("nbgrader", None)
@@ -81,7 +72,7 @@ class LookUp(Execute):
             exercise, most = cells.get(_name(cell), ("", 0.0))
             if exercise and utils.is_grade(cell) and cell.cell_type == "code":
                 lost = _name(cell).removesuffix(CHECK) not in there
-                cell.outputs = _outputs(results[exercise], most, lost)
+                cell.outputs = outputs(results[exercise], most, lost)
         return nb, resources
 
 
@@ -123,42 +114,6 @@ def _check_cells(resources: dict[str, Any]) -> dict[str, tuple[str, float]]:
     return {cell: (name, points[cell]) for cell, name in exercises_of(points).items()}
 
 
-def _metadata(resources: dict[str, Any]) -> dict[str, NotebookNode]:
-    """Return what nbgrader says of each cell of a notebook, by its name.
-
-    A locked cell's checksum depends on its points. Where somebody has changed these in the
-    gradebook it is put right there, or nbgrader would refuse every submission.
-    """
-    where = resources["nbgrader"]
-    found = {}
-    with Gradebook(where["db_url"]) as gradebook:
-        notebook = gradebook.find_notebook(where["notebook"], where["assignment"])
-        graded = [*notebook.grade_cells, *notebook.task_cells]
-        points = {cell.name: cell.max_score for cell in graded}
-        solutions = {cell.name for cell in notebook.solution_cells}
-        tasks = {cell.name for cell in notebook.task_cells}
-        for cell in notebook.source_cells:
-            told = NotebookNode(
-                grade_id=cell.name,
-                grade=cell.name in points and cell.name not in tasks,
-                solution=cell.name in solutions,
-                task=cell.name in tasks,
-                locked=cell.locked,
-                schema_version=3,
-                cell_type=cell.cell_type,
-            )
-            if cell.name in points:
-                told["points"] = points[cell.name]
-            if cell.locked:
-                whole = {"source": cell.source, "cell_type": cell.cell_type}
-                cell.checksum = utils.compute_checksum(
-                    NotebookNode(whole, metadata=NotebookNode(nbgrader=told))
-                )
-            found[cell.name] = NotebookNode(told, checksum=cell.checksum)
-        gradebook.db.commit()
-    return found
-
-
 def _results(preprocessor: Any, resources: dict[str, Any]) -> Results:
     """Look the results up once for both steps of a notebook."""
     if KEY not in resources:
@@ -168,32 +123,6 @@ def _results(preprocessor: Any, resources: dict[str, Any]) -> Results:
         converter = preprocessor.parent.parent
         resources[KEY] = results_of(converter, where["student"], where["assignment"], stems)
     return resources[KEY]
-
-
-def _outputs(result: Any, most: float, lost: bool) -> list[NotebookNode]:
-    """Return the outputs of a check cell: words, pictures, and the number that nbgrader reads.
-
-    Args:
-        result: of the exercise.
-        most: points of the cell.
-        lost: the solution's cell is gone, and with it the place for the sentence.
-    """
-    points = score(result, most)
-    number = "" if points is None else f"{points:g} of {most:g} points"
-    partly = result["outcome"] == "failed" and bool(points)
-    word = "partly right" if partly else WORDS[result["outcome"]]
-    text = f"{word}: {number}" if number else word
-    if lost and result["message"]:
-        text = f"{text}\n{result['message']}"
-    found = [new_output("stream", name="stdout", text=f"{text}\n")]
-    for panel in PANELS:
-        _, _, data = result["picture"].get(panel, "").partition("base64,")
-        if data:
-            shown = {"image/png": data, "text/plain": panel}
-            found.append(new_output("display_data", shown))
-    if points is not None:
-        found.append(new_output("execute_result", {"text/plain": f"{points:.6f}"}))
-    return found
 
 
 def _name(cell: NotebookNode) -> str:
