@@ -138,7 +138,10 @@ def grade(
 
 
 def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grader:
-    """Return the grader of a request; equal ones find each other's verdicts in the journal."""
+    """Return the grader of a request.
+
+    Equal ones find each other's verdicts in the journal.
+    """
     return Grader(
         request.stems,
         request.seed,

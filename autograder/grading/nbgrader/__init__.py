@@ -1,1 +1,1 @@
-"""Courses of nbgrader: made here, graded by us, and otherwise run by nbgrader alone."""
+"""Courses of nbgrader: made and graded here, otherwise run by nbgrader alone."""

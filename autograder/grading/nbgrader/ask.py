@@ -37,7 +37,9 @@ def main() -> int:
 
 
 def grade(out: Path, stems: list[str], submissions: dict[str, Submission]) -> None:
-    """Grade submissions into a folder of results, whose journal and seed are the class's.
+    """Grade submissions into a folder of results.
+
+    Its journal and seed are the class's.
 
     Args:
         out: the folder; the seed is `.seed` in it, as `convlens grade` makes it.

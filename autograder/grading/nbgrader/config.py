@@ -1,4 +1,4 @@
-"""Set up nbgrader for lessons; a course's `nbgrader_config.py` calls it."""
+"""Set up nbgrader for lessons, as a course's `nbgrader_config.py` asks."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def configure(c: Any) -> None:
 
 
 def _ours(converter: Any, name: str) -> list[str]:
-    """Return a converter's steps with ours among them; as text, which formgrader shows."""
+    """Return a converter's steps with ours among them.
+
+    They are names, because formgrader shows them as text.
+    """
     steps = [OURS.get(stock, stock) for stock in getattr(converter(), name)]
     return [f"{step.__module__}.{step.__qualname__}" for step in steps]

@@ -13,12 +13,12 @@ Results = Mapping[str, Mapping[str, Any]]  # of each exercise, by its id: see `t
 
 
 def told(result: Any) -> dict[str, Any]:
-    """Return an `ExerciseResult` as a table, which can be read where there is no torch."""
+    """Return an `ExerciseResult` as a table, to be read where there is no torch."""
     return {**asdict(result), "needs_person": result.needs_person}
 
 
 def write_scores(notebook: Any, results: Results) -> None:
-    """Write points and sentences of a submitted notebook; the caller commits.
+    """Write points and sentences of a submitted notebook, for the caller to commit.
 
     What a person has written stays. Work without a number, and work that somebody should look at,
     is marked for manual grading; a cell that was deleted has its row all the same.

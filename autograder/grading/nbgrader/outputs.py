@@ -1,4 +1,4 @@
-"""Write below a check cell what grading says: words, pictures, and a number for nbgrader."""
+"""Write below a check cell what grading says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ PANELS = ("yours", "expected", "difference")
 
 
 def outputs(result: Mapping[str, Any], most: float, lost: bool) -> list[NotebookNode]:
-    """Return the outputs of a check cell: words, pictures, and the number that nbgrader reads.
+    """Return the outputs of a check cell.
+
+    They are words, pictures, and the number that nbgrader reads.
 
     Args:
         result: of the exercise.

@@ -25,7 +25,7 @@ KEY = "convlens"
 
 
 class NamedStubs(ClearSolutions):
-    """Put the stub of `exercises.py` in the place of a solution: it names its exercise."""
+    """Put the stub of `exercises.py`, which names its exercise, where a solution was."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int) -> Pair:
         """Clear one cell."""
@@ -39,9 +39,9 @@ class NamedStubs(ClearSolutions):
 
 
 class Mend(DeduplicateIds):
-    """Give each cell the metadata that the gradebook has for it, the last of several of one name.
+    """Give each cell the metadata that the gradebook has for it.
 
-    nbgrader clears what it says of the others, takes that for an old format and grades nobody any
+    Of several of one name the last has it. nbgrader clears that of the others, takes that for an old format and grades nobody any
     more. Whatever else a student does to metadata ends here too.
     """
 
@@ -77,7 +77,10 @@ class LookUp(Execute):
 
 
 class SaveVerdicts(SaveAutoGrades):
-    """Save what grading says; nbgrader reads it off a cell's output, and fails open."""
+    """Save what grading says.
+
+    nbgrader reads it off a cell's output, and fails open.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> Pair:
         """Save the grades of one notebook."""
@@ -106,7 +109,7 @@ class SaveVerdicts(SaveAutoGrades):
 
 
 def _check_cells(resources: dict[str, Any]) -> dict[str, tuple[str, float]]:
-    """Return exercise and points of each check cell of a notebook, as the gradebook has them."""
+    """Return exercise and points of each check cell, as the gradebook has them."""
     where = resources["nbgrader"]
     with Gradebook(where["db_url"]) as gradebook:
         notebook = gradebook.find_notebook(where["notebook"], where["assignment"])

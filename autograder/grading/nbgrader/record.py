@@ -37,7 +37,9 @@ def course_of(path: Path) -> str:
 
 
 def record(path: Path, rows: Sequence[StudentResult]) -> list[str]:
-    """Write the points and sentences of a class; a student is who their folder says.
+    """Write the points and sentences of a class.
+
+    A student is who their folder says.
 
     Args:
         path: the gradebook, a SQLite file.
@@ -80,7 +82,7 @@ def record(path: Path, rows: Sequence[StudentResult]) -> list[str]:
 
 
 def _places(gradebook: Any) -> Iterator[tuple[str, str, set[str]]]:
-    """Yield assignment, notebook and exercises of each notebook that holds some of ours."""
+    """Yield assignment, notebook and exercises where there are some of ours."""
     for assignment in gradebook.assignments:
         for notebook in assignment.notebooks:
             if found := exercises_of(cell.name for cell in notebook.grade_cells):

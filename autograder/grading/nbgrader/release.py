@@ -165,7 +165,7 @@ class _House:
 def _points(
     points: dict[str, float], source: dict[str, float], base: dict[str, float], wishes: Wishes
 ) -> tuple[dict[str, float], list[str]]:
-    """Return the points of check cells, and lines on those that differ from the lesson's.
+    """Return the points of check cells, and a line for each that differs.
 
     Args:
         points: the lesson's.
@@ -217,7 +217,7 @@ def _is_older(path: Path, than: Path) -> bool:
 
 @contextmanager
 def _programs_found() -> Iterator[None]:
-    """Let nbgrader find alembic, which it calls by name, where no environment is active."""
+    """Let nbgrader find alembic, which it calls by name."""
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
     try:

@@ -23,7 +23,7 @@ def cells_of(notebook: Notebook) -> set[str]:
 
 
 def with_points(notebook: Notebook, points: Mapping[str, float]) -> Notebook:
-    """Set the points of check cells; whole ones stay whole."""
+    """Set the points of check cells."""
     for told in map(_told, notebook["cells"]):
         if (most := points.get(str(told.get("grade_id")))) is not None:
             told["points"] = int(most) if most == int(most) else most

@@ -56,7 +56,10 @@ class ExerciseResult:
 
     @property
     def needs_person(self) -> bool:
-        """Return whether somebody should look at it: it is not final, was stopped, or lacks."""
+        """Return whether somebody should look at it.
+
+        It is not final, was stopped, or failed for what grading lacks.
+        """
         asks = self.outcome in ("unread", "ungraded", "timeout") or lacks(self.message)
         return asks and self.given is None
 
