@@ -41,8 +41,8 @@ class NamedStubs(ClearSolutions):
 class Mend(DeduplicateIds):
     """Give each cell the metadata that the gradebook has for it.
 
-    Of several of one name the last has it. nbgrader clears that of the others, takes that for an old format and grades nobody any
-    more. Whatever else a student does to metadata ends here too.
+    Of several of one name the last has it. nbgrader clears that of the others, takes the rest for
+    an old format and grades nobody any more. What else a student does to metadata ends here too.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> Pair:
