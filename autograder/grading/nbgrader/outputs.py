@@ -20,6 +20,7 @@ WORDS = {
     "ungraded": "not graded yet: a person will look at it",
 }
 PANELS = ("yours", "expected", "difference")
+WIDTH = 200
 
 
 def outputs(result: Mapping[str, Any], most: float, lost: bool) -> list[NotebookNode]:
@@ -39,12 +40,14 @@ def outputs(result: Mapping[str, Any], most: float, lost: bool) -> list[Notebook
     text = f"{word}: {number}" if number else word
     if lost and result["message"]:
         text = f"{text}\n{result['message']}"
+    pictures = {panel: result["picture"].get(panel, "").partition("base64,")[2] for panel in PANELS}
+    if shown := [panel for panel in PANELS if pictures[panel]]:
+        text = f"{text}\nBelow: {', '.join(shown)}."
     found = [new_output("stream", name="stdout", text=f"{text}\n")]
-    for panel in PANELS:
-        _, _, data = result["picture"].get(panel, "").partition("base64,")
-        if data:
-            shown = {"image/png": data, "text/plain": panel}
-            found.append(new_output("display_data", shown))
+    for panel in shown:
+        data = {"image/png": pictures[panel], "text/plain": panel}
+        # A network's input may be no larger than a letter.
+        found.append(new_output("display_data", data, metadata={"image/png": {"width": WIDTH}}))
     if points is not None:
         found.append(new_output("execute_result", {"text/plain": f"{points:.6f}"}))
     return found
