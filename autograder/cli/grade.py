@@ -50,6 +50,9 @@ def grade(
             help="Forget and ask again: timeout, ungraded, unread or a student. More than once.",
         ),
     ] = None,
+    gradebook: Annotated[
+        Path | None, typer.Option(help="nbgrader's gradebook.db, to write points into as well.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> int:
     """Grade submissions in a sandbox (instructors).
@@ -72,6 +75,10 @@ def grade(
     from autograder.grading.run.settings import read_settings
     from autograder.grading.sandbox.probe import choose
 
+    if gradebook is not None:
+        from autograder.grading.nbgrader.record import course_of
+
+        course_of(gradebook)
     choose(isolation)  # refused before anything is written
     limits, caps = read_settings(config, LIMITS, Caps())
     make_folder(out, submissions)
@@ -97,6 +104,10 @@ def grade(
     except KeyboardInterrupt:
         console.print(screen.kept())
         return STOPPED
+    if gradebook is not None:
+        from autograder.grading.nbgrader.record import record
+
+        run.notices.extend(record(gradebook, run.rows))
     if as_json:
         _print_json(request, run)
     else:

@@ -21,6 +21,7 @@ from autograder.cli import (
     lessons,
     new,
     notebook,
+    release,
     reset,
     show,
     site,
@@ -59,6 +60,7 @@ app.command(rich_help_panel="Authors")(build.build)
 app.command(rich_help_panel="Authors")(audit.audit)
 app.command(rich_help_panel="Authors")(site.site)
 app.command()(grade.grade)
+app.command()(release.release)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -155,14 +155,18 @@ def make_stub(text: str, stem: str, name: str) -> str:
     for line in text.splitlines(keepends=True):
         if line.strip() == BEGIN:
             indent = line[: len(line) - len(line.lstrip())]
-            lines.append(f"{indent}# YOUR CODE HERE\n")
-            lines.append(f'{indent}raise NotImplementedError("{stem}.{name}: not written yet")\n')
+            lines += [f"{indent}{stub}\n" for stub in stub_line(stem, name).split("\n")]
             inside = True
         elif line.strip() == END:
             inside = False
         elif not inside:
             lines.append(line)
     return "".join(lines)
+
+
+def stub_line(stem: str, name: str) -> str:
+    """Return what stands in a stub where the solution stood, without indentation."""
+    return f'# YOUR CODE HERE\nraise NotImplementedError("{stem}.{name}: not written yet")'
 
 
 def solution_regions(text: str) -> list[str]:

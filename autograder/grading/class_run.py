@@ -125,14 +125,7 @@ def grade(
             )
         many = "" if len(submissions) == 1 else "s"
         say(f"{len(submissions)} submission{many} read.")
-        grader = Grader(
-            request.stems,
-            request.seed,
-            journal,
-            sandboxes(isolation, request.limits, request.stems),
-            request.workers,
-            salt=f"{isolation.level} {asdict(request.limits)}",
-        )
+        grader = grader_for(request, isolation, journal)
         journal.forget(_asked_again(request.again, submissions, grader))
         grader.run(submissions, report)
         record = run_record(request, isolation)
@@ -142,6 +135,21 @@ def grade(
         table, warnings = adjusted(rows(lessons), adjustments)
         write_results(request.out, table, record)
     return Run(table, record, [*journal.notices, *gone, *warnings])
+
+
+def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grader:
+    """Return the grader of a request.
+
+    Equal ones find each other's verdicts in the journal.
+    """
+    return Grader(
+        request.stems,
+        request.seed,
+        journal,
+        sandboxes(isolation, request.limits, request.stems),
+        request.workers,
+        salt=f"{isolation.level} {asdict(request.limits)}",
+    )
 
 
 def _asked_again(

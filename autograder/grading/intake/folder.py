@@ -33,8 +33,9 @@ MOST_SUBMISSIONS = 20_000
 MOST_VERSIONS = 8
 # As Jupyter, browsers and desktops name a second file of one name.
 COPY = re.compile(r"copy|kopie|copie|copia|\(\d+\)$|-checkpoint$|~$", re.IGNORECASE)
-# Folders of a course of nbgrader.
+# Folders of a course of nbgrader, and our results in it.
 NBGRADER = {"submitted", "source", "release", "autograded", "feedback", "exchange", "data"}
+NBGRADER |= {"graded"}
 
 
 def read_submissions(

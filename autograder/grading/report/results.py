@@ -54,6 +54,15 @@ class ExerciseResult:
         """Return the points that count: those given by hand before the grader's."""
         return self.points if self.given is None else self.given
 
+    @property
+    def needs_person(self) -> bool:
+        """Return whether somebody should look at it.
+
+        It is not final, was stopped, or failed for what grading lacks.
+        """
+        asks = self.outcome in ("unread", "ungraded", "timeout") or lacks(self.message)
+        return asks and self.given is None
+
 
 @dataclass(frozen=True)
 class LessonResult:
@@ -157,12 +166,7 @@ class StudentResult:
         """
         if self.given is not None:
             return ()
-        asked = [
-            exercise
-            for exercise in self.exercises
-            if exercise.given is None
-            and (exercise.outcome in ("unread", "ungraded", "timeout") or lacks(exercise.message))
-        ]
+        asked = [exercise for exercise in self.exercises if exercise.needs_person]
         found = []
         for message in dict.fromkeys(exercise.message for exercise in asked):
             same = [exercise.id for exercise in asked if exercise.message == message]

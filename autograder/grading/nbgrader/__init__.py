@@ -1,0 +1,1 @@
+"""Courses of nbgrader: made and graded here, otherwise run by nbgrader alone."""
