@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from autograder.grading.exports.marks import final_points
-from autograder.plain_text import plain_line, without_data
+from autograder.plain_text import plain_line
 from lessons.toolkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> byt
     """
     points = final_points(row)
     if points is None:
-        why = without_data(plain_line(row.reason)) or "A part of it could not be graded."
+        why = plain_line(row.reason) or "A part of it could not be graded."
         raise UserError(
             f"No points are written, because they would not be final: {why}",
             "Look at it, then run the autograder again.",
@@ -55,7 +55,7 @@ def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
         "score": round(exercise.points or 0.0, 2),
         "max_score": round(exercise.max_points, 2),
         "status": "passed" if full else "failed",
-        "output": without_data(plain_line(exercise.message)),  # students read it
+        "output": plain_line(exercise.message),  # students read it
         "output_format": "text",
         "visibility": "visible",
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from autograder.grading.exports.marks import final_points, number
-from autograder.plain_text import plain_line, without_data
+from autograder.plain_text import plain_line
 
 if TYPE_CHECKING:
     from autograder.grading.report.results import ExerciseResult, StudentResult
@@ -55,11 +55,11 @@ def _case(row: StudentResult, exercise: ExerciseResult) -> ElementTree.Element:
     case = ElementTree.Element(
         "testcase", classname=plain_line(lesson), name=plain_line(name or lesson)
     )
-    message = without_data(plain_line(exercise.message))
+    message = plain_line(exercise.message)
     # One exercise of an ungraded student may be judged; of an unread one, none is.
     if exercise.points is None or row.status == "unusable":
         ElementTree.SubElement(
-            case, "skipped", message=message or without_data(plain_line(row.reason))
+            case, "skipped", message=message or plain_line(row.reason)
         )
         return case
     if exercise.outcome != "passed":
