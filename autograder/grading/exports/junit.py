@@ -58,9 +58,7 @@ def _case(row: StudentResult, exercise: ExerciseResult) -> ElementTree.Element:
     message = plain_line(exercise.message)
     # One exercise of an ungraded student may be judged; of an unread one, none is.
     if exercise.points is None or row.status == "unusable":
-        ElementTree.SubElement(
-            case, "skipped", message=message or plain_line(row.reason)
-        )
+        ElementTree.SubElement(case, "skipped", message=message or plain_line(row.reason))
         return case
     if exercise.outcome != "passed":
         failure = ElementTree.SubElement(case, "failure", type=plain_line(exercise.outcome))
