@@ -16,13 +16,8 @@ if TYPE_CHECKING:
     from autograder.grading.report.results import ExerciseResult, StudentResult
 
 
-def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> bytes:
+def results_json(row: StudentResult) -> bytes:
     """Return the file for one student.
-
-    Args:
-        row: the student's.
-        factor: part of the points that lateness leaves.
-        late: what to say of it.
 
     Raises:
         UserError: it is not final; Gradescope has no word for that, and a missing score is a 0
@@ -36,25 +31,25 @@ def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> byt
             "Look at it, then run the autograder again.",
         )
     told: dict[str, Any] = {
-        "score": round(points * factor, 2),
+        "score": points,
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "output_format": "text",
         "tests": [_test(number, exercise) for number, exercise in enumerate(row.exercises, 1)],
     }
-    if late:
-        told["output"] = plain_line(late)
+    if row.late:
+        told["output"] = plain_line(" ".join(row.late))
     return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
-    full = exercise.points is not None and exercise.points >= exercise.max_points
+    points = exercise.counted or 0.0
     return {
         "number": str(number),
         "name": plain_line(exercise.id),
-        "score": round(exercise.points or 0.0, 2),
+        "score": round(points, 2),
         "max_score": round(exercise.max_points, 2),
-        "status": "passed" if full else "failed",
+        "status": "passed" if points >= exercise.max_points else "failed",
         "output": plain_line(exercise.message),  # students read it
         "output_format": "text",
         "visibility": "visible",
