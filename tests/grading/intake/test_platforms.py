@@ -350,7 +350,7 @@ def test_plain(kind: str, tmp_path: Path) -> None:
     assert layout.platform == PLAIN
     work = handed_in(layout)
     assert set(work) == {"ada", "zoe", "Kim, Minsu", "O'Neill", "김민수", "bob.pdf", "eve"}
-    assert work["Ada"] == {"exercises.py": "another"}
+    assert work["zoe"] == {"exercises.py": "another"}
     assert [h.student for h in layout.hands if h.problem] == ["eve"]
     assert "bob.pdf" in layout.students and layout.ignored == ("README.txt",)
 
