@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from autograder.checks import lesson
+from autograder.course.student_file import excerpt
 from autograder.grading.intake.submission import Submission
 from autograder.grading.run.engine import Grader
 from autograder.grading.run.lacking import lacks
@@ -16,6 +17,8 @@ from autograder.plain_text import plain_line
 
 # Where each lesson of each student came from, and what came of it.
 Lessons = dict[tuple[str, str], tuple[str, "LessonResult"]]
+# Of an example; longer code is its author's own long story.
+MOST_CODE = 8000
 NOT_HANDED_IN = "This lesson is not in the submission."
 NOT_SEEN = "No run has graded this yet: nothing of it was among the submissions."
 
@@ -76,6 +79,8 @@ class LessonResult:
         exercises: in the lesson's order.
         notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
+        unnamed: of exercises by id whose mistake has no name, the answer's fingerprint and the
+            student's code; for the instructor alone.
     """
 
     student: str
@@ -84,6 +89,7 @@ class LessonResult:
     exercises: tuple[ExerciseResult, ...]
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
+    unnamed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -107,6 +113,7 @@ class StudentResult:
         made_from: of each lesson that was graded, by stem; see `LessonResult`.
         notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
+        unnamed: see `LessonResult`.
         given: what a person gives instead of the sum, or None.
         note: what that person says to the student.
     """
@@ -116,6 +123,7 @@ class StudentResult:
     made_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict, compare=False)
+    unnamed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     given: float | None = None
     note: str = ""
 
@@ -225,6 +233,7 @@ def lesson_results(
                 ),
                 tuple(plain_line(note) for note in submission.notes),
                 _usage(submission, stem, grader),
+                dict(_unnamed(submission, stem, grader)),
             )
 
 
@@ -274,6 +283,7 @@ def rows(lessons: Iterable[LessonResult]) -> list[StudentResult]:
                     "peak_rss": max((usage["peak_rss"] for usage in usages), default=0),
                     "seconds": round(sum(usage["seconds"] for usage in usages), 3),
                 },
+                {identity: told for result in own for identity, told in result.unnamed.items()},
             )
         )
     return found
@@ -326,6 +336,19 @@ def _judged(entry: Mapping[str, Any]) -> ExerciseResult:
         case=verdict["case"],
         picture=entry.get("picture", {}),
     )
+
+
+def _unnamed(
+    submission: Submission, stem: str, grader: Grader
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield exercises whose mistake has no name, each with fingerprint and code."""
+    for exercise in lesson(stem).exercises:
+        task = grader.task(submission, stem, exercise.name)
+        entry = grader.journal.entries.get(task.key) if task else None
+        if task and entry and (told := entry.get("fingerprint")) is not None:
+            code = excerpt(task.source, stem, exercise.name)
+            kept = {**told, "code": code if len(code) <= MOST_CODE else ""}
+            yield f"{stem}.{exercise.name}", kept
 
 
 def _usage(submission: Submission, stem: str, grader: Grader) -> dict[str, float]:
