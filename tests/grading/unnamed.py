@@ -67,7 +67,7 @@ MEDIAN = {
 OTHERS = {
     "max": HEAD + GRADIENT + "    return gradient.abs().logsumexp(1)\n",
     "mia": HEAD + GRADIENT + "    return gradient.abs().prod(1)\n",
-    "nia": HEAD + "    return torch.zeros(images.shape[0], *images.shape[2:], dtype=images.dtype)\n",
+    "nia": HEAD + "    return torch.zeros_like(images.detach()[:, 0])\n",
     "noa": HEAD + "    return images.detach()[:, 0] * 0\n",
     "ola": HEAD + "    pass\n",
     "oli": HEAD + "    return None\n",
@@ -87,8 +87,9 @@ HOSTILE = {
     "qg": HEAD + f"    raise type({WORDS!r}, (Exception,), {{}})()\n",
     "qh": HEAD + f"    return {{{WORDS!r}: [10**300, -0.0, {WORDS!r}]}}\n",
     "qi": HEAD + f"    return {WORDS!r} * 1000\n",
-    "qj": HEAD + "    return torch.rand(len(images), *images.shape[2:]).to(images.dtype)\n",
-    "qk": HEAD + f"    return (images.detach()[:, 0] * {HUGE.partition(' ')[0]}).to(images.dtype)\n",
+    "qj": HEAD + "    return torch.rand_like(images.detach()[:, 0])\n",
+    "qk": HEAD
+    + f"    return (images.detach()[:, 0] * {HUGE.partition(' ')[0]}).to(images.dtype)\n",
 }
 
 

@@ -8,9 +8,6 @@ from itertools import groupby
 from operator import itemgetter
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from autograder.checks import lesson
 from autograder.grading.report.results import StudentResult
@@ -82,6 +79,12 @@ def agreeing(numbers: Sequence[Sequence[float]], tolerance: float) -> list[list[
     >>> agreeing([[0.0], [2.0], [0.9]], tolerance=1.0)
     [[0, 2], [1]]
     """
+    if len(numbers) == 1:
+        return [[0]]
+    from scipy.sparse import coo_array  # takes a second to load
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     # A grid much finer than the tolerance leaves few of ten thousand that differ in last digits.
     scaled = np.round(np.array(numbers, ndmin=2) * (GRID / tolerance))
     points, which = np.unique(scaled, axis=0, return_inverse=True)

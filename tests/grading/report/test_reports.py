@@ -75,7 +75,8 @@ def hostile_row(student: str, status: str = "graded") -> StudentResult:
         for name, outcome, text in zip(NAMES[:4], outcomes, texts, strict=True)
     )
     exercises = (replace(exercises[0], given=0.5, note=SHOUT), *exercises[1:])
-    return StudentResult(student, exercises, MADE, notes=(SHOUT,))
+    unnamed = {exercises[0].id: {"form": "0", "numbers": [1.0], "code": f"{HOSTILE_TEXT}</pre>"}}
+    return StudentResult(student, exercises, MADE, notes=(SHOUT,), unnamed=unnamed)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,13 @@ def test_no_element_comes_from_a_submission(hostile: Path):
         tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z][\w-]*)", text)}
         assert not tags & {"script", "img", "iframe", "object", "embed", "form", "link", "a "}, name
         assert text.count("</style>") == 1 and " onerror=" not in re.sub(r">[^<]*<", "><", text)
+
+
+def test_code_of_a_submission_is_shown_as_text(hostile: Path):
+    code = re.search(r"<pre tabindex=\"0\"><code>(.*?)</code></pre>", pages(hostile)["class.html"])[
+        1
+    ]
+    assert code.startswith("&lt;script&gt;") and len(unescape(code)) == 120
 
 
 def test_the_policy_allows_this_style_and_nothing_else(hostile: Path):
