@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from html import unescape
@@ -136,7 +137,7 @@ def test_two_sentences_make_a_draft_a_mistake(
     assert sum(map(bool, map(TO_DO.search, text.splitlines()))) == 2 and made.student == "ben"
     monkeypatch.setattr(course_mistakes, "CHECKS", tmp_path)
     course_mistakes.words.cache_clear()
-    (tmp_path / STEM).mkdir()
+    shutil.copytree(made.words.parent, tmp_path / STEM)
     written = re.sub(r"TODO: .*", "A sentence of its author.", text)
     words = course_mistakes.with_entry(made.words.read_text("utf-8"), written)
     (tmp_path / STEM / f"{NAME}.md").write_text(words, "utf-8")
@@ -248,19 +249,19 @@ def test_equal_answers_agree_wherever_their_last_digits_lie(public: Expectation)
 
 def test_answers_that_differ_do_not_agree(public: Expectation):
     def one_pixel(right: torch.Tensor) -> torch.Tensor:
-        wrong = right.square() + 1
+        wrong = right.exp() * right
         wrong[0, 0, 0] += 0.1 * wrong.max()
         return wrong
 
     changes = [
-        lambda right: right.square() + 1,
+        lambda right: right.exp() * right,
         one_pixel,
-        lambda right: right.square() + 1.01,
-        lambda right: (right.square() + 1) * 1.001,
-        lambda right: (right.square() + 1) * 1e30,
-        lambda right: (right.square() + 1) * 1e-3,
-        lambda right: -right.square() - 1,
-        lambda right: (right.square() + 1).flip(-1),
+        lambda right: right.exp() * right + 0.01 * right.max(),
+        lambda right: (right.exp() * right) * 1.001,
+        lambda right: (right.exp() * right) * 1e30,
+        lambda right: (right.exp() * right) * 1e-3,
+        lambda right: -right.exp() * right,
+        lambda right: (right.exp() * right).flip(-1),
     ]
     told = [summed(public, value(change)) for change in changes]
     assert len({one.form for one in told}) == 1
@@ -299,7 +300,7 @@ def test_what_agrees_with_too_much_has_no_fingerprint(public: Expectation):
 
 
 def test_only_what_has_no_name_has_a_fingerprint(public: Expectation):
-    wrong = value(lambda right: right.square() + 1)
+    wrong = value(lambda right: right.exp() * right)
     assert summed(public, wrong) is not None
     records = ({"loaded": True, "has": True}, *public.records.values())
     for outcome, diagnosis in (("passed", None), ("failed", "mean_taken"), ("timeout", None)):
