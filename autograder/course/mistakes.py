@@ -206,7 +206,7 @@ def with_entry(text: str, draft: str) -> str:
     head, also, rest = text.partition("\n## Also right")
     if "\n## Mistakes" not in head:
         head = f"{head.rstrip()}\n\n## Mistakes\n"
-    return f"{head.rstrip()}\n\n{draft}\n{also}{rest}"
+    return f"{head.rstrip()}\n\n{draft.strip()}\n{also}{rest}"
 
 
 def _sections(text: str) -> tuple[list[str], dict[str, list[str]]]:

@@ -24,7 +24,7 @@ from autograder.grading.report.results import LessonResult, rows
 from autograder.grading.report.shared import SharedMistake, agreeing, shared_mistakes
 from autograder.grading.run.examine import read_answer
 from autograder.grading.run.journal import NAME as JOURNAL
-from autograder.grading.run.journal import Journal, locked
+from autograder.grading.run.journal import Journal, content_key, locked
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import Expectation
@@ -87,16 +87,15 @@ def draft(out: Path, shared: SharedMistake, id: str = "", isolation: str = "auto
         isolation: as of `convlens grade`.
 
     Raises:
-        UserError: the name is none or is taken, there is no sandbox, or no student's code gives the
-            same values when it stands alone.
+        UserError: the name is none or is taken, there is no sandbox, the draft is there already, or
+            no student's code gives the same values when it stands alone.
     """
     stem, _, name = shared.id.partition(".")
     exercise = lesson(stem).exercise(name)
     words = CHECKS / stem / f"{name}.md"
-    id = id or f"unnamed_{shared.form[:6]}"
     public = Expectation(stem, exercise)
     taken = {mistake.id for mistake in public.mistakes} | {w.id for w in exercise.words.accepted}
-    if not id.isidentifier() or id in taken:
+    if id and (not id.isidentifier() or id in taken):
         raise UserError(
             f"“{id}” cannot be the id of a new mistake of {shared.id}.",
             "Take letters, digits and underscores, and a name that is not there yet.",
@@ -104,17 +103,27 @@ def draft(out: Path, shared: SharedMistake, id: str = "", isolation: str = "auto
     wanted = Fingerprint(shared.form, shared.numbers)
     with open_sandbox(choose(isolation), LIMITS, [stem]) as sandbox:
         for student, code in list(_plain(shared))[:MOST_TRIED]:
-            text = entry(id, code)
+            name_of_it = id or f"unnamed_{content_key(code)[:6]}"
+            text = entry(name_of_it, code)
             if _loads(words, text) and _gives(sandbox, public, code, wanted):
-                path = out / FOLDER / f"{shared.id}.{id}.md"
-                write_whole(path, f"{text}\n".encode())
+                path = _written(out / FOLDER / f"{shared.id}.{name_of_it}.md", text)
                 full = len(exercise.words.mistakes) >= MOST_OWN_MISTAKES
-                return Draft(path, words, id, student, full)
+                return Draft(path, words, name_of_it, student, full)
     raise UserError(
         f"No student's code gives these values of {shared.id} when it stands alone in the "
         "reference's file, or none is plain enough to be put into the course.",
         "Look at class.html, and write the mistake in your own words of code.",
     )
+
+
+def _written(path: Path, text: str) -> Path:
+    if path.exists():
+        raise UserError(
+            f"{path} is there already, perhaps with sentences in it; nothing was written.",
+            "Go on from it, move it away, or give another name with --id.",
+        )
+    write_whole(path, f"{text}\n".encode())
+    return path
 
 
 def _plain(shared: SharedMistake) -> Iterator[tuple[str, str]]:

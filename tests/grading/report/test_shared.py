@@ -19,6 +19,7 @@ from autograder import checks
 from autograder.build.audit import audit_lesson
 from autograder.build.inventory import TO_DO
 from autograder.checks import l11_saliency
+from autograder.cli.main import main
 from autograder.course import mistakes as course_mistakes
 from autograder.course.exercise import Lesson
 from autograder.course.student_file import excerpt
@@ -125,21 +126,42 @@ def test_results_of_an_older_run_are_not_grouped(graded: Graded):
     assert shared_mistakes(rows(map(LessonResult.from_json, told))) == []
 
 
+def test_the_command_lists_them(graded: Graded, capsys: pytest.CaptureFixture[str]):
+    assert main(["mistakes", str(graded.out)]) == 0
+    told = capsys.readouterr().out
+    assert f"1. {ID}: 9 students, 36 points lost\n   ann, ben, cat, dan, eve and 4 more\n" in told
+    assert f"2. {ID}: 3 students, 12 points lost\n   jon, kai, liv\n" in told
+    assert main(["mistakes", str(graded.out), "--draft", "3"]) == 2
+    assert "There is no mistake 3." in capsys.readouterr().err
+    assert main(["mistakes", str(graded.out / "feedback")]) == 2
+    assert "There are no results" in capsys.readouterr().err
+    assert not (graded.out / "feedback" / ".lock").exists()
+
+
 @pytest.mark.sandbox
 @pytest.mark.skipif(probe().level == NONE, reason="this machine has no isolation")
 def test_two_sentences_make_a_draft_a_mistake(
-    graded: Graded, one_exercise: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    graded: Graded,
+    one_exercise: Lesson,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     grey = drafts.shared_in(graded.out)[0]
     assert grey.students == graded.shared[0].students
-    made = drafts.draft(graded.out, grey, "grey_of_the_gradient")
-    text = made.path.read_text("utf-8")
-    assert sum(map(bool, map(TO_DO.search, text.splitlines()))) == 2 and made.student == "ben"
+    order = ["mistakes", str(graded.out), "--draft", "1", "--id", "grey_of_the_gradient"]
+    assert main(order) == 0
+    told = capsys.readouterr().out
+    path = graded.out / "drafts" / f"{ID}.grey_of_the_gradient.md"
+    home = course_mistakes.CHECKS / STEM / f"{NAME}.md"
+    assert told.startswith(f"{path} written, from the code of ben.") and str(home) in told
+    text = path.read_text("utf-8")
+    assert sum(map(bool, map(TO_DO.search, text.splitlines()))) == 2
     monkeypatch.setattr(course_mistakes, "CHECKS", tmp_path)
     course_mistakes.words.cache_clear()
-    shutil.copytree(made.words.parent, tmp_path / STEM)
+    shutil.copytree(home.parent, tmp_path / STEM)
     written = re.sub(r"TODO: .*", "A sentence of its author.", text)
-    words = course_mistakes.with_entry(made.words.read_text("utf-8"), written)
+    words = course_mistakes.with_entry(home.read_text("utf-8"), written)
     (tmp_path / STEM / f"{NAME}.md").write_text(words, "utf-8")
     try:
         report = audit_lesson(one_exercise, ways=["alone"])
@@ -150,6 +172,9 @@ def test_two_sentences_make_a_draft_a_mistake(
         assert verdict_on(MEDIAN["jon"]).diagnosis is None
         with pytest.raises(UserError, match="cannot be the id"):
             drafts.draft(graded.out, grey, "grey_of_the_gradient")
+        assert drafts.draft(graded.out, grey).id.startswith("unnamed_")
+        with pytest.raises(UserError, match="there already"):
+            drafts.draft(graded.out, grey)
     finally:
         course_mistakes.words.cache_clear()
 
