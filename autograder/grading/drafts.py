@@ -29,7 +29,7 @@ from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import Expectation
 from autograder.judge.fingerprint import Fingerprint, fingerprint
-from autograder.judge.verdict import judge
+from autograder.judge.verdict import Verdict, judge
 from lessons.toolkit.errors import UserError
 
 FOLDER = "drafts"
@@ -101,29 +101,34 @@ def draft(out: Path, shared: SharedMistake, id: str = "", isolation: str = "auto
             "Take letters, digits and underscores, and a name that is not there yet.",
         )
     wanted = Fingerprint(shared.form, shared.numbers)
+    own = {mistake.id for mistake in exercise.words.mistakes}
     with open_sandbox(choose(isolation), LIMITS, [stem]) as sandbox:
         for student, code in list(_plain(shared))[:MOST_TRIED]:
-            name_of_it = id or f"unnamed_{content_key(code)[:6]}"
-            text = entry(name_of_it, code)
-            if _loads(words, text) and _gives(sandbox, public, code, wanted):
-                path = _written(out / FOLDER / f"{shared.id}.{name_of_it}.md", text)
+            called = id or f"unnamed_{content_key(code)[:6]}"
+            path, text = out / FOLDER / f"{shared.id}.{called}.md", entry(called, code)
+            if path.exists():
+                raise UserError(
+                    f"{path} is there already, perhaps with sentences in it; nothing was written.",
+                    "Go on from it, move it away, or give another name with --id.",
+                )
+            if not _loads(words, text):
+                continue
+            found, verdict = _tried(sandbox, public, code)
+            if verdict.diagnosis in own:
+                raise UserError(
+                    f"The course has a name for what the code of {student} does by now: "
+                    f"{verdict.diagnosis}.",
+                    "Grade again: then class.html counts it.",
+                )
+            if found is not None and _agree(found, wanted, max(exercise.rtol, exercise.atol)):
+                write_whole(path, f"{text}\n".encode())
                 full = len(exercise.words.mistakes) >= MOST_OWN_MISTAKES
-                return Draft(path, words, name_of_it, student, full)
+                return Draft(path, words, called, student, full)
     raise UserError(
         f"No student's code gives these values of {shared.id} when it stands alone in the "
         "reference's file, or none is plain enough to be put into the course.",
         "Look at class.html, and write the mistake in your own words of code.",
     )
-
-
-def _written(path: Path, text: str) -> Path:
-    if path.exists():
-        raise UserError(
-            f"{path} is there already, perhaps with sentences in it; nothing was written.",
-            "Go on from it, move it away, or give another name with --id.",
-        )
-    write_whole(path, f"{text}\n".encode())
-    return path
 
 
 def _plain(shared: SharedMistake) -> Iterator[tuple[str, str]]:
@@ -171,15 +176,18 @@ def _loads(words: Path, text: str) -> bool:
     return True
 
 
-def _gives(sandbox: Sandbox, public: Expectation, code: str, wanted: Fingerprint) -> bool:
-    """Check in the sandbox whether the reference with this code in it answers as the class did."""
+def _tried(sandbox: Sandbox, public: Expectation, code: str) -> tuple[Fingerprint | None, Verdict]:
+    """Return what the sandbox makes of the reference with this code in it."""
     exercise, stem = public.exercise, public.stem
     source = read_lesson(stem).replaced(exercise.name, code)
     earlier = earlier_sources(source, lambda other: read_lesson(other).bare())
     payload = public.payload(source, f"{stem}.py", earlier)
-    result = sandbox.run(payload, exercise.deadline)
-    answer = read_answer(result, len(public.cases))
-    found = fingerprint(public, answer, judge(public, answer))
-    if found is None or found.form != wanted.form:
-        return False
-    return len(agreeing([found.numbers, wanted.numbers], max(exercise.rtol, exercise.atol))) == 1
+    answer = read_answer(sandbox.run(payload, exercise.deadline), len(public.cases))
+    verdict = judge(public, answer)
+    return fingerprint(public, answer, verdict), verdict
+
+
+def _agree(one: Fingerprint, other: Fingerprint, tolerance: float) -> bool:
+    """Check whether two answers agree, as those of a class do."""
+    alike = one.form == other.form
+    return alike and len(agreeing([one.numbers, other.numbers], tolerance)) == 1

@@ -151,6 +151,8 @@ def test_two_sentences_make_a_draft_a_mistake(
     assert grey.students == graded.shared[0].students
     order = ["mistakes", str(graded.out), "--draft", "1", "--id", "grey_of_the_gradient"]
     assert main(order) == 0
+    with pytest.raises(UserError, match="there already"):
+        drafts.draft(graded.out, grey, "grey_of_the_gradient")
     told = capsys.readouterr().out
     path = graded.out / "drafts" / f"{ID}.grey_of_the_gradient.md"
     home = course_mistakes.CHECKS / STEM / f"{NAME}.md"
@@ -172,8 +174,7 @@ def test_two_sentences_make_a_draft_a_mistake(
         assert verdict_on(MEDIAN["jon"]).diagnosis is None
         with pytest.raises(UserError, match="cannot be the id"):
             drafts.draft(graded.out, grey, "grey_of_the_gradient")
-        assert drafts.draft(graded.out, grey).id.startswith("unnamed_")
-        with pytest.raises(UserError, match="there already"):
+        with pytest.raises(UserError, match="has a name for what the code of ben"):
             drafts.draft(graded.out, grey)
     finally:
         course_mistakes.words.cache_clear()
@@ -189,7 +190,8 @@ def verdict_on(code: str) -> Verdict:
 def test_code_that_gives_other_values_is_no_draft(
     code: str, graded: Graded, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(drafts, "_gives", lambda *_: False)
+    nothing = None, Verdict(ID, "failed", 0.0, 4.0)
+    monkeypatch.setattr(drafts, "_tried", lambda *_: nothing)
     monkeypatch.setattr(drafts, "open_sandbox", lambda *_: OwnSandbox())
     monkeypatch.setattr(drafts, "choose", lambda _: None)
     spoilt = replace(graded.shared[0], examples=(("ann", code),))
