@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from autograder.build.inventory import IN_A_WORKER, MOST_OWN_MISTAKES
@@ -102,15 +103,19 @@ def draft(out: Path, shared: SharedMistake, id: str = "", isolation: str = "auto
         )
     wanted = Fingerprint(shared.form, shared.numbers)
     own = {mistake.id for mistake in exercise.words.mistakes}
+    candidates = []
+    for student, code in islice(_plain(shared), MOST_TRIED):
+        called = id or f"unnamed_{content_key(code)[:6]}"
+        path = out / FOLDER / f"{shared.id}.{called}.md"
+        if path.exists():
+            raise UserError(
+                f"{path} is there already, perhaps with sentences in it; nothing was written.",
+                "Go on from it, move it away, or give another name with --id.",
+            )
+        candidates.append((student, code, called, path))
     with open_sandbox(choose(isolation), LIMITS, [stem]) as sandbox:
-        for student, code in list(_plain(shared))[:MOST_TRIED]:
-            called = id or f"unnamed_{content_key(code)[:6]}"
-            path, text = out / FOLDER / f"{shared.id}.{called}.md", entry(called, code)
-            if path.exists():
-                raise UserError(
-                    f"{path} is there already, perhaps with sentences in it; nothing was written.",
-                    "Go on from it, move it away, or give another name with --id.",
-                )
+        for student, code, called, path in candidates:
+            text = entry(called, code)
             if not _loads(words, text):
                 continue
             found, verdict = _tried(sandbox, public, code)
