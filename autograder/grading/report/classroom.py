@@ -200,6 +200,9 @@ def meaning(identity: str, mistake: str) -> str:
     It is "" where the id says it already.
     """
     stem, _, name = identity.partition(".")
+    for anchored in lesson(stem).exercise(name).anchored:
+        if anchored.id == mistake:  # its sentence may name what stands here instead
+            return anchored.says
     if (said := meaning_of(stem, name, mistake)) is not None:
         return said
     return f"It {SIDE_EFFECTS[mistake][0]}." if mistake in SIDE_EFFECTS else ""

@@ -357,6 +357,15 @@ def test_what_nobody_tried_is_not_called_hard(tmp_path: Path):
     assert "Hardest exercises" not in (tmp_path / "class.html").read_text()
 
 
+def test_a_meaning_names_what_stands_in_the_reference():
+    told = meaning(f"{STEM}.saliency_map", "mean_taken")
+    assert told == "A mean was taken, not the largest magnitude over the channels."
+    for stem in landed_stems():
+        for exercise in lesson(stem).exercises:
+            for mistake in exercise.anchored:
+                assert "{name}" not in meaning(f"{stem}.{exercise.name}", mistake.id)
+
+
 def test_no_meaning_says_its_mistakes_name_again_or_itself_twice():
     """Every id that a verdict can carry, in every exercise of the course."""
     ladder = (ROOT / "autograder" / "judge" / "ladder.py").read_text("utf-8")
