@@ -1,4 +1,4 @@
-"""`convlens mistakes`: wrong answers that a class shares, and drafts of mistakes from them."""
+"""`convlens mistakes`: wrong answers that a class shares, and drafts of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sum up a wrong answer that no mistake explains, so that equal ones of a class can be found.
+"""Sum up a wrong answer that no mistake explains, to find equal ones.
 
 Students make the same mistake in different words, on other devices, in another order of summation.
 What came back on the public cases is then the same but for its last digits. A fingerprint is the
@@ -106,7 +106,7 @@ def fingerprint(expectation: Expectation, answer: Answer, verdict: Verdict) -> F
 
 
 def _is_unnamed(verdict: Verdict, expectation: Expectation) -> bool:
-    """Check whether no mistake was recognised, or only how the values relate to the right ones."""
+    """Check whether no mistake was recognised but a relation of values."""
     relations = {mistake.id for mistake in expectation.mistakes if mistake.fits is not None}
     return verdict.diagnosis is None or verdict.diagnosis in OF_THE_FORM | relations
 
@@ -136,7 +136,7 @@ def _form(value: Any) -> Any:
 
 
 def _units(expected: Any, actual: Any) -> list[tuple[float, Tensor]]:
-    """Return each tensor of a value as its largest entry, and its entries in units of that.
+    """Return each tensor of a value as its largest entry and shares of that.
 
     Raises:
         _NotPlain: there are too many entries.
@@ -175,7 +175,7 @@ def _different(unit: float, entries: Tensor) -> Iterator[str]:
 
 
 def _finite(leaf: Tensor) -> Tensor:
-    """Return the entries of a tensor in float64, with 0 for those that are not finite."""
+    """Return the entries of a tensor in float64, 0 where they are not finite."""
     return leaf.detach().flatten().double().nan_to_num(0.0, 0.0, 0.0)
 
 

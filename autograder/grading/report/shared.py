@@ -1,4 +1,4 @@
-"""Find wrong answers of a class that agree, and that no mistake of the course explains."""
+"""Find wrong answers of a class that agree and that no mistake explains."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Examiner:
     def _judged(
         self, sandbox: Sandbox, task: Task, usage: Usage
     ) -> tuple[float, Verdict, dict[str, str], Fingerprint | None]:
-        """Return points of the hidden run; verdict, picture and fingerprint of the public one.
+        """Return points of the hidden run, and all that is told of the public one.
 
         What fails is judged again with right helpers, if it has any.
         """
