@@ -19,6 +19,7 @@ from autograder.cli import (
     grade,
     hint,
     lessons,
+    mistakes,
     new,
     notebook,
     release,
@@ -61,6 +62,7 @@ app.command(rich_help_panel="Authors")(audit.audit)
 app.command(rich_help_panel="Authors")(site.site)
 app.command()(grade.grade)
 app.command()(release.release)
+app.command()(mistakes.mistakes)
 
 
 def main(argv: list[str] | None = None) -> int:
