@@ -13,6 +13,7 @@ DEFINES = re.compile(r"(?:async\s+)?(?:def|class)\b\s*(\w*)")
 # A line with which a statement could begin that is not a part of the one before.
 BEGINS = re.compile(r"(?!(?:else|elif|except|finally)\b)[^\s#)\]}]")
 MAGIC = re.compile(r"\s*(?:%%?[A-Za-z]|!|\?|[\w.]+\?\??\s*$|[\w, ]+=\s*(?:!|%[A-Za-z]))")
+FUTURE = re.compile(r"from\s+__future__\s+import\s+\w+\s*(?:#.*)?")
 # A string with a line that looks like a definition is cut there; so many pieces are tried as one.
 MOST_JOINED = 3
 
@@ -75,8 +76,17 @@ class _Mender:
         self.left_out: list[int] = []
 
     def mend(self) -> None:
+        self._leave_out_futures()
         for first, last in self._whole(self._chunks()):
             self._break_up(first, last)
+
+    def _leave_out_futures(self) -> None:
+        """Blank what may stand at the beginning only, where a file was pasted into another."""
+        defined = False
+        for number, line in enumerate(self.lines):
+            defined = defined or DEFINES.match(line) is not None
+            if defined and FUTURE.fullmatch(line):
+                self.lines[number] = ""
 
     def _chunks(self) -> list[int]:
         """Return the lines before which to cut: each definition with its decorators."""

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from autograder.course.mending import mended
+from autograder.course.mending import fault_of, mended
+from autograder.course.reference import read_lesson
 
+STEM = "l11_saliency"
 RIGHT = 'def f(x):\n    """Text\n\nnot this\n    """\n    return x\n'
 ALSO = "@staticmethod\ndef g(x):\n    return (\n        x\n)\n"
 BROKEN = {
@@ -85,3 +87,16 @@ def test_where_nothing_can_be_saved_the_text_stays() -> None:
 
 def test_ten_thousand_broken_lines_take_no_minute() -> None:
     mended("(\n" * 10_000 + "def f(:\n" * 5_000, ["f"])
+
+
+@pytest.mark.parametrize("what", ["a line", "a line with a comment", "a file pasted below another"])
+def test_what_belongs_to_the_beginning_costs_nothing_further_down(what: str) -> None:
+    whole = read_lesson(STEM).bare()
+    line = "from __future__ import annotations"
+    below = {"a line": line, "a line with a comment": f"{line}  # again"}.get(what, whole)
+    text = f"{whole}\n{below}\n"
+    assert "__future__" in str(fault_of(text))
+    found, notes = mended(text, list(read_lesson(STEM).exercises))
+    assert fault_of(found) is None and notes == []
+    assert len(found.split("\n")) == len(text.split("\n"))
+    assert "raise SyntaxError" not in found
