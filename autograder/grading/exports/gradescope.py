@@ -42,20 +42,20 @@ def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> byt
         "output_format": "text",
         "tests": [_test(number, exercise) for number, exercise in enumerate(row.exercises, 1)],
     }
-    if late:
-        told["output"] = plain_line(late)
+    if said := [plain_line(text) for text in (late, row.note) if text]:
+        told["output"] = "\n".join(said)
     return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
-    full = exercise.points is not None and exercise.points >= exercise.max_points
+    points = exercise.counted or 0.0
     return {
         "number": str(number),
         "name": plain_line(exercise.id),
-        "score": round(exercise.points or 0.0, 2),
+        "score": round(points, 2),
         "max_score": round(exercise.max_points, 2),
-        "status": "passed" if full else "failed",
-        "output": plain_line(exercise.message),  # students read it
+        "status": "passed" if points >= exercise.max_points else "failed",
+        "output": "\n".join(plain_line(text) for text in (exercise.message, exercise.note) if text),
         "output_format": "text",
         "visibility": "visible",
     }

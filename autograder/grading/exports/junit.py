@@ -56,13 +56,12 @@ def _case(row: StudentResult, exercise: ExerciseResult) -> ElementTree.Element:
         "testcase", classname=plain_line(lesson), name=plain_line(name or lesson)
     )
     message = plain_line(exercise.message)
-    # One exercise of an ungraded student may be judged; of an unread one, none is.
-    if exercise.points is None or row.status == "unusable":
+    if exercise.counted is None:
         ElementTree.SubElement(case, "skipped", message=message or plain_line(row.reason))
         return case
-    if exercise.outcome != "passed":
+    if exercise.counted < exercise.max_points:
         failure = ElementTree.SubElement(case, "failure", type=plain_line(exercise.outcome))
         failure.set("message", message)
     told = ElementTree.SubElement(case, "system-out")
-    told.text = f"{number(exercise.points)} of {number(exercise.max_points)} points"
+    told.text = f"{number(exercise.counted)} of {number(exercise.max_points)} points"
     return case

@@ -32,11 +32,9 @@ class Mark:
 def final_points(row: StudentResult) -> float | None:
     """Return a student's points, None where they are not final.
 
-    That is where a part is ungraded, or nothing could be read.
+    That is where a part is ungraded or unread, and nobody has given points by hand.
     """
-    if row.status != "graded" or any(exercise.points is None for exercise in row.exercises):
-        return None
-    return row.score
+    return row.score if row.status == "graded" else None
 
 
 def marks(
