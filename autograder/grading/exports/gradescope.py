@@ -48,14 +48,20 @@ def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> byt
 
 
 def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
-    points = exercise.counted or 0.0
-    return {
+    said = [plain_line(text) for text in (exercise.message, exercise.note) if text]
+    told: dict[str, Any] = {
         "number": str(number),
         "name": plain_line(exercise.id),
-        "score": round(points, 2),
         "max_score": round(exercise.max_points, 2),
-        "status": "passed" if points >= exercise.max_points else "failed",
-        "output": "\n".join(plain_line(text) for text in (exercise.message, exercise.note) if text),
+        "output": "\n".join(said),  # students read it
         "output_format": "text",
         "visibility": "visible",
     }
+    # Without points of its own where a person gave the whole a number.
+    if exercise.counted is not None:
+        full = exercise.counted >= exercise.max_points
+        told |= {
+            "score": round(exercise.counted, 2),
+            "status": "passed" if full else "failed",
+        }
+    return told

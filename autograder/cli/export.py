@@ -1,0 +1,135 @@
+"""`convlens export`: what a platform takes in, from a folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.cli.screen import errors, output
+from autograder.files import write_whole
+from lessons.toolkit.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.grading.exports.graded import Graded
+    from autograder.grading.exports.marks import Mark
+    from autograder.grading.exports.sheet import Filled
+
+export = typer.Typer(
+    help="Write what a platform takes in (instructors).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Results = Annotated[Path, typer.Argument(metavar="GRADED", help="Folder of results.")]
+Table = Annotated[Path, typer.Argument(metavar="TABLE", help="The table that it exported.")]
+Out = Annotated[Path, typer.Option(help="The file to write.")]
+Column = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The column to fill; needed where there are several."),
+]
+Scale = Annotated[
+    bool, typer.Option("--scale", help="Scale points to what the column says is full marks.")
+]
+
+
+@export.command()
+def canvas(
+    graded: Results, table: Table, out: Out, column: Column = None, scale: Scale = False
+) -> int:
+    """Fill an assignment of Canvas's gradebook (Grades, Export)."""
+    from autograder.grading.exports.canvas import fill_canvas
+
+    return _fill(graded, table, out, lambda data, marks: fill_canvas(data, marks, column, scale))
+
+
+@export.command()
+def moodle(
+    graded: Results,
+    table: Table,
+    out: Out,
+    column: Column = None,
+    scale: Scale = False,
+    comma: Annotated[
+        bool | None,
+        typer.Option(
+            "--comma/--point",
+            help="How decimals are written; as the table's other numbers by default.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Fill a column of Moodle's grading worksheet or gradebook."""
+    from autograder.grading.exports.moodle import fill_moodle
+
+    return _fill(
+        graded, table, out, lambda data, marks: fill_moodle(data, marks, column, scale, comma)
+    )
+
+
+@export.command()
+def blackboard(
+    graded: Results, table: Table, out: Out, column: Column = None, scale: Scale = False
+) -> int:
+    """Fill a column of Blackboard's grade centre (Work Offline, Download)."""
+    from autograder.grading.exports.blackboard import fill_blackboard
+
+    return _fill(
+        graded, table, out, lambda data, marks: fill_blackboard(data, marks, column, scale)
+    )
+
+
+@export.command()
+def junit(graded: Results, out: Out) -> int:
+    """Write the class as JUnit's XML: a suite a student, a case an exercise."""
+    from autograder.grading.exports.junit import junit_xml
+
+    rows = _read(graded).rows
+    write_whole(out, junit_xml(rows))
+    output().print(f"{out}: {len(rows)} students.")
+    return 0
+
+
+@export.command()
+def gradescope(
+    graded: Results,
+    student: Annotated[str, typer.Argument(metavar="STUDENT", help="Id, as in grades.csv.")],
+    out: Out,
+) -> int:
+    """Write one student's results.json for Gradescope."""
+    from autograder.grading.exports.gradescope import results_json
+
+    found = _read(graded)
+    row = found.row(student)
+    factor, late = found.factors.get(student, 1.0), found.late.get(student, "")
+    write_whole(out, results_json(row, factor, late))
+    output().print(f"{out}: {student}.")
+    return 0
+
+
+def _read(graded: Path) -> Graded:
+    errors().print(f"Reading {graded}.")  # before torch, which takes its time
+    from autograder.grading.exports.graded import read_graded
+
+    return read_graded(graded)
+
+
+def _fill(graded: Path, table: Path, out: Path, fill: Callable[[bytes, list[Mark]], Filled]) -> int:
+    """Fill a table and say how; 1 where somebody of the class has no number in it now."""
+    found = _read(graded)
+    try:
+        data = table.read_bytes()
+    except OSError as error:
+        raise UserError(f"{table} cannot be read: {error.strerror}.", "Check the path.") from error
+    if out.exists() and out.samefile(table):
+        raise UserError(
+            f"{out} is the table itself.", "Give another --out, so that you can begin again."
+        )
+    filled = fill(data, found.marks)
+    write_whole(out, filled.data)
+    for line in filled.lines():
+        output().print(line)
+    output().print(f"{out} is ready to import.")
+    return 1 if filled.empty or filled.unknown else 0
