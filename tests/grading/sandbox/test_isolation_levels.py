@@ -25,7 +25,6 @@ REPORT = f"""
 import json, sys
 sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 from conftest import open_sandbox
-from containers import WITHOUT_NAMESPACES, closed_copy, plain_container, python_for_everybody
 from autograder.grading.sandbox.probe import LADDER, choose, probe
 found = probe()
 rung = next(name for name, level in LADDER.items() if level == found.level)
