@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.cli.screen import errors, output
+from autograder.course.catalogue import find_lesson, landed_stems
 from autograder.files import write_whole
-from lessons.toolkit.errors import UserError
+from lessons.toolkit.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from autograder.grading.exports.graded import Graded
@@ -32,6 +33,11 @@ Column = Annotated[
 ]
 Scale = Annotated[
     bool, typer.Option("--scale", help="Scale points to what the column says is full marks.")
+]
+
+Lessons = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LESSON", help="A lesson to grade; again for more. All by default."),
 ]
 
 
@@ -106,6 +112,52 @@ def gradescope(
     factor, late = found.factors.get(student, 1.0), found.late.get(student, "")
     write_whole(out, results_json(row, factor, late))
     output().print(f"{out}: {student}.")
+    return 0
+
+
+@export.command()
+def autograder(
+    out: Out,
+    seed_file: Annotated[
+        Path,
+        typer.Option(help="Secret seed, as for `convlens grade`; made where there is none."),
+    ],
+    lesson: Lessons = None,
+    visibility: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="When students see tests: visible, after_due_date, after_published or hidden.",
+        ),
+    ] = "visible",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file whose [limits] and [caps] replace the defaults."),
+    ] = None,
+) -> int:
+    """Write an autograder.zip for Gradescope. It is secret: seed and solutions are in it."""
+    stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
+    errors().print(f"Packing {out}.")
+    from autograder.checks import lesson as checks_of
+    from autograder.grading.class_run import LIMITS
+    from autograder.grading.gradescope.pack import VISIBILITIES, packed
+    from autograder.grading.intake.archives import Caps
+    from autograder.grading.run.seeds import make_seed, read_seed
+    from autograder.grading.run.settings import read_settings
+
+    if visibility not in VISIBILITIES:
+        raise unknown("visibility", visibility, VISIBILITIES)
+    read_settings(config, LIMITS, Caps())  # refused here, not there
+    if not seed_file.exists():
+        make_seed(seed_file, seed_file.parent)
+        errors().print(f"A secret seed was made: {seed_file}. Keep it: every grade hangs on it.")
+    data = packed(
+        stems, read_seed(seed_file), visibility, None if config is None else config.read_bytes()
+    )
+    write_whole(out, data, mode=0o600)
+    points = sum(exercise.points for stem in stems for exercise in checks_of(stem).exercises)
+    output().print(f"{out}: {len(data) / 2**20:.0f} MiB. In Gradescope, {points:g} points.")
+    output().print("Seed and solutions are in it: keep it as you keep the seed.")
     return 0
 
 

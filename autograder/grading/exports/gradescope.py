@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from autograder.grading.report.results import ExerciseResult, StudentResult
 
 
-def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> bytes:
+def results_json(
+    row: StudentResult, factor: float = 1.0, late: str = "", visibility: str = "visible"
+) -> bytes:
     """Return the file for one student.
 
     Args:
         row: the student's.
         factor: part of the points that lateness leaves.
         late: what to say of it.
+        visibility: when students see it: visible, after_due_date, after_published or hidden.
 
     Raises:
         UserError: it is not final; Gradescope has no word for that, and a missing score is a 0
@@ -37,7 +40,7 @@ def results_json(row: StudentResult, factor: float = 1.0, late: str = "") -> byt
         )
     told: dict[str, Any] = {
         "score": round(points * factor, 2),
-        "visibility": "visible",
+        "visibility": visibility,
         "stdout_visibility": "hidden",
         "output_format": "text",
         "tests": [_test(number, exercise) for number, exercise in enumerate(row.exercises, 1)],
@@ -55,7 +58,6 @@ def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
         "max_score": round(exercise.max_points, 2),
         "output": "\n".join(said),  # students read it
         "output_format": "text",
-        "visibility": "visible",
     }
     # Without points of its own where a person gave the whole a number.
     if exercise.counted is not None:
