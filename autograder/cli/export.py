@@ -161,6 +161,24 @@ def autograder(
     return 0
 
 
+@export.command()
+def github(
+    out: Out,
+    course: Annotated[
+        str,
+        typer.Option(metavar="URL", help="The course for pip: git+https://..., or a wheel's URL."),
+    ],
+    lesson: Lessons = None,
+) -> int:
+    """Write a workflow for GitHub Classroom: practice feedback at every push, no grades."""
+    from autograder.grading.exports.github import workflow
+
+    stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
+    write_whole(out, workflow(course, stems))
+    output().print(f"{out}: put it into .github/workflows/ of the template repository.")
+    return 0
+
+
 def _read(graded: Path) -> Graded:
     errors().print(f"Reading {graded}.")  # before torch, which takes its time
     from autograder.grading.exports.graded import read_graded

@@ -10,6 +10,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from gradescope_format import GRADESCOPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -321,51 +322,6 @@ def test_another_file_is_refused_in_one_line(fill, data: bytes) -> None:
     with pytest.raises(UserError, match="is not a ") as refused:
         fill(data, MARKS, "Saliency")
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 250
-
-
-TEXT = {"enum": ["text", "html", "simple_format", "md", "ansi"]}
-SEEN = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
-# https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
-GRADESCOPE = {
-    "type": "object",
-    "additionalProperties": False,
-    "anyOf": [
-        {"required": ["score"]},
-        {"properties": {"tests": {"items": {"required": ["score"]}}}, "required": ["tests"]},
-    ],
-    "properties": {
-        "score": {"type": "number"},
-        "execution_time": {"type": "number"},
-        "output": {"type": "string"},
-        "output_format": TEXT,
-        "test_output_format": TEXT,
-        "test_name_format": TEXT,
-        "visibility": SEEN,
-        "stdout_visibility": SEEN,
-        "extra_data": {"type": "object"},
-        "leaderboard": {"type": "array"},
-        "tests": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    "score": {"type": "number"},
-                    "max_score": {"type": "number"},
-                    "status": {"enum": ["passed", "failed"]},
-                    "name": {"type": "string"},
-                    "name_format": TEXT,
-                    "number": {"type": "string"},
-                    "output": {"type": "string"},
-                    "output_format": TEXT,
-                    "tags": {"type": "array", "items": {"type": "string"}},
-                    "visibility": SEEN,
-                    "extra_data": {"type": "object"},
-                },
-            },
-        },
-    },
-}
 
 
 @pytest.mark.parametrize("message", ["Good.", "<b>한</b>\x1b[31m \ud800 =1+1"])
