@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from test_exports import CANVAS, MOODLE_HEADS, PEOPLE, ROSTER, ROWS, table, written
 
+from autograder.cli.export import export
 from autograder.cli.main import main
+from autograder.course.reference import ROOT
 from autograder.grading.report import tables
 
 
@@ -119,3 +123,34 @@ def test_adjustments_that_no_run_has_read_are_not_passed_over(
     (graded / "results.json").write_text(json.dumps(tables.results(rows, {})))
     assert main(words) == 0
     assert 'value="6"' in (tmp_path / "x.xml").read_text()
+
+
+def test_every_command_of_the_page_does_what_it_says(
+    graded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "site" / "docs" / "platforms.md").read_text(encoding="utf-8")
+    commands = [
+        shlex.split(line)[1:]
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    monkeypatch.chdir(graded.parent)
+    rows = [["Bezeichner", "Name", "Bewertung", "Bestwertung", "Letzte", "Feedback"]]
+    rows += [[f"Teilnehmer/in10{n}", "", "", "7,00", "ja", ""] for n in (1, 2)]
+    for name, data in {
+        "gradebook.csv": CANVAS.encode(),
+        "worksheet.csv": written(rows, ","),
+        "grades.csv": moodle(),
+        "gc_course.xls": blackboard(),
+    }.items():
+        Path(name).write_bytes(data)
+    told = set()
+    for words in commands:
+        out = Path(words[words.index("--out") + 1])
+        out.unlink(missing_ok=True)
+        assert words[0] == "export" and main(words) in (0, 1), words
+        assert out.stat().st_size > 0
+        told.add(words[1])
+    assert told == {
+        command.name or command.callback.__name__ for command in export.registered_commands
+    }
