@@ -14,9 +14,9 @@ from autograder.files import write_whole
 from lessons.toolkit.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from autograder.grading.exports.graded import Graded
     from autograder.grading.exports.marks import Mark
     from autograder.grading.exports.sheet import Filled
+    from autograder.grading.report.results import StudentResult
 
 export = typer.Typer(
     help="Write what a platform takes in (instructors).",
@@ -92,7 +92,7 @@ def junit(graded: Results, out: Out) -> int:
     """Write the class as JUnit's XML: a suite a student, a case an exercise."""
     from autograder.grading.exports.junit import junit_xml
 
-    rows = _read(graded).rows
+    rows = _read(graded)
     write_whole(out, junit_xml(rows))
     output().print(f"{out}: {len(rows)} students.")
     return 0
@@ -107,10 +107,10 @@ def gradescope(
     """Write one student's results.json for Gradescope."""
     from autograder.grading.exports.gradescope import results_json
 
-    found = _read(graded)
-    row = found.row(student)
-    factor, late = found.factors.get(student, 1.0), found.late.get(student, "")
-    write_whole(out, results_json(row, factor, late))
+    rows = {row.student: row for row in _read(graded)}
+    if student not in rows:
+        raise unknown("student", student, list(rows))
+    write_whole(out, results_json(rows[student]))
     output().print(f"{out}: {student}.")
     return 0
 
@@ -179,7 +179,7 @@ def github(
     return 0
 
 
-def _read(graded: Path) -> Graded:
+def _read(graded: Path) -> list[StudentResult]:
     errors().print(f"Reading {graded}.")  # before torch, which takes its time
     from autograder.grading.exports.graded import read_graded
 
@@ -188,7 +188,9 @@ def _read(graded: Path) -> Graded:
 
 def _fill(graded: Path, table: Path, out: Path, fill: Callable[[bytes, list[Mark]], Filled]) -> int:
     """Fill a table and say how; 1 where somebody of the class has no number in it now."""
-    found = _read(graded)
+    rows = _read(graded)
+    from autograder.grading.exports.marks import marks
+
     try:
         data = table.read_bytes()
     except OSError as error:
@@ -197,7 +199,7 @@ def _fill(graded: Path, table: Path, out: Path, fill: Callable[[bytes, list[Mark
         raise UserError(
             f"{out} is the table itself.", "Give another --out, so that you can begin again."
         )
-    filled = fill(data, found.marks)
+    filled = fill(data, marks(rows))
     write_whole(out, filled.data)
     for line in filled.lines():
         output().print(line)

@@ -21,7 +21,7 @@ STOPPED = 130
 
 
 def grade(
-    submissions: Annotated[Path, typer.Argument(help="Folder with one submission a student.")],
+    submissions: Annotated[Path, typer.Argument(help="A class, as its platform packs it.")],
     out: Annotated[Path, typer.Option(help="Folder of results; an earlier run is taken up.")],
     lesson: Annotated[
         list[str] | None,
@@ -52,6 +52,30 @@ def grade(
             help="Forget and ask again: timeout, ungraded, unread or a student. More than once.",
         ),
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="PLATFORM", help="Who packed the class, where that is misread."),
+    ] = None,
+    one: Annotated[bool, typer.Option("--one", help="It is the work of one student.")] = False,
+    attempt: Annotated[
+        str, typer.Option(metavar="WHICH", help="Attempt that counts: last, first or a number.")
+    ] = "last",
+    roster: Annotated[
+        Path | None, typer.Option(help="CSV of the class: id, name, email, in any order.")
+    ] = None,
+    due: Annotated[
+        str, typer.Option(metavar="TIME", help="Deadline, such as 2026-11-30T23:59+01:00.")
+    ] = "",
+    zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Zone of times without one: Europe/Berlin.")
+    ] = "",
+    late_per_day: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="What a started day late costs: 0.1 of all."),
+    ] = 0.0,
+    late_cap: Annotated[
+        float, typer.Option(metavar="SHARE", help="The most that lateness costs.")
+    ] = 1.0,
     gradebook: Annotated[
         Path | None, typer.Option(help="nbgrader's gradebook.db, to write points into as well.")
     ] = None,
@@ -73,6 +97,8 @@ def grade(
     from autograder.grading.class_run import LIMITS, Request, make_folder
     from autograder.grading.class_run import grade as run_all
     from autograder.grading.intake.archives import Caps
+    from autograder.grading.intake.hands import attempt_of
+    from autograder.grading.intake.late import due as deadline
     from autograder.grading.run.seeds import make_seed, read_seed
     from autograder.grading.run.settings import read_settings
     from autograder.grading.sandbox.other_user import refuse_open
@@ -83,6 +109,10 @@ def grade(
 
         course_of(gradebook)
     found = choose(isolation)  # refused before anything is written
+    if (late_per_day or late_cap != 1.0) and not due:
+        raise UserError(
+            "What lateness costs needs a deadline.", "Add --due 2026-11-30T23:59+01:00."
+        )
     limits, caps = read_settings(config, LIMITS, Caps())
     make_folder(out, submissions)
     seed_file = seed_file or out / ".seed"  # beside the results, not inside what students are given
@@ -100,6 +130,11 @@ def grade(
         limits=limits,
         caps=caps,
         again=again or (),
+        layout=layout,
+        one=one,
+        attempt=attempt_of(attempt),
+        roster=roster,
+        due=deadline(due, zone, late_per_day, late_cap) if due else None,
     )
     screen = RunScreen(console)
     try:

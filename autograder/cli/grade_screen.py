@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 30.0
 MOST_NAMED = 12
 HARDEST = 5
-STATUSES = ("graded", "unread", "unusable", "ungraded")
+STATUSES = ("graded", "missing", "unread", "unusable", "ungraded")
 
 
 class RunScreen:

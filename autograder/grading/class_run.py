@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from autograder.files import write_whole
-from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
+from autograder.grading.intake.gather import Classroom, Seat, read_class
 from autograder.grading.intake.guarded import Reader
+from autograder.grading.intake.hands import ONE, Attempt, expect_class
+from autograder.grading.intake.late import Due, Lateness
+from autograder.grading.intake.platforms import recognise
+from autograder.grading.intake.roster import read_roster
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report import page_of, tables, write_pages
 from autograder.grading.report.adjustments import NAME as ADJUSTMENTS
@@ -24,6 +28,7 @@ from autograder.grading.report.results import (
     LessonResult,
     Lessons,
     StudentResult,
+    Whose,
     lesson_results,
     merged,
     rows,
@@ -60,7 +65,7 @@ class Request:
     """Everything that an instructor asks for.
 
     Args:
-        submissions: folder of submissions, or one submission.
+        submissions: folder or archive of a class, or one student's work.
         out: folder of results; taken up again when it holds an earlier run.
         stems: lessons to grade.
         seed: of the hidden cases.
@@ -69,6 +74,11 @@ class Request:
         limits: of each check.
         caps: of each submission.
         again: students, or some of `AGAIN`, of whom nothing that is remembered counts.
+        layout: the platform that packed the class; recognised when None.
+        one: whether it is one student's work.
+        attempt: which one of each student counts.
+        roster: CSV of the class, whose rows are the rows of the results.
+        due: deadline and what missing it costs.
     """
 
     submissions: Path
@@ -80,6 +90,11 @@ class Request:
     limits: Limits = LIMITS
     caps: Caps = field(default_factory=Caps)
     again: Sequence[str] = ()
+    layout: str | None = None
+    one: bool = False
+    attempt: Attempt = "last"
+    roster: Path | None = None
+    due: Due | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,8 @@ def grade(
         say: hears in words what goes on before the first.
 
     Raises:
-        UserError: no such folder, isolation that cannot be had, an output folder in use or full,
+        UserError: no such folder, one student's work where a class is expected, somebody who is
+            not on the roster, isolation that cannot be had, an output folder in use or full,
             another seed than the folder's, a line of its adjustments that cannot be meant.
     """
     isolation = choose(request.isolation)
@@ -120,10 +136,8 @@ def grade(
     with locked(request.out), Journal(request.out / JOURNAL) as journal:
         hold_to_seed(journal, request.seed)
         adjustments = read_adjustments(request.out / ADJUSTMENTS)
-        with Reader(request.stems, request.caps) as reader:
-            submissions = intake.read_submissions(
-                request.submissions, request.stems, request.caps, reader.read
-            )
+        room = read_room(request, say)
+        submissions = room.submissions
         many = "" if len(submissions) == 1 else "s"
         say(f"{len(submissions)} submission{many} read.")
         grader = grader_for(request, isolation, journal)
@@ -131,11 +145,56 @@ def grade(
         grader.run(submissions, report)
         record = run_record(request, isolation)
         made_with = {name: record[name] for name in ("seed_hash", "isolation")}
-        results = lesson_results(submissions, request.stems, grader, made_with)
-        lessons, gone = keep(request, journal, submissions, results)
+        whose = {seat.id: whose_is(seat, request.due) for seat in room.seats}
+        results = lesson_results(submissions, request.stems, grader, made_with, whose)
+        lessons, gone = keep(request, journal, room, results)
         table, warnings = adjusted(rows(lessons), adjustments)
         write_results(request.out, table, record)
-    return Run(table, record, [*journal.notices, *gone, *warnings])
+    return Run(table, record, [*journal.notices, *_of_hands(request, room), *gone, *warnings])
+
+
+def read_room(request: Request, say: Callable[[str], None]) -> Classroom:
+    """Recognise who handed in what, say it, and read it."""
+    layout = recognise(request.submissions, request.layout, request.one)
+    if not request.one:
+        expect_class(layout)
+    say(layout.sentence())
+    roster = None if request.roster is None else read_roster(request.roster)
+    with Reader(request.stems, request.caps) as reader:
+        return read_class(layout, reader.read, request.attempt, roster, request.caps)
+
+
+def whose_is(seat: Seat, due: Due | None) -> Whose:
+    """Return what the results tell of who handed in, and when."""
+    person = asdict(seat.person)
+    if (hand := seat.hand) is None:
+        return Whose(person)
+    if due is not None:
+        late = due.of(hand)
+    else:
+        late = Lateness(None, 1.0, "Late, the platform says.") if hand.late else Lateness(0, 1.0)
+    # Without times nobody's lateness can be judged: that is one sentence, not one a student.
+    why = late.why if hand.time or hand.late else ""
+    told = {
+        "attempt": hand.attempt,
+        "time": hand.time.isoformat() if hand.time else "",
+        "late": why,
+        "factor": late.factor,
+    }
+    return Whose(person, told, (why,) if due and why and late.is_open else ())
+
+
+def _of_hands(request: Request, room: Classroom) -> list[str]:
+    """Return what an instructor should know of hand ins that are not there, or have no time."""
+    found = []
+    if room.without:
+        names = ", ".join(room.without)
+        found.append(f"Without attempt {request.attempt}, and so not graded: {names}.")
+    timeless = [seat for seat in room.seats if seat.hand and not seat.hand.time]
+    if request.due and timeless:
+        count = f"{len(timeless)} of {len(room.seats)}"
+        found.append(f"When it was handed in is not known of {count}: no lateness costs them.")
+    return found
 
 
 def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grader:
@@ -181,7 +240,7 @@ def _asked_again(
 def keep(
     request: Request,
     journal: Journal,
-    submissions: Sequence[Submission],
+    room: Classroom,
     results: Iterable[LessonResult],
 ) -> tuple[list[LessonResult], list[str]]:
     """Merge the results of a run into those of the folder.
@@ -192,14 +251,14 @@ def keep(
         Everything that there is now, in order, and a sentence for who is gone.
     """
     place = request.submissions.resolve()
-    one = intake.is_one(place)
+    one = room.layout.platform == ONE
     # Relative: a course's folder may move with all that is in it.
     folder = os.path.relpath(place.parent if one else place, request.out.resolve())
     known: Lessons = {
         key: (where, LessonResult.from_json(told))
         for key, (where, told) in journal.lessons().items()
     }
-    here = {submission.student for submission in submissions}
+    here = {seat.id for seat in room.seats}
     left = (
         set()
         if one

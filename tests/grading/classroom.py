@@ -119,10 +119,11 @@ def grade_here(
     seed: int = 5,
     stems: Sequence[str] = (STEM,),
     again: Sequence[str] = (),
+    one: bool = False,
 ) -> Run:
     """A whole run with one worker in this process."""
     sandbox = sandbox or OwnSandbox()
-    request = Request(submissions, out, stems, seed, workers=1, again=again)
+    request = Request(submissions, out, stems, seed, workers=1, again=again, one=one)
     with patch.object(run, "Sandbox", lambda *_, **__: sandbox):
         return run.grade(request)
 

@@ -4,54 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autograder.grading.exports.marks import Mark, marks
-from autograder.grading.intake.people import Person
 from autograder.grading.report.adjustments import NAME as ADJUSTMENTS
 from autograder.grading.report.adjustments import adjusted, read_adjustments
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.grading.report.tables import SCHEMA
-from lessons.toolkit.errors import UserError, unknown
+from lessons.toolkit.errors import UserError
 
 
-@dataclass(frozen=True)
-class Graded:
-    """A class that was graded.
-
-    Args:
-        rows: of its students.
-        people: who they are, by the id under which they were graded.
-        factors: parts of the points that lateness leaves, by the same id.
-        late: what to say of it.
-    """
-
-    rows: list[StudentResult]
-    people: Mapping[str, Person] = field(default_factory=dict)
-    factors: Mapping[str, float] = field(default_factory=dict)
-    late: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def marks(self) -> list[Mark]:
-        """Return what is written for each student."""
-        return marks(self.rows, self.people, self.factors)
-
-    def row(self, student: str) -> StudentResult:
-        """Return one student's row.
-
-        Raises:
-            UserError: there is none.
-        """
-        found = {row.student: row for row in self.rows}
-        if student not in found:
-            raise unknown("student", student, list(found))
-        return found[student]
-
-
-def read_graded(folder: Path) -> Graded:
-    """Read what a run left.
+def read_graded(folder: Path) -> list[StudentResult]:
+    """Return the rows that a run left.
 
     Raises:
         UserError: it is no folder of results, or its adjustments are newer than its numbers.
@@ -61,8 +26,7 @@ def read_graded(folder: Path) -> Graded:
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["schema"] != SCHEMA:
             raise ValueError
-        students = told["students"]
-        rows = [_row(student) for student in students]
+        rows = [_row(student) for student in told["students"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder} is no folder of results, or one of another version.",
@@ -75,17 +39,7 @@ def read_graded(folder: Path) -> Graded:
                 f"{folder / ADJUSTMENTS} was changed after the last run.",
                 "Give the command to grade once more; then all pages and tables agree.",
             )
-    late = {student["student"]: student.get("late") or {} for student in students}
-    return Graded(
-        rows,
-        {
-            student["student"]: Person(**{**person, "others": tuple(person["others"])})
-            for student in students
-            if (person := student.get("person"))
-        },
-        {name: one["factor"] for name, one in late.items() if one},
-        {name: one["why"] for name, one in late.items() if one},
-    )
+    return rows
 
 
 def _row(told: Mapping[str, Any]) -> StudentResult:
@@ -96,6 +50,7 @@ def _row(told: Mapping[str, Any]) -> StudentResult:
         tuple(told["notes"]),
         given=told["given"],
         note=told["note"],
+        person={"name": told["name"], "email": told["email"], "others": told["keys"]},
     )
 
 

@@ -16,15 +16,11 @@ if TYPE_CHECKING:
     from autograder.grading.report.results import ExerciseResult, StudentResult
 
 
-def results_json(
-    row: StudentResult, factor: float = 1.0, late: str = "", visibility: str = "visible"
-) -> bytes:
+def results_json(row: StudentResult, visibility: str = "visible") -> bytes:
     """Return the file for one student.
 
     Args:
         row: the student's.
-        factor: part of the points that lateness leaves.
-        late: what to say of it.
         visibility: when students see it: visible, after_due_date, after_published or hidden.
 
     Raises:
@@ -39,13 +35,13 @@ def results_json(
             "Look at it, then run the autograder again.",
         )
     told: dict[str, Any] = {
-        "score": round(points * factor, 2),
+        "score": points,
         "visibility": visibility,
         "stdout_visibility": "hidden",
         "output_format": "text",
         "tests": [_test(number, exercise) for number, exercise in enumerate(row.exercises, 1)],
     }
-    if said := [plain_line(text) for text in (late, row.note) if text]:
+    if said := [plain_line(text) for text in (*row.late, row.note) if text]:
         told["output"] = "\n".join(said)
     return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -59,7 +55,7 @@ def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
         "output": "\n".join(said),  # students read it
         "output_format": "text",
     }
-    # Without points of its own where a person gave the whole a number.
+    # Without points of its own where a person gave the whole a number, or it was not handed in.
     if exercise.counted is not None:
         full = exercise.counted >= exercise.max_points
         told |= {

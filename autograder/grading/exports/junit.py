@@ -34,7 +34,7 @@ def junit_xml(rows: Sequence[StudentResult]) -> bytes:
 
 def _suite(row: StudentResult) -> ElementTree.Element:
     points = final_points(row)
-    cases = [_case(row, exercise) for exercise in row.exercises]
+    cases = [_case(exercise) for exercise in row.exercises]
     suite = ElementTree.Element("testsuite", name=plain_line(row.student))
     suite.set("tests", str(len(cases)))
     suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
@@ -50,16 +50,16 @@ def _suite(row: StudentResult) -> ElementTree.Element:
     return suite
 
 
-def _case(row: StudentResult, exercise: ExerciseResult) -> ElementTree.Element:
+def _case(exercise: ExerciseResult) -> ElementTree.Element:
     lesson, _, name = exercise.id.partition(".")
     case = ElementTree.Element(
         "testcase", classname=plain_line(lesson), name=plain_line(name or lesson)
     )
     message = plain_line(exercise.message)
     if exercise.counted is None:
-        ElementTree.SubElement(case, "skipped", message=message or plain_line(row.reason))
+        ElementTree.SubElement(case, "skipped", message=message)
         return case
-    if exercise.counted < exercise.max_points:
+    if exercise.outcome != "passed" and exercise.counted < exercise.max_points:
         failure = ElementTree.SubElement(case, "failure", type=plain_line(exercise.outcome))
         failure.set("message", message)
     told = ElementTree.SubElement(case, "system-out")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from autograder.grading.intake.people import Person
 
 if TYPE_CHECKING:  # it needs torch, and these functions do not
     from autograder.grading.report.results import StudentResult
@@ -32,32 +30,18 @@ class Mark:
 def final_points(row: StudentResult) -> float | None:
     """Return a student's points, None where they are not final.
 
-    That is where a part is ungraded or unread, and nobody has given points by hand.
+    That is where a part is ungraded, could not be read, or nothing was handed in.
     """
     return row.score if row.status == "graded" else None
 
 
-def marks(
-    rows: Sequence[StudentResult],
-    roster: Mapping[str, Person] | None = None,
-    factors: Mapping[str, float] | None = None,
-) -> list[Mark]:
-    """Return what is written for each student.
-
-    Args:
-        rows: of the class.
-        roster: people by the id under which they are graded.
-        factors: parts of the points that lateness leaves, by the same id.
-    """
+def marks(rows: Sequence[StudentResult]) -> list[Mark]:
+    """Return what is written for each student."""
     found = []
     for row in rows:
-        person = (roster or {}).get(row.student, Person(row.student))
-        keys = [row.student, person.id, person.email, *person.others]
-        points = final_points(row)
-        if points is not None:
-            points = round(points * (factors or {}).get(row.student, 1.0), 2)
+        keys = (row.student, row.email, *row.keys)
         kept = tuple(dict.fromkeys(key for key in keys if key.strip()))
-        found.append(Mark(kept, person.name, points, row.max_score))
+        found.append(Mark(kept, row.name, final_points(row), row.max_score))
     return found
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -61,21 +59,18 @@ def _graded(place: Path, stems: list[str]) -> Run:
     settings = source / SETTINGS
     limits, caps = read_settings(settings if settings.exists() else None, LIMITS, Caps())
     with tempfile.TemporaryDirectory(prefix="convlens-") as folder:
-        inbox, out = Path(folder, "submissions"), Path(folder, "graded")
-        # One folder in a folder of many: what it holds is then one student's, whatever it is.
-        shutil.copytree(place / "submission", inbox / "submission", symlinks=True, ignore=_odd)
-        return grade(Request(inbox, out, stems, read_seed(source / SEED), 1, "auto", limits, caps))
-
-
-def _odd(folder: str, names: list[str]) -> list[str]:
-    """Name what is neither a file nor a folder, and histories, which are large."""
-    found = []
-    for name in names:
-        path = Path(folder, name)
-        with contextlib.suppress(OSError):
-            if name == ".git" or not (path.is_symlink() or path.is_dir() or path.is_file()):
-                found.append(name)
-    return found
+        return grade(
+            Request(
+                submissions=place / "submission",
+                out=Path(folder),
+                stems=stems,
+                seed=read_seed(source / SEED),
+                workers=1,
+                limits=limits,
+                caps=caps,
+                one=True,
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Read a folder of submissions into one record a student, running nothing of it."""
+"""Read one submission into a record of its lessons, running nothing of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from autograder.course.reference import read_lesson, solution_stems
+from autograder.course.reference import read_lesson
 from autograder.course.student_file import (
     WORKED,
     BadSubmission,
@@ -20,55 +20,16 @@ from autograder.grading.intake.archives import (
     Caps,
     Contents,
     Refused,
-    is_archive,
     read_container,
     without_suffix,
 )
 from autograder.grading.intake.joining import joined
 from autograder.grading.intake.student_ids import name_of, student_id
 from autograder.grading.intake.submission import Submission
-from lessons.toolkit.errors import UserError
 
-MOST_SUBMISSIONS = 20_000
 MOST_VERSIONS = 8
 # As Jupyter, browsers and desktops name a second file of one name.
 COPY = re.compile(r"copy|kopie|copie|copia|\(\d+\)$|-checkpoint$|~$", re.IGNORECASE)
-# Folders of a course of nbgrader, and our results in it.
-NBGRADER = {"submitted", "source", "release", "autograded", "feedback", "exchange", "data"}
-NBGRADER |= {"graded"}
-
-
-def read_submissions(
-    folder: Path,
-    stems: Sequence[str],
-    caps: Caps | None = None,
-    read: Callable[[Path], Submission] | None = None,
-) -> list[Submission]:
-    """Read every submission below a folder, or the one that a file is.
-
-    A submission is a folder, an archive, a `.py` file or a notebook, named for its student;
-    nbgrader's ``submitted/<student>/<assignment>/`` is a folder a student. Whatever cannot be used
-    becomes a record that says why.
-
-    Args:
-        folder: the submissions.
-        stems: lessons to look for.
-        caps: what one submission may hold.
-        read: reads one; in this process when None. See `reader.Reader`.
-
-    Raises:
-        UserError: the folder is not there, or holds nothing.
-    """
-    read = read or (lambda place: read_submission(place, stems, caps))
-    if not folder.exists():
-        raise UserError(f"There is no folder {folder}.", "Name the folder with the submissions.")
-    places = _places(folder)
-    found: dict[str, list[Submission]] = {}
-    for place in places:
-        submission = read(place)
-        # Case is folded: pages of two students must not be one file on some disks.
-        found.setdefault(submission.student.lower(), []).append(submission)
-    return [_one(submissions) for _, submissions in sorted(found.items())]
 
 
 def read_submission(place: Path, stems: Sequence[str], caps: Caps | None = None) -> Submission:
@@ -91,76 +52,6 @@ def student_of(place: Path) -> str:
     """Return the id of the student whom a submission is named for."""
     name = name_of(place)
     return student_id(name if place.is_dir() else without_suffix(name))
-
-
-def is_one(folder: Path) -> bool:
-    """Return whether a path is one submission and not a folder of many."""
-    return not folder.is_dir() or _is_one_students(folder)
-
-
-def _places(folder: Path) -> list[Path]:
-    if is_one(folder):
-        return [folder]
-    if (folder / "submitted").is_dir():
-        _refuse_if_mixed(folder)
-        folder = folder / "submitted"
-    places = [
-        place
-        for place in sorted(folder.iterdir())
-        if not place.name.startswith(".") and place.name != "__MACOSX"
-    ]
-    if not places:
-        raise UserError(f"The folder {folder} is empty.", "Put one submission a student into it.")
-    if len(places) > MOST_SUBMISSIONS:
-        raise UserError(f"{folder} holds {len(places)} entries.", "Grade them in several folders.")
-    return places
-
-
-def _is_one_students(folder: Path) -> bool:
-    """Return whether a folder is a submission and not the folder of many.
-
-    A lesson's file beside other folders or archives is a hand-out that was left among them.
-    """
-    stems = solution_stems()
-    if any((folder / "lessons" / stem).is_dir() for stem in stems):
-        return True
-    places = [place for place in folder.iterdir() if not place.name.startswith((".", "_"))]
-    if any(
-        place.name not in stems and (place.is_dir() or is_archive(place.name)) for place in places
-    ):
-        return False
-    return any(place.name in (*stems, "exercises.py", "lesson.ipynb") for place in places)
-
-
-def _refuse_if_mixed(folder: Path) -> None:
-    """Raise if a folder “submitted” lies beside other submissions.
-
-    A student who is called that must not hide all the others.
-    """
-    strangers = [
-        place.name
-        for place in folder.iterdir()
-        if not place.name.startswith((".", "_"))
-        and place.name not in NBGRADER
-        and (place.is_dir() or is_archive(place.name))
-    ]
-    if strangers:
-        raise UserError(
-            f"{folder} holds a folder “submitted” and, beside it, “{_printable(min(strangers))}”.",
-            "Name the folder whose entries are the students.",
-        )
-
-
-def _printable(name: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in name)[:60]
-
-
-def _one(submissions: list[Submission]) -> Submission:
-    if len(submissions) == 1:
-        return submissions[0]
-    names = " and ".join(sorted(submission.origin for submission in submissions)[:5])
-    reason = f"There are {len(submissions)} submissions for one student: {names}. Keep one."
-    return Submission(submissions[0].student, names, {}, {"": reason})
 
 
 def _submission(student: str, origin: str, contents: Contents, stems: Sequence[str]) -> Submission:

@@ -1,4 +1,4 @@
-"""Turn a recognised class into one submission a student, the roster's order kept."""
+"""Read a class: who handed in what, by the platform's own layout, one submission a student."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.grading.intake.archives import Caps
-from autograder.grading.intake.hands import Hand, Layout, safe_ids
+from autograder.grading.intake.hands import Attempt, Hand, Layout, chosen, safe_ids
 from autograder.grading.intake.people import Person
 from autograder.grading.intake.roster import match
 from autograder.grading.intake.staged import staged
+from autograder.grading.intake.student_ids import name_of
 from autograder.grading.intake.submission import Submission
-
-NOTHING = "Nothing was handed in."
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,47 @@ class Seat:
     id: str
     person: Person
     hand: Hand | None = None
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """A class as it was read.
+
+    Args:
+        layout: what was recognised.
+        seats: rows of the class.
+        submissions: one a row, in the same order.
+        without: students who have no attempt of the number that was asked for.
+    """
+
+    layout: Layout
+    seats: Sequence[Seat]
+    submissions: Sequence[Submission]
+    without: Sequence[str] = ()
+
+
+def read_class(
+    layout: Layout,
+    read: Callable[[Path], Submission],
+    attempt: Attempt = "last",
+    roster: Sequence[Person] | None = None,
+    caps: Caps | None = None,
+) -> Classroom:
+    """Read one attempt of every student.
+
+    Args:
+        layout: what was recognised.
+        read: reads one submission, as `folder.read_submission` or `guarded.Reader.read`.
+        attempt: which one.
+        roster: the class; without one, a student is who the platform says.
+        caps: what one submission may hold.
+
+    Raises:
+        UserError: somebody is not on the roster, or could be two who are; an archive is broken.
+    """
+    hands, without = chosen(layout.hands, attempt)
+    seats = seats_of(hands, roster)
+    return Classroom(layout, seats, gather(layout, seats, read, caps), without)
 
 
 def seats_of(hands: Iterable[Hand], roster: Sequence[Person] | None = None) -> list[Seat]:
@@ -74,12 +114,13 @@ def gather(
     found = {}
     with staged(layout, [seat.hand for seat in seats if seat.hand], caps) as places:
         for hand, place in places:
-            origin = " and ".join(map(str, hand.paths)) if hand.paths else ""
+            names = [path.as_posix() if path.parts else name_of(layout.root) for path in hand.paths]
+            origin = " and ".join(names)
             if hand.problem:
-                found[hand.student] = Submission("", origin, fault=hand.problem)
+                found[hand.student] = Submission("", origin, problems={"": hand.problem})
             else:
                 found[hand.student] = replace(read(place), origin=origin)
-    nothing = Submission("", "", {}, {"": NOTHING})
+    nothing = Submission("", "", missing=True)
     return [
         replace(found[seat.hand.student] if seat.hand else nothing, student=seat.id)
         for seat in seats

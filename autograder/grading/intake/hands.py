@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from autograder.grading.intake.archives import is_archive
 from autograder.grading.intake.student_ids import student_id
 from autograder.plain_text import plain_line
 from lessons.toolkit.errors import UserError
@@ -166,8 +167,12 @@ def safe_ids(students: Iterable[str]) -> dict[str, str]:
 
 
 def expect_class(layout: Layout) -> None:
-    """Raise where a class is expected and one student's work is found."""
-    if layout.platform == ONE:
+    """Raise where a class is expected and one student's work is found.
+
+    A single file that is no archive can be nothing else.
+    """
+    root = layout.root
+    if layout.platform == ONE and (root.is_dir() or is_archive(root.name)):
         raise UserError(
             f"{layout.root} is the work of one student, not a class.",
             "Say --one to grade it alone, or name the folder that holds all students.",

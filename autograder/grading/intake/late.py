@@ -27,9 +27,10 @@ class Lateness:
     factor: float
     why: str = ""
 
-    def points(self, score: float) -> float:
-        """Return the points that are left."""
-        return round(score * self.factor, 2)
+    @property
+    def is_open(self) -> bool:
+        """Return whether a person must judge it."""
+        return self.days is None and bool(self.why)
 
 
 @dataclass(frozen=True)

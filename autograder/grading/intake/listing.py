@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from autograder.grading.intake.archives import SKIPPED, is_archive
+from autograder.grading.intake.student_ids import as_utf8, on_disk
 from lessons.toolkit.errors import UserError
 
 MOST_NAMES = 500_000
@@ -90,7 +91,7 @@ def list_names(root: Path) -> Listing:
     if not root.is_file():
         raise UserError(f"There is no folder {root}.", "Name the one with the submissions.")
     if not is_archive(root.name):
-        return Listing(root, (PurePosixPath(root.name),), frozenset())
+        return Listing(root, (PurePosixPath(as_utf8(root.name)),), frozenset())
     try:
         return _archive(root)
     except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError) as error:
@@ -112,7 +113,7 @@ def each_file(
         return
     if root.is_dir() or not is_archive(root.name):
         for place in wanted:
-            path = root / place if root.is_dir() else root
+            path = on_disk(root, place) if root.is_dir() else root
             if stat.S_ISREG(path.lstat().st_mode):
                 with path.open("rb") as file:
                     use(place, file)
@@ -156,7 +157,7 @@ def _walk(
     except OSError:
         return  # its reader says why
     for entry in entries:
-        inner = place / entry.name
+        inner = place / as_utf8(entry.name)
         yield entry, inner
         if depth > 1 and entry.is_dir(follow_symlinks=False) and entry.name != ".git":
             yield from _walk(Path(entry.path), inner, depth - 1)

@@ -16,6 +16,7 @@ from autograder.grading.intake.archives import WORK, is_archive, without_suffix
 from autograder.grading.intake.forms import Found, Top
 from autograder.grading.intake.hands import ONE, PLAIN, Hand, Layout
 from autograder.grading.intake.listing import Listing, list_names
+from autograder.grading.intake.student_ids import name_of
 from autograder.plain_text import plain_line
 from lessons.toolkit.errors import UserError, unknown
 
@@ -148,15 +149,15 @@ def _is_one_students(listing: Listing) -> bool:
 
 def _one(listing: Listing) -> Layout:
     root = listing.root
-    name = root.resolve().name
+    name = name_of(root.resolve())
     name = name if root.is_dir() else without_suffix(name)
-    hand = Hand(_nfc(name), _nfc(name), paths=(PurePosixPath(),), called=(root.name,))
+    hand = Hand(_nfc(name), _nfc(name), paths=(PurePosixPath(),), called=(name_of(root),))
     return Layout(root, ONE, "likely", (hand,))
 
 
 def _plain(listing: Listing, top: Top) -> Found:
     """Take every entry for a student who is called so."""
-    by_student: dict[str, list[str]] = {}
+    by_student: dict[str, tuple[str, list[str]]] = {}
     ignored = []
     for name, is_folder in top.items():
         # A grader that passes over a student's PDF would leave them without a row.
@@ -164,9 +165,10 @@ def _plain(listing: Listing, top: Top) -> Found:
             ignored.append(name)
             continue
         student = _nfc(name if is_folder else without_suffix(name))
-        by_student.setdefault(student, []).append(name)
+        # “Lea.zip” and “lea.py” are more likely one person's than two people's.
+        by_student.setdefault(student.lower(), (student, []))[1].append(name)
     hands = []
-    for student, names in by_student.items():
+    for student, names in by_student.values():
         problem = ""
         if len(names) > 1:
             shown = " and ".join(f"“{plain_line(name, 60)}”" for name in names[:4])

@@ -20,6 +20,7 @@ from typing import IO
 from autograder.grading.intake.archives import WORK, Caps, is_archive
 from autograder.grading.intake.hands import Hand, Layout
 from autograder.grading.intake.listing import each_file, list_names
+from autograder.grading.intake.student_ids import as_utf8, name_of, on_disk
 from lessons.toolkit.errors import UserError
 
 
@@ -69,8 +70,8 @@ class _Stage:
         if hand.paths == (PurePosixPath(),):
             return self._root
         if self._root.is_dir() and len(hand.paths) == 1:
-            place = self._root / hand.paths[0]
-            if place.is_dir() or place.name == hand.called[0] or place.is_symlink():
+            place = on_disk(self._root, hand.paths[0])
+            if place.is_dir() or name_of(place) == hand.called[0] or place.is_symlink():
                 return place
         target = self._folder / f"{number:05d}"
         target.mkdir()
@@ -84,15 +85,16 @@ class _Stage:
             is_folder = path in self._listing.folders
             for file in self._files(path, is_folder):
                 inner = file.relative_to(path) if is_folder else PurePosixPath(called or file.name)
-                self._targets[file] = (number, within / inner)
+                self._targets[file] = (number, on_disk(within, inner))
         return target
 
     def _files(self, path: PurePosixPath, is_folder: bool) -> Iterable[PurePosixPath]:
         if not (is_folder and self._root.is_dir()):
             return self._listing.below(path)
         # A listing of a folder stops where layouts do.
-        below = islice((self._root / path).rglob("*"), self._caps.entries)
-        return [PurePosixPath(p.relative_to(self._root).as_posix()) for p in below if p.is_file()]
+        below = islice(on_disk(self._root, path).rglob("*"), self._caps.entries)
+        files = [p.relative_to(self._root).as_posix() for p in below if p.is_file()]
+        return [PurePosixPath(as_utf8(file)) for file in files]
 
     def _copy(self, place: PurePosixPath, file: IO[bytes]) -> None:
         number, target = self._targets[place]

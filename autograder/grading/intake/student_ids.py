@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 LONGEST = 80
 SAFE = re.compile(r"\w[\w.@+-]*(?: [\w.@+-]+)*", re.UNICODE)
@@ -22,7 +22,17 @@ def name_of(place: Path) -> str:
     A name is bytes, of UTF-8 wherever people mean letters by them. What a process takes them for
     depends on its locale.
     """
-    return os.fsencode(place.name).decode("utf-8", "surrogateescape")
+    return as_utf8(place.name)
+
+
+def as_utf8(name: str) -> str:
+    """Return a name that this process was given as every other would read it."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
+def on_disk(folder: Path, place: PurePosixPath | str) -> Path:
+    """Return where a place lies that is named by `as_utf8`."""
+    return folder / os.fsdecode(str(place).encode("utf-8", "surrogateescape"))
 
 
 def student_id(name: str) -> str:

@@ -17,6 +17,7 @@ class Submission:
         problems: why work cannot be read, by ``stem.exercise``, by stem, and under "" the whole.
         notes: what was chosen among copies or left alone; a person should know, no point hangs on
             it.
+        missing: whether nothing at all was handed in.
         fault: our own failure to read it; then nothing of it is graded, and nothing is a 0.
     """
 
@@ -25,4 +26,5 @@ class Submission:
     sources: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    missing: bool = False
     fault: str = ""

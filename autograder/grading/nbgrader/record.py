@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from autograder.grading.intake.archives import without_suffix
 from autograder.grading.nbgrader.cells import exercises_of
 from autograder.grading.nbgrader.gradebook import told, write_scores
 from autograder.grading.report.results import StudentResult
@@ -96,8 +95,7 @@ def _write(
     results = {e.id: told(e) for e in row.exercises if e.id in exercises and _was_there(row, e.id)}
     if not results:
         return False
-    origin = row.made_from[next(iter(results)).partition(".")[0]]["origin"]
-    student = without_suffix(origin)
+    student = row.person.get("id", row.student)  # word for word, as nbgrader's folder is called
     gradebook.update_or_create_student(student)
     gradebook.update_or_create_submission(assignment, student)
     write_scores(gradebook.find_submission_notebook(notebook, assignment, student), results)

@@ -11,9 +11,10 @@ from pathlib import Path
 from autograder.checks import lesson
 from autograder.course.catalogue import find_lesson, landed_stems
 from autograder.grading.class_run import LIMITS, open_sandbox
-from autograder.grading.intake import folder as intake
 from autograder.grading.intake.archives import Caps
+from autograder.grading.intake.gather import read_class
 from autograder.grading.intake.guarded import Reader
+from autograder.grading.intake.platforms import recognise
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.results import ExerciseResult, exercise_result
 from autograder.grading.run.engine import Grader
@@ -59,7 +60,8 @@ class Session:
         self._sandbox: Sandbox | None = None
         self._limits, caps = read_settings(config, LIMITS, Caps())
         with Reader(stems, caps) as reader:
-            self.submissions = intake.read_submissions(path, stems, caps, reader.read)
+            room = read_class(recognise(path), reader.read, caps=caps)
+        self.submissions = room.submissions
         self.exercises = [(stem, e.name) for stem in stems for e in lesson(stem).exercises]
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="convlens-"))
         journal = self._resources.enter_context(Journal(Path(folder) / NAME))

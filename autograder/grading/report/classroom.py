@@ -76,6 +76,8 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
         heat_maps=heat_maps(rows),
         needed=[row for row in rows if row.needs_person],
         given=list(_given(rows)),
+        named=any(row.name for row in rows),
+        late=any(row.late for row in rows),
         record=record,
         courses=sorted({one["course"] for one in made}),
         unprotected=NONE in [record["isolation"], *(one["isolation"] for one in made)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Self
@@ -17,7 +17,33 @@ from autograder.plain_text import plain_line
 # Where each lesson of each student came from, and what came of it.
 Lessons = dict[tuple[str, str], tuple[str, "LessonResult"]]
 NOT_HANDED_IN = "This lesson is not in the submission."
+NOTHING = "Nothing was handed in."
+OF_NOTHING = ("not_attempted", "missing")
 NOT_SEEN = "No run has graded this yet: nothing of it was among the submissions."
+
+
+def stem_of(identity: str) -> str:
+    """Return the lesson of an exercise.
+
+    >>> stem_of("l11_saliency.saliency_map")
+    'l11_saliency'
+    """
+    return identity.partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Whose:
+    """What is known of who handed in a submission, and when.
+
+    Args:
+        person: see `LessonResult`.
+        hand: attempt, time (ISO 8601), what is said of lateness, factor of the points that is left.
+        notes: what a person should know of it.
+    """
+
+    person: Mapping[str, Any] = field(default_factory=dict)
+    hand: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,8 +53,8 @@ class ExerciseResult:
     Args:
         id: ``"l11_saliency.saliency_map"``.
         outcome: a verdict's outcome; "unread" when the work could not be read, "ungraded" when the
-            grader itself failed.
-        points: what the grader gives; None when unread or ungraded.
+            grader itself failed, "missing" when nothing at all was handed in.
+        points: what the grader gives; None when unread, ungraded or missing.
         max_points: full marks.
         diagnosis: id of the mistake recognised, or None.
         message: the sentence, or why it is unread or ungraded; holds no expected value.
@@ -72,18 +98,20 @@ class LessonResult:
         student: id.
         stem: the lesson.
         made_from: origin of the work, SHA-256 of the lesson's text ("" where there was none),
-            hashes of the course and of the seed, and the isolation.
+            hashes of the course and of the seed, the isolation, and the hand in; see `Whose`.
         exercises: in the lesson's order.
         notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
+        person: id, name, email and other keys of the student, as the platform or a roster has them.
     """
 
     student: str
     stem: str
-    made_from: Mapping[str, str]
+    made_from: Mapping[str, Any]
     exercises: tuple[ExerciseResult, ...]
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
+    person: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -109,24 +137,49 @@ class StudentResult:
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
         given: what a person gives instead of the sum, or None.
         note: what that person says to the student.
+        person: see `LessonResult`.
     """
 
     student: str
     exercises: tuple[ExerciseResult, ...]
-    made_from: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    made_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict, compare=False)
     given: float | None = None
     note: str = ""
+    person: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the student's name, "" where it is their id or not known."""
+        name = plain_line(self.person.get("name", ""))
+        return "" if name == self.student else name
+
+    @property
+    def email(self) -> str:
+        """Return the student's address, "" where it is not known."""
+        return plain_line(self.person.get("email", ""))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return what else the student is known by."""
+        person = self.person
+        found = [plain_line(key) for key in (person.get("id", ""), *person.get("others", ()))]
+        return tuple(dict.fromkeys(key for key in found if key not in ("", self.student)))
 
     @property
     def status(self) -> str:
         """Return "graded" where the score is final, else why not.
 
-        "unusable": nothing could be read; "unread": a part could not be; "ungraded": a part was not
-        graded, through no fault of the student.
+        "missing": nothing was handed in; "unusable": nothing could be read; "unread": a part could
+        not be; "ungraded": a part was not graded, through no fault of the student.
         """
-        outcomes = {exercise.outcome for exercise in self.exercises if exercise.counted is None}
+        open_ones = [exercise for exercise in self.exercises if exercise.counted is None]
+        outcomes = {exercise.outcome for exercise in open_ones}
+        if self.given is None and outcomes == {"missing"} and len(open_ones) == len(self.exercises):
+            return "missing"
+        # Of several hand ins one may be missing: it brings no points, and the rest is final.
+        outcomes -= {"missing"}
         if not outcomes or self.given is not None:
             return "graded"
         if all(exercise.counted is None for exercise in self.exercises) and outcomes == {"unread"}:
@@ -135,16 +188,40 @@ class StudentResult:
 
     @property
     def score(self) -> float | None:
-        """Return the points so far, None where not one exercise has any."""
-        if self.given is not None:
-            return self.given
-        points = [e.counted for e in self.exercises if e.counted is not None]
-        return round(sum(points), 2) if points else None
+        """Return the points so far, None where not one exercise has any.
+
+        What lateness costs is taken off, but not of a total that a person gives.
+        """
+        return self.given if self.given is not None else self._sum(lambda e: e.counted)
 
     @property
     def graded_score(self) -> float | None:
-        """Return the sum of what the grader gives, None where it gives nothing."""
-        points = [e.points for e in self.exercises if e.points is not None]
+        """Return what the grader gives in all, lateness taken off, None where it gives nothing."""
+        return self._sum(lambda e: e.points)
+
+    @property
+    def lost(self) -> float:
+        """Return the points that lateness costs."""
+        if self.given is not None:
+            return 0.0
+        whole = sum(e.counted for e in self.exercises if e.counted is not None)
+        return round(whole - (self.score or 0.0), 2)
+
+    @property
+    def late(self) -> dict[str, list[str]]:
+        """Return what is said of lateness, with the lessons of which it is."""
+        said: dict[str, list[str]] = {}
+        for stem, made in self.made_from.items():
+            if why := made.get("late"):
+                said.setdefault(why, []).append(stem)
+        return said
+
+    def _sum(self, points_of: Callable[[ExerciseResult], float | None]) -> float | None:
+        points = [
+            found * self.made_from.get(stem_of(e.id), {}).get("factor", 1.0)
+            for e in self.exercises
+            if (found := points_of(e)) is not None
+        ]
         return round(sum(points), 2) if points else None
 
     @property
@@ -199,6 +276,7 @@ def lesson_results(
     stems: Sequence[str],
     grader: Grader,
     made_with: Mapping[str, str],
+    whose: Mapping[str, Whose] | None = None,
 ) -> Iterator[LessonResult]:
     """Yield what came of each lesson of each submission.
 
@@ -206,8 +284,10 @@ def lesson_results(
         submissions, stems: what was graded.
         grader: with its verdicts.
         made_with: what else goes into `made_from`, the same for all.
+        whose: what is known of who handed them in, by student.
     """
     for submission in submissions:
+        known = (whose or {}).get(submission.student, Whose())
         for stem in stems:
             source = submission.sources.get(stem)
             yield LessonResult(
@@ -218,13 +298,15 @@ def lesson_results(
                     "sha256": "" if source is None else _sha256(source),
                     "course": grader.hashes[stem],
                     **made_with,
+                    **known.hand,
                 },
                 tuple(
                     exercise_result(submission, stem, exercise.name, grader)
                     for exercise in lesson(stem).exercises
                 ),
-                tuple(plain_line(note) for note in submission.notes),
+                tuple(plain_line(note) for note in (*submission.notes, *known.notes)),
                 _usage(submission, stem, grader),
+                known.person,
             )
 
 
@@ -240,7 +322,7 @@ def merged(known: Lessons, folder: str, results: Iterable[LessonResult]) -> Less
         where, old = known.get(key, (folder, new))
         if where == folder or new.was_there or not old.was_there:
             changed[key] = folder, new
-        elif unread := [e.message for e in new.exercises if e.outcome != "not_attempted"]:
+        elif unread := [e.message for e in new.exercises if e.outcome not in OF_NOTHING]:
             note = f"Not counted: “{new.made_from['origin']}”. {unread[0]}"
             changed[key] = where, replace(old, notes=tuple(dict.fromkeys([*old.notes, note])))
     return changed
@@ -274,6 +356,7 @@ def rows(lessons: Iterable[LessonResult]) -> list[StudentResult]:
                     "peak_rss": max((usage["peak_rss"] for usage in usages), default=0),
                     "seconds": round(sum(usage["seconds"] for usage in usages), 3),
                 },
+                person=next((result.person for result in reversed(own) if result.person), {}),
             )
         )
     return found
@@ -303,6 +386,8 @@ def _not_read(submission: Submission, stem: str, name: str) -> tuple[str, str]:
     problems = submission.problems
     if submission.fault:
         return "ungraded", submission.fault
+    if submission.missing:
+        return "missing", NOTHING
     if why := problems.get(f"{stem}.{name}"):
         return "unread", why
     if stem in submission.sources:

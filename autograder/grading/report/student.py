@@ -19,6 +19,7 @@ WORDS = {
     "error": "error",
     "timeout": "stopped",
     "unread": "not read",
+    "missing": "not handed in",
     "ungraded": "not graded yet",
 }
 PANELS = ("yours", "expected", "difference")

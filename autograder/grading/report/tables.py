@@ -16,9 +16,10 @@ from typing import Any
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.plain_text import plain_line
 
-SCHEMA = 2
+SCHEMA = 3
 CSV_ENCODING = "utf-8-sig"  # without its mark, Excel reads another encoding
 TEXT = "'"
+HEAD = ("student", "name", "email", "score", "max_score", "late", "status")
 # Words that a spreadsheet, or a reader that guesses types, takes for a date, a truth or nothing.
 _NO_TEXT = re.compile(
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[\s.,/-]*\d.*"
@@ -35,6 +36,9 @@ def results(rows: Sequence[StudentResult], record: dict[str, Any]) -> dict[str, 
 def _student(row: StudentResult) -> dict[str, Any]:
     return {
         "student": row.student,
+        "name": row.name,
+        "email": row.email,
+        "keys": list(row.keys),
         "origin": row.origin,
         "status": row.status,
         "reason": row.reason,
@@ -42,6 +46,7 @@ def _student(row: StudentResult) -> dict[str, Any]:
         "score": row.score,
         "graded_score": row.graded_score,
         "max_score": row.max_score,
+        "lost": row.lost,
         "given": row.given,
         "note": row.note,
         "lessons": {stem: dict(made) for stem, made in row.made_from.items()},
@@ -56,17 +61,19 @@ def _exercise(exercise: ExerciseResult) -> dict[str, Any]:
 
 
 def grades_csv(rows: Sequence[StudentResult]) -> str:
-    """Write one row a student: id, score, max_score, status, points by exercise.
+    """Write one row a student: id, name, email, score and what it is, points by exercise.
 
+    Points of exercises are before lateness; `late` is what it takes off their sum.
     What counts stands there, also where it was given by hand. Work that could not be read or graded
     is an empty cell, never a 0. Names are written by `id_cell`.
     """
     names = [exercise.id for exercise in rows[0].exercises] if rows else []
-    table: list[list[object]] = [["student", "score", "max_score", "status", *names]]
+    table: list[list[object]] = [[*HEAD, *names]]
     for row in rows:
         points = [_number(exercise.counted) for exercise in row.exercises]
-        head = [id_cell(row.student), _number(row.score), _number(row.max_score), row.status]
-        table.append([*head, *points])
+        who = [id_cell(row.student), id_cell(row.name), id_cell(row.email)]
+        score = [_number(row.score), _number(row.max_score), _number(row.lost), row.status]
+        table.append([*who, *score, *points])
     return _csv(table)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from test_exports import CANVAS, MOODLE_HEADS, PEOPLE, ROSTER, ROWS, table, written
+from test_exports import CANVAS, MOODLE_HEADS, PEOPLE, ROWS, table, written
 
 from autograder.cli.export import export
 from autograder.cli.main import main
@@ -21,10 +21,8 @@ from autograder.grading.report import tables
 @pytest.fixture
 def graded(tmp_path: Path) -> Path:
     """A folder of results with everybody's identity, one of them late."""
-    told = tables.results(ROWS, {})
-    for student in told["students"]:
-        student["person"] = asdict(ROSTER[student["student"]])
-    told["students"][0]["late"] = {"days": 1, "factor": 0.9, "why": "1 day late."}
+    made = {"l11_saliency": {"origin": "x", "factor": 0.9, "late": "1 day late."}}
+    told = tables.results([replace(ROWS[0], made_from=made), *ROWS[1:]], {})
     folder = tmp_path / "graded"
     folder.mkdir()
     (folder / "results.json").write_text(json.dumps(told), encoding="utf-8")

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from xml.etree import ElementTree
 
 import pytest
@@ -27,19 +27,23 @@ from lessons.toolkit.errors import UserError
 
 
 def row(
-    student: str, points: float | None, outcome: str = "", message: str = "Good."
+    student: str, points: float | None, status: str = "graded", message: str = "Good."
 ) -> StudentResult:
-    """A row of two exercises: three points for the second, and none where nothing was read."""
-    outcome = outcome or ("passed" if points == 4 else "failed")
-    why = message if points is not None else f"This is why it is {outcome}."
-    first = ExerciseResult("l11_saliency.saliency_map", outcome, points, 4.0, message=why)
-    second = ExerciseResult("l11_saliency.saliency_box", "passed", 3.0, 3.0, message=message)
-    if outcome == "unread":
-        second = replace(second, outcome=outcome, points=None, message=why)
-    return StudentResult(student, (first, second))
+    stem, person = "l11_saliency", PEOPLE_BY_ID.get(student)
+    outcome = "ungraded" if points is None else "passed" if points == 4 else "failed"
+    first = ExerciseResult(f"{stem}.saliency_map", outcome, points, 4.0, message=message)
+    second = ExerciseResult(f"{stem}.saliency_box", "passed", 3.0, 3.0, message=message)
+    exercises = [first, second]
+    if status in ("unusable", "missing"):
+        unread = "unread" if status == "unusable" else status
+        why = f"This is why it is {status}."
+        exercises = [replace(e, outcome=unread, points=None, message=why) for e in exercises]
+    found = StudentResult(student, tuple(exercises), person=asdict(person) if person else {})
+    assert found.status == status
+    return found
 
 
-ROSTER = {
+PEOPLE_BY_ID = {
     person.id: person
     for person in (
         Person("1001", "Lovelace, Ada", "ada@uni.de", ("101", "Group, 1")),
@@ -54,11 +58,11 @@ ROWS = [
     row("1001", 4.0),
     row("1002", 2.25),
     row("1003", None, "ungraded"),
-    row("1004", None, "unread"),
+    row("1004", 0.0, "unusable"),
     row("1005", 0.0),
     row("1006", 1.0),
 ]
-MARKS = marks(ROWS, ROSTER)
+MARKS = marks(ROWS)
 
 
 def table(data: bytes, mark: str = ",", encoding: str = "utf-8-sig") -> list[list[str]]:
@@ -71,7 +75,11 @@ def others(rows: list[list[str]], at: int) -> list[list[str]]:
 
 def test_points_that_are_not_final_are_none_and_lateness_is_in_the_rest() -> None:
     assert [mark.points for mark in MARKS] == [7.0, 5.25, None, None, 3.0, 4.0]
-    assert marks(ROWS, ROSTER, {"1001": 0.9})[0].points == 6.3
+    late = replace(ROWS[0], made_from={"l11_saliency": {"factor": 0.9}})
+    assert (marks([late])[0].points, late.lost) == (6.3, 0.7)
+    given = replace(row("1003", None, "ungraded").exercises[0], given=2.0)
+    by_hand = replace(ROWS[2], exercises=(given, ROWS[2].exercises[1]))
+    assert marks([by_hand])[0].points == 5.0
     assert number(-0.0) == "0" and number(7.0) == "7" and number(1 / 3) == "0.33"
 
 
@@ -121,7 +129,7 @@ def test_canvas_with_names_in_two_columns_and_decimal_commas() -> None:
 
 
 def test_canvas_by_names_where_no_id_is_known() -> None:
-    found = marks(ROWS, {key: Person(key, person.name) for key, person in ROSTER.items()})
+    found = marks([replace(row, person={"name": row.name}) for row in ROWS])
     text = CANVAS.replace(",1001,", ",x1,").replace(",1002,", ",x2,").replace(",1003,", ",x3,")
     text = text.replace(",1004,", ",x4,").replace(",1005,", ",x5,")
     filled = fill_canvas(text.encode(), found, "Saliency")
@@ -196,7 +204,7 @@ def test_moodle_gradebook(
 
 @pytest.mark.parametrize("joined", [True, False])
 def test_moodle_by_names_where_no_key_is_known(joined: bool) -> None:
-    found = marks(ROWS, {key: Person(key, person.name) for key, person in ROSTER.items()})
+    found = marks([replace(row, person={"name": row.name}) for row in ROWS])
     rows = [["Abteilung", "Nom", "Prénom", "Saliency"]]
     rows += [["Physik", last, first, ""] for first, last, _, _ in PEOPLE]
     if joined:
@@ -330,29 +338,23 @@ def test_gradescope(message: str) -> None:
     Draft202012Validator(GRADESCOPE).validate(told)
     assert told["score"] == 5.25 == sum(test["score"] for test in told["tests"])
     assert [test["status"] for test in told["tests"]] == ["failed", "passed"]
-    late = json.loads(results_json(row("ada", 4.0), 0.9, "1 day late."))
+    made_from = {"l11_saliency": {"factor": 0.9, "late": "1 day late."}}
+    late = json.loads(results_json(replace(row("ada", 4.0), made_from=made_from)))
     Draft202012Validator(GRADESCOPE).validate(late)
     assert (late["score"], late["output"]) == (6.3, "1 day late.")
 
 
-@pytest.mark.parametrize("outcome", ["ungraded", "unread"])
-def test_gradescope_gets_no_file_that_would_be_a_zero(outcome: str) -> None:
-    with pytest.raises(UserError, match=f"not be final: .*This is why it is {outcome}"):
-        results_json(row("ada", None, outcome))
+@pytest.mark.parametrize("status", ["ungraded", "unusable", "missing"])
+def test_gradescope_gets_no_file_that_would_be_a_zero(status: str) -> None:
+    with pytest.raises(UserError, match="would not be final"):
+        results_json(row("ada", None if status == "ungraded" else 0.0, status))
 
 
-def test_points_given_by_hand_are_what_counts() -> None:
-    judged = row("1001", None, "ungraded")
-    first = replace(judged.exercises[0], given=2.5)
-    by_part = replace(judged, exercises=(first, judged.exercises[1]))
-    for whole, points in ((by_part, 5.5), (replace(judged, given=6.0), 6.0)):
-        assert [mark.points for mark in marks([whole])] == [points]
-        told = json.loads(results_json(whole))
-        Draft202012Validator(GRADESCOPE).validate(told)
-        assert told["score"] == points
-        assert ["score" in test for test in told["tests"]] == [whole is by_part, True]
-    suite = ElementTree.fromstring(junit_xml([by_part]))[0]
-    assert suite.get("skipped") == "0" and suite.find(".//failure") is not None
+def test_gradescope_gets_a_total_that_a_person_gave() -> None:
+    told = json.loads(results_json(replace(ROWS[2], given=6.0, note="On paper.")))
+    Draft202012Validator(GRADESCOPE).validate(told)
+    assert (told["score"], told["output"]) == (6.0, "On paper.")
+    assert ["score" in test for test in told["tests"]] == [False, True]
 
 
 # Of junit-10.xsd, which Jenkins and pytest check against: attributes (needed, allowed), children.
@@ -387,7 +389,7 @@ def follows_junit(element: ElementTree.Element) -> None:
 def test_junit() -> None:
     names = ["Müller, Jürgen", '=cmd() "x" <&>', "김민수\x07\ud800", "]]>"]
     rows = [row(names[0], 4.0), row(names[1], 2.25, message="Wrong <b>\x1b[1m & so on")]
-    rows += [row(names[2], None, "ungraded"), row(names[3], None, "unread")]
+    rows += [row(names[2], None, "ungraded"), row(names[3], 0.0, "unusable")]
     root = ElementTree.fromstring(junit_xml(rows))
     follows_junit(root)
     suites = list(root)

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from reading import read_submissions
 
 from autograder.course.reference import read_lesson
 from autograder.course.student_file import Work
 from autograder.grading.intake.archives import Caps
-from autograder.grading.intake.folder import read_submission, read_submissions
+from autograder.grading.intake.folder import read_submission
 from autograder.grading.intake.guarded import Reader
 from autograder.grading.intake.student_ids import student_id
 from lessons.toolkit.errors import UserError
@@ -264,8 +265,11 @@ def test_a_name_that_some_system_cannot_hold_gets_another(name: str) -> None:
 def test_names_that_no_disk_confuses_stay_two(tmp_path: Path) -> None:
     for student in ("Straße", "strasse", "ADA", "ada"):
         (tmp_path / f"{student}.py").write_bytes(WRONG)
-    found = {s.student: bool(s.sources) for s in read_submissions(tmp_path, [STEM])}
-    assert found["Straße"] and found["strasse"] and len(found) == 3
+    found = read_submissions(tmp_path, [STEM])
+    assert len({submission.student.casefold() for submission in found}) == len(found) == 3
+    unread = [submission for submission in found if not submission.sources]
+    assert [submission.student for submission in unread] == ["ADA"]
+    assert "“ADA.py” and “ada.py”" in unread[0].problems[""]
 
 
 def test_what_breaks_the_reader_costs_one_submission(tmp_path: Path) -> None:

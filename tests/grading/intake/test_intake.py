@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from reading import read_submissions
 from synthetic import expectation_of
 
 from autograder.build.notebook import notebook_bytes
@@ -17,7 +18,6 @@ from autograder.build.products import notebook
 from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import read_lesson
-from autograder.grading.intake.folder import read_submissions
 from autograder.grading.intake.submission import Submission
 from autograder.judge.expected import run_trusted
 from autograder.judge.verdict import judge

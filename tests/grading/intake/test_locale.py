@@ -17,7 +17,7 @@ NAMES = ["안젤라 kim", "José", "Ωμέγα", "x\xff", "ada", "<é>"]
 CODE = (
     "import json, pathlib, sys\n"
     "from autograder.files import write_whole\n"
-    "from autograder.grading.intake.folder import read_submissions\n"
+    "from reading import read_submissions\n"
     "from autograder.grading.report import page_of\n"
     "found = read_submissions(pathlib.Path(sys.argv[1]), ['l11_saliency'])\n"
     "for one in found:\n"
@@ -46,7 +46,11 @@ def test_every_locale_sees_the_same_students_and_writes_the_same_pages(tmp_path:
         done = subprocess.run(
             command,
             capture_output=True,
-            env={**plain, **variables, "PYTHONPATH": str(ROOT)},
+            env={
+                **plain,
+                **variables,
+                "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "grading")]),
+            },
             check=True,
         )
         said[kind] = done.stdout

@@ -16,12 +16,12 @@ from typing import Any
 
 import nbformat
 import pytest
+from reading import read_submissions
 
 from autograder.build.notebook import notebook_bytes
 from autograder.build.products import notebook
 from autograder.course.reference import read_lesson
 from autograder.grading.class_run import Request, grade
-from autograder.grading.intake.folder import read_submissions
 from autograder.grading.report.results import StudentResult
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]

@@ -12,6 +12,7 @@ import pytest
 from autograder.grading.report.results import ExerciseResult, StudentResult
 from autograder.grading.report.tables import (
     CSV_ENCODING,
+    HEAD,
     grades_csv,
     id_cell,
     id_of,
@@ -39,9 +40,9 @@ def cells(text: str) -> list[list[str]]:
 
 def test_grades_have_one_row_a_student_and_one_column_an_exercise():
     head, line = cells(grades_csv([row()]))
-    assert head[:4] == ["student", "score", "max_score", "status"]
-    assert head[4:] == ["l11_saliency.saliency_map", "l11_saliency.saliency_box"]
-    assert line == ["ada", "5.5", "7", "graded", "2.5", "3"]
+    assert tuple(head[:7]) == HEAD
+    assert head[7:] == ["l11_saliency.saliency_map", "l11_saliency.saliency_box"]
+    assert line == ["ada", "", "", "5.5", "7", "0", "graded", "2.5", "3"]
 
 
 @pytest.mark.parametrize("outcome", ["unread", "ungraded"])
@@ -52,14 +53,14 @@ def test_work_without_a_verdict_is_empty_cells_and_says_that_it_is_not_final(out
         "bob", tuple(replace(e, outcome=outcome, points=None) for e in (one, other))
     )
     _, first, second = cells(grades_csv([part, none]))
-    assert first == ["ada", "3", "7", outcome, "", "3"]
+    assert first == ["ada", "", "", "3", "7", "0", outcome, "", "3"]
     whole = "unusable" if outcome == "unread" else "ungraded"
-    assert second == ["bob", "", "7", whole, "", ""]
+    assert second == ["bob", "", "", "", "7", "0", whole, "", ""]
     assert part.needs_person and none.needs_person
 
 
 def test_an_ungraded_exercise_is_an_empty_cell_and_never_a_zero():
-    assert cells(grades_csv([row(points=None)]))[1][4] == ""
+    assert cells(grades_csv([row(points=None)]))[1][7] == ""
     told = results([row(points=None)], RECORD)["students"][0]["exercises"][0]
     assert told["points"] is None and told["outcome"] == "ungraded"
 
@@ -102,13 +103,13 @@ def test_names_with_separators_stay_one_cell():
 
 
 def test_an_empty_class_has_tables():
-    assert cells(grades_csv([])) == [["student", "score", "max_score", "status"]]
+    assert cells(grades_csv([])) == [list(HEAD)]
     assert cells(usage_csv([]))[0][0] == "student"
 
 
 def test_results_hold_no_picture_and_are_json_with_every_field():
     told = json.loads(json.dumps(results([row()], RECORD)))
-    assert told["schema"] == 2 and told["run"] == RECORD
+    assert told["schema"] == 3 and told["run"] == RECORD
     assert set(told["students"][0]["exercises"][0]) == {
         "id", "outcome", "points", "max_points", "diagnosis", "message", "case", "given", "note",
     }  # fmt: skip

@@ -315,6 +315,8 @@ def test_in_the_sandbox_a_second_run_over_one_student_keeps_the_class(tmp_path: 
     ask = Request(tmp_path / "in", tmp_path / "out", [STEM], 5, workers=1)
     assert [row.score for row in run.grade(ask).rows] == [17, 13]
     before = files_of(tmp_path / "out")
-    alone = Request(tmp_path / "in" / "bob.py", tmp_path / "out", [STEM], 5, again=["bob"])
+    alone = Request(
+        tmp_path / "in" / "bob.py", tmp_path / "out", [STEM], 5, again=["bob"], one=True
+    )
     assert [row.score for row in run.grade(alone).rows] == [17, 13]
     assert files_of(tmp_path / "out") == before

@@ -82,7 +82,12 @@ def test_results_are_as_their_schema_says(out: Path):
     results["students"][0]["exercises"][0]["points"] = float("-1")
     assert list(Draft202012Validator(schema).iter_errors(results))
     described = schema["$defs"]["exercise"]["properties"]
-    assert set(described["outcome"]["enum"]) == {*get_args(Outcome), "unread", "ungraded"}
+    assert set(described["outcome"]["enum"]) == {
+        *get_args(Outcome),
+        "unread",
+        "ungraded",
+        "missing",
+    }
     assert set(schema["$defs"]["run"]["properties"]["isolation"]["enum"]) == set(LADDER.values())
 
 
