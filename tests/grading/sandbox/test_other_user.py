@@ -46,11 +46,9 @@ def run_there(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_what_the_other_rungs_hold_it_holds(copy: Path) -> None:
     """Attacks, limits and ends as on every rung; what is seen by any user is named there."""
     rooms = [f"tests/grading/sandbox/{name}.py" for name in ("test_escape", "test_contain")]
-    chosen = "user"
-    # The longest, doubles of others, and what is about the zygote and no rung.
-    longest = "two_hundred that_is_held within_the_limit in_c catches shared overdue"
-    for name in f"{longest} memory_ends from_another_thread with_a_thread".split():
-        chosen += f" and not {name}"
+    # All escapes; of what it contains, that which does not take its time.
+    ways = "test_escape early_end crash daemon fork_bomb can_be_filled sleep many_threads loop_in_c"
+    chosen = f"user and ({' or '.join(ways.split())})"
     done = run_there(
         copy, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", chosen,
         "--junitxml", "found.xml", *rooms,
@@ -58,7 +56,7 @@ def test_what_the_other_rungs_hold_it_holds(copy: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:]
     (suite,) = ElementTree.parse(copy / "found.xml").getroot().iter("testsuite")
     counts = {name: int(suite.get(name, "0")) for name in ("tests", "skipped", "failures")}
-    assert counts["tests"] > 75 and counts["skipped"] <= 1 and not counts["failures"], counts
+    assert counts["tests"] > 70 and counts["skipped"] <= 1 and not counts["failures"], counts
 
 
 JOBS = {
