@@ -33,8 +33,8 @@ def main(place: Path) -> int:
         place.chmod(0o700)
     results = place / "results" / "results.json"
     results.unlink(missing_ok=True)
-    wishes = json.loads((place / "source" / WISHES).read_text(encoding="utf-8"))
     try:
+        wishes = json.loads((place / "source" / WISHES).read_text(encoding="utf-8"))
         run = _graded(place, wishes["lessons"])
         data = results_json(run.rows[0], visibility=wishes["visibility"])
         write_whole(results, data)
