@@ -86,7 +86,7 @@ def grade(
     Ends with 0 when all is graded, 1 when somebody should look at a submission, 2 on a mistake in
     the command or its surroundings, 130 after Ctrl-C.
     """
-    _refuse_other_systems()
+    refuse_other_systems()
     stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
     if not submissions.exists():
         raise UserError(f"There is no folder {submissions}.", "Name the one with the submissions.")
@@ -154,7 +154,8 @@ def grade(
     return 1 if any(row.needs_person for row in run.rows) else 0
 
 
-def _refuse_other_systems() -> None:
+def refuse_other_systems() -> None:
+    """Raise UserError where code of a submission cannot be shut in."""
     # The sandbox's modules cannot even be imported elsewhere.
     if not sys.platform.startswith("linux"):
         raise UserError(

@@ -175,6 +175,40 @@ def parse(text: str, where: str) -> Words:
     )
 
 
+def entry(id: str, code: str) -> str:
+    """Return the draft of a mistake that is another text of the whole exercise.
+
+    Its two sentences are left to the author; the audit finds them missing.
+
+    >>> print(entry("halved", "def twice(x):\\n    return x"))
+    **halved**
+    TODO: what the code does instead of what was asked.
+    TODO: what to look at; a pointer, never the code.
+    <BLANKLINE>
+    ```python
+    def twice(x):
+        return x
+    ```
+    """
+    return (
+        f"**{id}**\nTODO: what the code does instead of what was asked.\n"
+        f"TODO: what to look at; a pointer, never the code.\n\n```python\n{code}\n```"
+    )
+
+
+def with_entry(text: str, draft: str) -> str:
+    """Return a file of words with one more mistake, the last of its own.
+
+    Args:
+        text: the Markdown.
+        draft: as `entry` makes it.
+    """
+    head, also, rest = text.partition("\n## Also right")
+    if "\n## Mistakes" not in head:
+        head = f"{head.rstrip()}\n\n## Mistakes\n"
+    return f"{head.rstrip()}\n\n{draft.strip()}\n{also}{rest}"
+
+
 def _sections(text: str) -> tuple[list[str], dict[str, list[str]]]:
     """Cut a file at its second-level headings, leaving fenced code alone."""
     head: list[str] = []

@@ -352,6 +352,46 @@ def definitions(text: str, exercises: Collection[str] = ()) -> str:
     return "\n".join(lines)
 
 
+def excerpt(text: str, stem: str, exercise: str) -> str:
+    """Return the code of one exercise with what it uses of its author's own.
+
+    Given code and other exercises stay out, and so do docstrings, which are the stub's.
+
+    Args:
+        text: of a lesson's file.
+        stem: the lesson.
+        exercise: its name.
+
+    Returns:
+        Whole lines, as they stand; "" where the text is not to be parsed.
+    """
+    tree = _parsed(text) if len(text) <= LARGEST_CELL else None
+    if tree is None:
+        return ""
+    lesson = read_lesson(stem)
+    given = {shape(node) for node in ast.parse(lesson.given()).body}
+    others = set(lesson.exercises) - {exercise}
+    own = [n for n in tree.body if not others & _bound(n) and shape(n) not in given]
+    used = _used(ast.Module(own, []), [exercise])
+    lines = text.split("\n")
+    kept = [
+        "\n".join(lines[number - 1] for number in _lines(node) if number not in _docstring(node))
+        for node in own
+        if _bound(node) & used - {"annotations"}
+    ]
+    return "\n\n\n".join(kept)
+
+
+def _docstring(node: ast.stmt) -> range:
+    """Return the numbers of the lines that a definition's docstring has for itself."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return range(0)
+    first, *rest = node.body
+    if not rest or ast.get_docstring(node) is None or first.lineno == node.lineno:
+        return range(0)
+    return range(first.lineno, min((first.end_lineno or first.lineno) + 1, rest[0].lineno))
+
+
 DEFINING = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from autograder.grading.run.journal import NAME as JOURNAL
 from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.seeds import hold_to_seed
 from autograder.grading.run.versions import course_hash, seed_hash, versions
+from autograder.grading.sandbox import whitelist
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
 from autograder.grading.sandbox.other_user import refuse_open
@@ -132,6 +134,8 @@ def grade(
             another seed than the folder's, a line of its adjustments that cannot be meant.
     """
     isolation = choose(request.isolation)
+    # While submissions are read: it takes seconds, and every sandbox waits for it.
+    threading.Thread(target=whitelist.build, daemon=True).start()
     make_folder(request.out, request.submissions)
     with locked(request.out), Journal(request.out / JOURNAL) as journal:
         hold_to_seed(journal, request.seed)
@@ -210,7 +214,7 @@ def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grad
         request.stems,
         request.seed,
         journal,
-        sandboxes(isolation, request.limits, request.stems),
+        partial(open_sandbox, isolation, request.limits, request.stems),
         request.workers,
         salt=f"{isolation.level} {asdict(request.limits)}",
     )
@@ -283,33 +287,6 @@ def keep(
     names = ", ".join(gone)
     sentences = [f"No longer among the submissions, and so without a row: {names}."] if gone else []
     return [result for _, result in now.values()], sentences
-
-
-def sandboxes(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Callable[[], Sandbox]:
-    """Return a function that starts a sandbox, for each worker to call.
-
-    The first start is made alone: if it fails, every other call raises its error.
-    """
-    lock = threading.Lock()
-    works = False
-    failure: UserError | None = None
-
-    def start() -> Sandbox:
-        nonlocal works, failure
-        with lock:
-            if failure is not None:
-                raise failure
-            if not works:
-                try:
-                    first = open_sandbox(isolation, limits, stems)
-                except UserError as error:
-                    failure = error
-                    raise
-                works = True
-                return first
-        return open_sandbox(isolation, limits, stems)
-
-    return start
 
 
 def open_sandbox(isolation: Isolation, limits: Limits, stems: Sequence[str]) -> Sandbox:

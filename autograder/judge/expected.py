@@ -30,6 +30,8 @@ from autograder.worker.load import offer_earlier
 from autograder.worker.serve import answer
 
 Variant = tuple[Mistake, ...]
+# What `observe` tells of a case but not briefly.
+LEFT_BEHIND = {"again", "effects", "plain", "printed", "seconds"}
 
 
 @lru_cache(maxsize=512)
@@ -227,6 +229,18 @@ class Expectation:
             broken = {"status": "raised", "error": records[0].get("error", {}), "case": case}
             self._outcomes[key] = records[1] if len(records) > 1 else broken
         return self._outcomes[key]
+
+    def remember(self, variant: Variant, records: Iterable[Record]) -> None:
+        """Keep what a whole run has told already, so that no case is run once more briefly.
+
+        Args:
+            variant: the mistakes that were made.
+            records: of the cases that ran; what their calls left behind is not kept.
+        """
+        ids = tuple(mistake.id for mistake in variant)
+        for record in records:
+            brief = {key: value for key, value in record.items() if key not in LEFT_BEHIND}
+            self._outcomes.setdefault((ids, record["case"]), brief)
 
     def run(self, variant: Variant, names: Iterable[str], briefly: bool = False) -> list[Record]:
         """Run the reference with mistakes made in it.

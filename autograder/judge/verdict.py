@@ -88,6 +88,19 @@ def points_of(expectation: Expectation, answer: Answer) -> float:
     return _Judgement(expectation, answer).points()
 
 
+def findings_of(
+    expectation: Expectation, answer: Answer
+) -> tuple[dict[str, Finding | None], dict[str, Record]]:
+    """Return what the ladder finds on each case, and the records as it reads them.
+
+    Args:
+        expectation, answer: as for `judge`; a case without an answer has no record.
+    """
+    judgement = _Judgement(expectation, answer)
+    records = {c: judgement._record(c) for c in judgement.records if c in expectation.cases}
+    return judgement._findings(), records
+
+
 class _Judgement:
     def __init__(self, expectation: Expectation, answer: Answer) -> None:
         self.expectation = expectation

@@ -17,22 +17,27 @@ from autograder.judge.expected import Expectation
 from autograder.judge.verdict import Verdict, judge
 from autograder.protocol.answers import Answer
 
+# Lessons in which mistakes are also made beside a foreign detail and in pairs: plain functions,
+# classes with hooks, judges of their own, maps. `convlens audit` does so in every lesson.
+WHOLE = ("l03_filters", "l08_fooling_and_dreams", "l11_saliency", "l13_cam")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", landed_stems())
 def test_the_gate_is_open(stem: str) -> None:
-    (report,) = audit([stem])
+    ways = tuple(GATES) if stem in WHOLE else ("alone",)
+    (report,) = audit([stem], ways=ways)
     assert report.problems == []
-    assert report.rates["alone"].made > 0 and report.rates["in pairs"].made > 0
+    assert all(report.rates[way].made > 0 for way in ways)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stem", landed_stems())
 def test_every_mistake_is_named_under_a_secret_seed_too(stem: str) -> None:
-    """Of every second exercise: all of them take a tenth of the suite's time."""
+    """Of every fourth exercise: that they are named at all is asked of each above."""
     torch.set_num_threads(1)  # as `audit` does
     record = lesson(stem)
-    report = audit_lesson(replace(record, exercises=record.exercises[::2]), 1, ["alone"])
+    report = audit_lesson(replace(record, exercises=record.exercises[::4]), 1, ["alone"])
     assert report.rates["alone"].made > 0 and report.rates["alone"].share == 1.0
     assert [
         problem for problem in report.problems if "a solution and no check" not in problem

@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from unittest.mock import patch
 
 from synthetic import textual_mistakes
@@ -118,12 +118,11 @@ def grade_here(
     sandbox: OwnSandbox | None = None,
     seed: int = 5,
     stems: Sequence[str] = (STEM,),
-    again: Sequence[str] = (),
-    one: bool = False,
+    **asked: Any,
 ) -> Run:
     """A whole run with one worker in this process."""
     sandbox = sandbox or OwnSandbox()
-    request = Request(submissions, out, stems, seed, workers=1, again=again, one=one)
+    request = Request(submissions, out, stems, seed, workers=1, **asked)
     with patch.object(run, "Sandbox", lambda *_, **__: sandbox):
         return run.grade(request)
 

@@ -39,18 +39,24 @@ FAMILIES: dict[str, tuple[int, dict[str, Any], set[str]]] = {
 
 
 def _classifier(name: str) -> Classifier:
-    from torchvision.models import MaxVit, ResNet, VisionTransformer, get_model
+    from torchvision.models import ConvNeXt, DenseNet, MaxVit, ResNet, VisionTransformer, get_model
+    from torchvision.models.convnext import CNBlockConfig
     from torchvision.models.resnet import Bottleneck
 
     side, small, _ = FAMILIES[name]
     with torch.random.fork_rng(devices=[]):
-        # Whole, these take a minute and a half.
+        # Whole, these take two minutes.
         if name == "maxvit_t":
             network = MaxVit((side, side), 16, 2, [16, 32], [1, 1], 8, 0.0, num_classes=12)
         elif name == "vit_b_32":
             network = VisionTransformer(side, 32, 2, 4, 64, 128, num_classes=12)
         elif name == "resnext50_32x4d":
             network = ResNet(Bottleneck, [1] * 4, groups=32, width_per_group=4, num_classes=12)
+        elif name == "convnext_tiny":
+            shape = [CNBlockConfig(24, 48, 1), CNBlockConfig(48, 96, 1), CNBlockConfig(96, None, 1)]
+            network = ConvNeXt(shape, num_classes=12)
+        elif name == "densenet121":
+            network = DenseNet(16, (2, 2, 2, 2), 32, num_classes=12)
         else:
             network = get_model(name, weights=None, num_classes=12, **small)
         if name in ("alexnet", "vgg11"):  # nine tenths of their weights are in the head

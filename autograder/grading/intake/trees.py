@@ -23,8 +23,9 @@ def nbgrader(listing: Listing, top: Top) -> Found | None:
 
     The student's id is the folder's name, word for word, as in the gradebook's database.
     """
-    is_course = top.get("submitted", False)
-    if is_course:
+    is_course = (listing.base.name or listing.root.resolve().name) == "submitted"
+    if top.get("submitted", False):
+        is_course = True
         _refuse_if_mixed(listing, top)
         listing = listing.inside("submitted")
         top = listing.top()

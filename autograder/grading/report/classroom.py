@@ -14,11 +14,16 @@ from autograder.course.catalogue import course_lesson
 from autograder.course.mistakes import meaning_of
 from autograder.grading.report.page import render
 from autograder.grading.report.results import StudentResult
+from autograder.grading.report.shared import SharedMistake, shared_mistakes
 from autograder.grading.sandbox.probe import NONE
 from autograder.judge.words import SIDE_EFFECTS
+from autograder.plain_text import plain_lines
 
 BINS = 10
 SHADES = 5
+MOST_SHARED = 20
+MOST_NAMES = 12
+CODE_LINES, CODE_WIDTH = 60, 120
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
     """
     scores = [row.score for row in rows if row.status == "graded" and row.score is not None]
     made = [made for row in rows for made in row.made_from.values()]
+    shared = shared_mistakes(rows)
     return render(
         "class.html",
         title="Class",
@@ -74,6 +80,10 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
         bars=histogram(rows),
         exercises=difficulties(rows),
         heat_maps=heat_maps(rows),
+        shared=shared[:MOST_SHARED],
+        more_shared=len(shared[MOST_SHARED:]),
+        most_names=MOST_NAMES,
+        code=example_code,
         needed=[row for row in rows if row.needs_person],
         given=list(_given(rows)),
         named=any(row.name for row in rows),
@@ -82,6 +92,11 @@ def class_page(rows: Sequence[StudentResult], record: dict[str, Any]) -> str:
         courses=sorted({one["course"] for one in made}),
         unprotected=NONE in [record["isolation"], *(one["isolation"] for one in made)],
     )
+
+
+def example_code(shared: SharedMistake) -> str:
+    """Return the example of a shared mistake as text fit to be shown."""
+    return "\n".join(plain_lines(shared.examples[0][1], CODE_LINES, CODE_WIDTH))
 
 
 def _given(rows: Sequence[StudentResult]) -> Iterator[tuple[str, str, float | None, float, str]]:
@@ -187,6 +202,9 @@ def meaning(identity: str, mistake: str) -> str:
     It is "" where the id says it already.
     """
     stem, _, name = identity.partition(".")
+    for anchored in lesson(stem).exercise(name).anchored:
+        if anchored.id == mistake:  # its sentence may name what stands here instead
+            return anchored.says
     if (said := meaning_of(stem, name, mistake)) is not None:
         return said
     return f"It {SIDE_EFFECTS[mistake][0]}." if mistake in SIDE_EFFECTS else ""

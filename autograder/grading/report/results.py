@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from autograder.checks import lesson
+from autograder.course.student_file import excerpt
 from autograder.grading.intake.submission import Submission
 from autograder.grading.run.engine import Grader
 from autograder.grading.run.lacking import lacks
@@ -16,6 +17,8 @@ from autograder.plain_text import plain_line
 
 # Where each lesson of each student came from, and what came of it.
 Lessons = dict[tuple[str, str], tuple[str, "LessonResult"]]
+# Of an example; longer code is its author's own long story.
+MOST_CODE = 8000
 NOT_HANDED_IN = "This lesson is not in the submission."
 NOTHING = "Nothing was handed in."
 OF_NOTHING = ("not_attempted", "missing")
@@ -103,6 +106,8 @@ class LessonResult:
         notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
         person: id, name, email and other keys of the student, as the platform or a roster has them.
+        unnamed: of exercises by id whose mistake has no name, the answer's fingerprint and the
+            student's code; for the instructor alone.
     """
 
     student: str
@@ -112,6 +117,7 @@ class LessonResult:
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
     person: Mapping[str, Any] = field(default_factory=dict)
+    unnamed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -135,6 +141,7 @@ class StudentResult:
         made_from: of each lesson that was graded, by stem; see `LessonResult`.
         notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
+        unnamed: see `LessonResult`.
         given: what a person gives instead of the sum, or None.
         note: what that person says to the student.
         person: see `LessonResult`.
@@ -145,6 +152,7 @@ class StudentResult:
     made_from: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict, compare=False)
+    unnamed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     given: float | None = None
     note: str = ""
     person: Mapping[str, Any] = field(default_factory=dict)
@@ -307,6 +315,7 @@ def lesson_results(
                 tuple(plain_line(note) for note in (*submission.notes, *known.notes)),
                 _usage(submission, stem, grader),
                 known.person,
+                dict(_unnamed(submission, stem, grader)),
             )
 
 
@@ -357,6 +366,9 @@ def rows(lessons: Iterable[LessonResult]) -> list[StudentResult]:
                     "seconds": round(sum(usage["seconds"] for usage in usages), 3),
                 },
                 person=next((result.person for result in reversed(own) if result.person), {}),
+                unnamed={
+                    identity: told for result in own for identity, told in result.unnamed.items()
+                },
             )
         )
     return found
@@ -411,6 +423,19 @@ def _judged(entry: Mapping[str, Any]) -> ExerciseResult:
         case=verdict["case"],
         picture=entry.get("picture", {}),
     )
+
+
+def _unnamed(
+    submission: Submission, stem: str, grader: Grader
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield exercises whose mistake has no name, each with fingerprint and code."""
+    for exercise in lesson(stem).exercises:
+        task = grader.task(submission, stem, exercise.name)
+        entry = grader.journal.entries.get(task.key) if task else None
+        if task and entry and (told := entry.get("fingerprint")) is not None:
+            code = excerpt(task.source, stem, exercise.name)
+            kept = {**told, "code": code if len(code) <= MOST_CODE else ""}
+            yield f"{stem}.{exercise.name}", kept
 
 
 def _usage(submission: Submission, stem: str, grader: Grader) -> dict[str, float]:

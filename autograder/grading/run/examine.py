@@ -18,6 +18,7 @@ from autograder.grading.run.lacking import explained
 from autograder.grading.run.pictures import picture_of
 from autograder.grading.sandbox.children import ChildResult, Sandbox
 from autograder.judge.expected import Expectation
+from autograder.judge.fingerprint import Fingerprint, fingerprint
 from autograder.judge.lending import lend, may_borrow, settle, unquoted
 from autograder.judge.verdict import Verdict, judge, points_of
 from autograder.plain_text import plain_line
@@ -90,16 +91,19 @@ class Examiner:
             Overdue: the machine gave the check too little.
         """
         usage = Usage()
-        points, verdict, picture = self._judged(sandbox, task, usage)
+        points, verdict, picture, unnamed = self._judged(sandbox, task, usage)
         verdict = _with_points(verdict, points)
         entry = {**asdict(verdict), "message": plain_line(explained(verdict.message))}
         del entry["seconds"], entry["detail"]
-        return {"verdict": entry, "usage": asdict(usage), "picture": picture}
+        kept = {"verdict": entry, "usage": asdict(usage), "picture": picture}
+        if unnamed is not None and verdict.outcome != "passed":
+            kept["fingerprint"] = asdict(unnamed)
+        return kept
 
     def _judged(
         self, sandbox: Sandbox, task: Task, usage: Usage
-    ) -> tuple[float, Verdict, dict[str, str]]:
-        """Return points of the hidden run, and verdict and picture of the public one.
+    ) -> tuple[float, Verdict, dict[str, str], Fingerprint | None]:
+        """Return points of the hidden run, and all that is told of the public one.
 
         What fails is judged again with right helpers, if it has any.
         """
@@ -107,11 +111,12 @@ class Examiner:
         exercise = hidden.exercise
         points = self._points(sandbox, task, hidden, usage)
         if points == exercise.points:
-            return points, _passed(hidden), {}
+            return points, _passed(hidden), {}, None
         public = self._public_of(hidden)
         answer = self._ask(sandbox, task, public, usage)
         with self._lock:
             verdict = judge(public, answer)
+            unnamed = self._unnamed(public, answer, verdict)
         if exercise.needs and (verdict.outcome == "passed" or may_borrow(verdict, exercise)):
             source, earlier = lend(exercise, task.source, task.earlier)
             lent = replace(task, source=source, earlier=earlier)
@@ -121,13 +126,21 @@ class Examiner:
                 # What is lent is text of the reference: nothing that this run says is quoted.
                 borrowed = unquoted(judge(public, second), public)
                 settled = settle(verdict, borrowed, exercise)
+                if borrowed.points >= verdict.points:  # its own lines alone, as for the sentence
+                    unnamed = self._unnamed(public, second, borrowed)
             if settled is not verdict:
-                return points, settled, {}
+                return points, settled, {}, unnamed
         picture: dict[str, str] = {}
         if verdict.outcome == "failed":
             with self._lock, contextlib.suppress(Exception):  # a help; no grade hangs on it
                 picture = picture_of(public, verdict.case, answer.records)
-        return points, verdict, picture
+        return points, verdict, picture, unnamed
+
+    @staticmethod
+    def _unnamed(public: Expectation, answer: Answer, verdict: Verdict) -> Fingerprint | None:
+        with contextlib.suppress(Exception):  # as for a picture
+            return fingerprint(public, answer, verdict)
+        return None
 
     def _public_of(self, hidden: Expectation) -> Expectation:
         """Return the exercise under the public seed, made when a first file fails."""

@@ -49,8 +49,9 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
 }
 
-# The compiler because an optimizer imports it: a second of each child that uses one.
-PRELOAD = ("torch", "torch._dynamo", "numpy", "safetensors.torch", "autograder.worker.ahead")
+# What nearly every child needs. Each MiB held makes each fork slower, so what a lesson alone needs
+# is imported by its calls.
+PRELOAD = ("torch", "numpy.random", "safetensors.torch", "autograder.worker.ahead")
 
 _BOOTSTRAP = (
     "import sys; fd = int(sys.argv[1]); sys.path[:] = sys.argv[2:]; del sys.argv[1:];"

@@ -10,6 +10,7 @@ import re
 import shutil
 import sys
 import sysconfig
+import threading
 import tomllib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from autograder.grading.sandbox import libraries
 # What a student's own check finds, a graded one finds too.
 DISTRIBUTIONS = ("convlens",)
 COURSE = Path(__file__).resolve().parents[3]
+_ONE_AT_A_TIME = threading.Lock()
 
 # The last group is what the zygote itself runs on, file by file: its packages hold much more.
 PROJECT = (
@@ -141,7 +143,8 @@ def build(
         import_from: further directories that a worker may import from, whole.
         distributions: installed distributions it may import, with all they depend on.
     """
-    base = _python_and_distributions(distributions)
+    with _ONE_AT_A_TIME:  # the second caller finds what the first has found
+        base = _python_and_distributions(distributions)
     ours = [Entry(COURSE, name) for name in PROJECT if (COURSE / name).exists()]
     for root in import_from:
         ours += [Entry(root.resolve(), path.name) for path in sorted(root.iterdir())]
@@ -172,7 +175,6 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
     names = tuple(sorted(p.name for p in stdlib.iterdir() if p.name not in _NOT_STDLIB))
     entries: dict[Entry, None] = {}
     compiled = [p for p in (stdlib / "lib-dynload").glob("*.so") if "tkinter" not in p.name]
-    compiled.append(python)
     for distribution in _closure(distributions):
         root = Path(str(distribution.locate_file("")))
         files = [str(file) for file in distribution.files or ()]  # read anew at every use
@@ -181,7 +183,7 @@ def _python_and_distributions(distributions: tuple[str, ...]) -> Whitelist:
             if entry.path.exists():
                 entries[entry] = None
         compiled += [root / file for file in files if ".so" in file.rpartition("/")[2]]
-    needed = libraries.needed_from_system(compiled)
+    needed = libraries.needed_from_system(python, compiled)
     machine = [Path(path) for path in _MACHINE if Path(path).exists()]
     return Whitelist(python, stdlib, names, tuple(entries), (*needed, *machine))
 

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+import torch._dynamo  # an optimizer imports it: a second of each child that has one
 from torch import Tensor, nn
 
 from lessons.toolkit.seeds import seeded

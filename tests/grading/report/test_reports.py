@@ -75,7 +75,8 @@ def hostile_row(student: str, status: str = "graded") -> StudentResult:
         for name, outcome, text in zip(NAMES[:4], outcomes, texts, strict=True)
     )
     exercises = (replace(exercises[0], given=0.5, note=SHOUT), *exercises[1:])
-    return StudentResult(student, exercises, MADE, notes=(SHOUT,))
+    unnamed = {exercises[0].id: {"form": "0", "numbers": [1.0], "code": f"{HOSTILE_TEXT}</pre>"}}
+    return StudentResult(student, exercises, MADE, notes=(SHOUT,), unnamed=unnamed)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,13 @@ def test_no_element_comes_from_a_submission(hostile: Path):
         tags = {tag.lower() for tag in re.findall(r"<([a-zA-Z][\w-]*)", text)}
         assert not tags & {"script", "img", "iframe", "object", "embed", "form", "link", "a "}, name
         assert text.count("</style>") == 1 and " onerror=" not in re.sub(r">[^<]*<", "><", text)
+
+
+def test_code_of_a_submission_is_shown_as_text(hostile: Path):
+    code = re.search(r"<pre tabindex=\"0\"><code>(.*?)</code></pre>", pages(hostile)["class.html"])[
+        1
+    ]
+    assert code.startswith("&lt;script&gt;") and len(unescape(code)) == 120
 
 
 def test_the_policy_allows_this_style_and_nothing_else(hostile: Path):
@@ -347,6 +355,15 @@ def test_what_nobody_tried_is_not_called_hard(tmp_path: Path):
     assert "Hardest exercises" in (tmp_path / "class.html").read_text()
     write_pages(tmp_path, [row("bob", "not_attempted")], RECORD)
     assert "Hardest exercises" not in (tmp_path / "class.html").read_text()
+
+
+def test_a_meaning_names_what_stands_in_the_reference():
+    told = meaning(f"{STEM}.saliency_map", "mean_taken")
+    assert told == "A mean was taken, not the largest magnitude over the channels."
+    for stem in landed_stems():
+        for exercise in lesson(stem).exercises:
+            for mistake in exercise.anchored:
+                assert "{name}" not in meaning(f"{stem}.{exercise.name}", mistake.id)
 
 
 def test_no_meaning_says_its_mistakes_name_again_or_itself_twice():

@@ -119,7 +119,7 @@ def written(sandbox: Sandbox, folder: Path, seed: int, source: str) -> dict[str,
     assert entry is not None, grader.faults
     verdict = dict(entry["verdict"])
     assert verdict.pop("points") < verdict["max_points"]
-    return {**verdict, "picture": entry["picture"]}
+    return {**verdict, "picture": entry["picture"], "fingerprint": entry.get("fingerprint")}
 
 
 @pytest.mark.parametrize("channel", [*CHANNELS, *LOADING])

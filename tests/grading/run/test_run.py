@@ -36,7 +36,7 @@ from autograder.grading import class_run as run
 from autograder.grading.class_run import LIMITS, Request
 from autograder.grading.run.engine import Progress
 from autograder.grading.run.journal import NAME
-from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, probe
+from autograder.grading.sandbox.probe import LADDER, NONE, probe
 from autograder.judge.verdict import Outcome
 from lessons.toolkit.errors import UserError
 
@@ -142,20 +142,16 @@ def test_a_run_without_threads_ends(inbox: Path, tmp_path: Path, monkeypatch: py
         run.grade(Request(inbox, tmp_path, [STEM], 5, workers=2))
 
 
-def test_a_sandbox_that_does_not_start_is_tried_once(monkeypatch: pytest.MonkeyPatch):
-    starts = []
-
+def test_a_sandbox_that_does_not_start_ends_the_run_in_one_line(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     def start(*_: Any, **__: Any) -> None:
-        starts.append(1)
         raise UserError("The sandbox does not start: why.", "Do this.")
 
     monkeypatch.setattr(run, "Sandbox", start)
-    start_sandbox = run.sandboxes(Isolation(NONE), LIMITS, [STEM])
-    with ThreadPoolExecutor(3) as pool:
-        for future in [pool.submit(start_sandbox) for _ in range(3)]:
-            with pytest.raises(UserError, match="does not start"):
-                future.result()
-    assert len(starts) == 1
+    with pytest.raises(UserError, match="does not start: why"):
+        run.grade(Request(inbox, tmp_path, [STEM], 5, workers=3))
+    assert not (tmp_path / "results.json").exists()
 
 
 def graded(tmp_path: Path, stem: str, source: str) -> dict[str, Any]:

@@ -184,7 +184,7 @@ def test_libraries_are_those_that_the_loader_takes() -> None:
     maps = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     mapped = {Path(word).resolve() for word in maps.split() if word[0] == "/" and ".so" in word}
     modules = {path for path in mapped if path.parent.name == "lib-dynload"}
-    found = libraries.needed_from_system([Path(sys.executable).resolve(), *modules])
+    found = libraries.needed_from_system(Path(sys.executable).resolve(), modules)
     assert modules
     assert mapped - modules <= {path.resolve() for path in found}
 
@@ -195,7 +195,7 @@ def test_not_an_elf_file_needs_nothing(tmp_path: Path) -> None:
     ):
         path = tmp_path / f"{number}.so"
         path.write_bytes(data)
-        assert libraries.needed_from_system([path]) == []
+        assert libraries.needed_from_system(path, []) == []
 
 
 def test_levels_are_recorded_by_their_full_names() -> None:
