@@ -189,7 +189,7 @@ def whose_is(seat: Seat, due: Due | None) -> Whose:
 
 
 def _of_hands(request: Request, room: Classroom) -> list[str]:
-    """Return what an instructor should know of hand ins that are not there, or have no time."""
+    """Return what an instructor should know of missing attempts and times."""
     found = []
     if room.without:
         names = ", ".join(room.without)

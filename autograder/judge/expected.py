@@ -231,7 +231,7 @@ class Expectation:
         return self._outcomes[key]
 
     def remember(self, variant: Variant, records: Iterable[Record]) -> None:
-        """Keep what a whole run has told already, so that no case is run once more briefly.
+        """Keep what a whole run has told, so that no case is run once more briefly.
 
         Args:
             variant: the mistakes that were made.

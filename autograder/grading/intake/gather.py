@@ -1,4 +1,4 @@
-"""Read a class: who handed in what, by the platform's own layout, one submission a student."""
+"""Read a class by its platform's layout, one submission a student."""
 
 from __future__ import annotations
 

@@ -204,7 +204,10 @@ class StudentResult:
 
     @property
     def graded_score(self) -> float | None:
-        """Return what the grader gives in all, lateness taken off, None where it gives nothing."""
+        """Return what the grader gives, None where it gives nothing.
+
+        What lateness costs is taken off.
+        """
         return self._sum(lambda e: e.points)
 
     @property

@@ -61,7 +61,7 @@ def _exercise(exercise: ExerciseResult) -> dict[str, Any]:
 
 
 def grades_csv(rows: Sequence[StudentResult]) -> str:
-    """Write one row a student: id, name, email, score and what it is, points by exercise.
+    """Write one row a student: who, score, status, points by exercise.
 
     Points of exercises are before lateness; `late` is what it takes off their sum.
     What counts stands there, also where it was given by hand. Work that could not be read or graded

@@ -14,11 +14,11 @@ _LOADER = re.compile(r"^\t(/.+) \(0x[0-9a-f]+\)$", re.M)
 
 
 def needed_from_system(program: Path, modules: Iterable[Path]) -> list[Path]:
-    """Return the loader and the libraries that a program and its modules need, directly or not.
+    """Return the loader and the libraries that a program and its modules need.
 
     Args:
         program: what loads the modules.
-        modules: compiled modules. What all these offer each other is left out.
+        modules: compiled modules. What these and the program offer each other is left out.
     """
     files = [program, *modules]
     own = {path.name for path in files}
