@@ -170,7 +170,7 @@ def github(
     ],
     lesson: Lessons = None,
 ) -> int:
-    """Write a workflow for GitHub Classroom: practice feedback at every push, no grades."""
+    """Write a workflow for GitHub Classroom: practice feedback, no grades."""
     from autograder.grading.exports.github import workflow
 
     stems = sorted({find_lesson(name) for name in lesson or landed_stems()})
@@ -187,7 +187,10 @@ def _read(graded: Path) -> list[StudentResult]:
 
 
 def _fill(graded: Path, table: Path, out: Path, fill: Callable[[bytes, list[Mark]], Filled]) -> int:
-    """Fill a table and say how; 1 where somebody of the class has no number in it now."""
+    """Fill a table and say how.
+
+    Return 1 where somebody of the class has no number in it now.
+    """
     rows = _read(graded)
     from autograder.grading.exports.marks import marks
 

@@ -1,4 +1,4 @@
-"""Write the workflow that gives feedback in a student's repository of GitHub Classroom."""
+"""Write the workflow for a student's repository of GitHub Classroom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pack an `autograder.zip` for Gradescope: two scripts, the course, the lessons, the seed."""
+"""Pack an `autograder.zip` for Gradescope: scripts, course, lessons, seed."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def packed(stems: Sequence[str], seed: int, visibility: str, settings: bytes | N
 
 
 def _requirements() -> dict[str, bytes]:
-    """Pin what the course depends on to what is installed here, torch apart from the rest.
+    """Pin what the course depends on to what is installed here.
 
-    A verdict is then made there by the same versions as here.
+    Torch stands apart from the rest. A verdict is then made there by the same versions as here.
     """
     pins: dict[str, list[str]] = {"torch.txt": [], "requirements.txt": []}
     for line in metadata.requires("convlens") or []:

@@ -1,4 +1,4 @@
-"""Grade the one submission in a container of Gradescope's, and write its `results.json`."""
+"""Grade the submission in a container of Gradescope's."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def first_open(paths: Iterable[Path]) -> str:
 
 
 def refuse_open(level: str, paths: Iterable[Path]) -> None:
-    """Raise if a file or folder that no submission may see is open to a worker's user.
+    """Raise if what no submission may see is open to a worker's user.
 
     Args:
         level: of the isolation; on all others files are closed whatever their mode.
