@@ -37,7 +37,9 @@ def grade(
     ] = None,
     isolation: Annotated[
         str,
-        typer.Option(metavar="LEVEL", help="auto, namespaces, landlock, or none (unprotected)."),
+        typer.Option(
+            metavar="LEVEL", help="auto, namespaces, landlock, user, or none (unprotected)."
+        ),
     ] = "auto",
     config: Annotated[
         Path | None,
@@ -99,13 +101,14 @@ def grade(
     from autograder.grading.intake.late import due as deadline
     from autograder.grading.run.seeds import make_seed, read_seed
     from autograder.grading.run.settings import read_settings
+    from autograder.grading.sandbox.other_user import refuse_open
     from autograder.grading.sandbox.probe import choose
 
     if gradebook is not None:
         from autograder.grading.nbgrader.record import course_of
 
         course_of(gradebook)
-    choose(isolation)  # refused before anything is written
+    found = choose(isolation)  # refused before anything is written
     if (late_per_day or late_cap != 1.0) and not due:
         raise UserError(
             "What lateness costs needs a deadline.", "Add --due 2026-11-30T23:59+01:00."
@@ -116,6 +119,7 @@ def grade(
     if not seed_file.exists():
         make_seed(seed_file, out)
         console.print(f"A secret seed was made: {seed_file}. Keep it: every grade hangs on it.")
+    refuse_open(found.level, (seed_file,))
     request = Request(
         submissions=submissions,
         out=out,

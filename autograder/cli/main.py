@@ -16,6 +16,7 @@ from autograder.cli import (
     build,
     check,
     doctor,
+    export,
     grade,
     hint,
     lessons,
@@ -61,6 +62,7 @@ app.command(rich_help_panel="Authors")(build.build)
 app.command(rich_help_panel="Authors")(audit.audit)
 app.command(rich_help_panel="Authors")(site.site)
 app.command()(grade.grade)
+app.add_typer(export.export, name="export")
 app.command()(release.release)
 app.command()(mistakes.mistakes)
 

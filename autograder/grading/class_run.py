@@ -42,6 +42,7 @@ from autograder.grading.run.versions import course_hash, seed_hash, versions
 from autograder.grading.sandbox import whitelist
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
+from autograder.grading.sandbox.other_user import refuse_open
 from autograder.grading.sandbox.probe import Isolation, choose
 from lessons.toolkit.errors import UserError, unknown
 
@@ -204,7 +205,11 @@ def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grad
     """Return the grader of a request.
 
     Equal ones find each other's verdicts in the journal.
+
+    Raises:
+        UserError: a submission could read the others, or the results.
     """
+    refuse_open(isolation.level, (request.submissions, request.out))
     return Grader(
         request.stems,
         request.seed,

@@ -93,7 +93,8 @@ def test_help_names_every_command_and_does_not_wait_for_torch(
         "notebook",
         "show",
     }
-    for command in students | {"update", "doctor", "new", "build", "audit", "site", "grade"}:
+    others = {"update", "doctor", "new", "build", "audit", "site", "grade", "release", "export"}
+    for command in students | others:
         assert f"  {command} " in out
     code = (
         "import sys; from autograder.cli.main import main; main(['--help']); "

@@ -136,6 +136,7 @@ def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
     words = WORDS[language]
     guides: list[dict[str, object]] = [
         {words["grading"]: "grading.md"},
+        {words["platforms"]: "platforms.md"},
         {words["authors"]: "authors.md"},
         {words["architecture"]: "architecture.md"},
     ]

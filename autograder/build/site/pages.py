@@ -40,6 +40,7 @@ WORDS = {
         "exercises": "exercises",
         "column": "Exercises",
         "grading": "Grading",
+        "platforms": "Platforms",
         "authors": "Write a lesson",
         "architecture": "Architecture",
         "home": "Home",

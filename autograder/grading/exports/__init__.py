@@ -1,4 +1,4 @@
 """Fill grades into the files that other systems read.
 
-Pure functions, from rows to bytes.
+From rows to bytes: only `graded` reads a folder, and nothing here writes one.
 """

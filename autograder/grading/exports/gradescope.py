@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from autograder.grading.report.results import ExerciseResult, StudentResult
 
 
-def results_json(row: StudentResult) -> bytes:
+def results_json(row: StudentResult, visibility: str = "visible") -> bytes:
     """Return the file for one student.
+
+    Args:
+        row: the student's.
+        visibility: when students see it: visible, after_due_date, after_published or hidden.
 
     Raises:
         UserError: it is not final; Gradescope has no word for that, and a missing score is a 0
@@ -32,25 +36,30 @@ def results_json(row: StudentResult) -> bytes:
         )
     told: dict[str, Any] = {
         "score": points,
-        "visibility": "visible",
+        "visibility": visibility,
         "stdout_visibility": "hidden",
         "output_format": "text",
         "tests": [_test(number, exercise) for number, exercise in enumerate(row.exercises, 1)],
     }
-    if row.late:
-        told["output"] = plain_line(" ".join(row.late))
+    if said := [plain_line(text) for text in (*row.late, row.note) if text]:
+        told["output"] = "\n".join(said)
     return (json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _test(number: int, exercise: ExerciseResult) -> dict[str, Any]:
-    points = exercise.counted or 0.0
-    return {
+    said = [plain_line(text) for text in (exercise.message, exercise.note) if text]
+    told: dict[str, Any] = {
         "number": str(number),
         "name": plain_line(exercise.id),
-        "score": round(points, 2),
         "max_score": round(exercise.max_points, 2),
-        "status": "passed" if points >= exercise.max_points else "failed",
-        "output": plain_line(exercise.message),  # students read it
+        "output": "\n".join(said),  # students read it
         "output_format": "text",
-        "visibility": "visible",
     }
+    # Without points of its own where a person gave the whole a number, or it was not handed in.
+    if exercise.counted is not None:
+        full = exercise.counted >= exercise.max_points
+        told |= {
+            "score": round(exercise.counted, 2),
+            "status": "passed" if full else "failed",
+        }
+    return told

@@ -90,18 +90,18 @@ class Filled:
     untouched: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def sentence(self) -> str:
-        """Return what to say once it is written."""
-        parts = [f"“{plain_line(self.column, 80)}”: {self.filled} filled"]
+    def lines(self) -> list[str]:
+        """Return what to say once it is written, everybody by name."""
+        said = [f"“{plain_line(self.column, 80)}”: {self.filled} filled."]
         for what, names in (
-            ("left empty, not final", self.empty),
-            ("not in the file", self.unknown),
-            ("in the file and not graded", self.untouched),
+            ("Left empty, not final", self.empty),
+            ("Not in the file", self.unknown),
+            ("In the file and not graded", self.untouched),
         ):
             if names:
-                shown = "; ".join(plain_line(name, 60) for name in names[:5])
-                parts.append(f"{len(names)} {what} ({shown}{'; ...' if len(names) > 5 else ''})")
-        return " ".join([f"{', '.join(parts)}.", *self.notes])
+                shown = "; ".join(plain_line(name, 60) for name in names)
+                said.append(f"{what} ({len(names)}): {shown}")
+        return [*said, *(plain_line(note) for note in self.notes)]
 
 
 def read_sheet(data: bytes, what: str) -> Sheet:

@@ -20,6 +20,7 @@ from autograder.grading.report.results import exercise_result
 from autograder.grading.run.journal import NAME as JOURNAL
 from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.seeds import hold_to_seed, make_seed, read_seed
+from autograder.grading.sandbox.other_user import refuse_open
 from autograder.grading.sandbox.probe import choose
 from lessons.toolkit.errors import UserError
 
@@ -50,6 +51,7 @@ def grade(out: Path, stems: list[str], submissions: dict[str, Submission]) -> No
         UserError: as of `class_run.grade`.
     """
     isolation = choose("auto")
+    refuse_open(isolation.level, (out.parent,))  # the course: sources, and what others handed in
     if not (out / ".seed").exists():
         make_seed(out / ".seed", out)
     request = Request(

@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--convlens-isolation",
         default="auto",
         metavar="LEVEL",
-        help="auto, namespaces, landlock or none",
+        help="auto, namespaces, landlock, user or none",
     )
     group.addoption(
         "--convlens-config",

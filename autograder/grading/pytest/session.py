@@ -22,6 +22,7 @@ from autograder.grading.run.journal import NAME, Journal
 from autograder.grading.run.seeds import read_seed
 from autograder.grading.run.settings import read_settings
 from autograder.grading.sandbox.children import Sandbox
+from autograder.grading.sandbox.other_user import refuse_open
 from autograder.grading.sandbox.probe import choose
 from autograder.judge.expected import PUBLIC_SEED
 
@@ -49,6 +50,8 @@ class Session:
         config: Path | None = None,
     ) -> None:
         self._isolation = choose(isolation)
+        secret = [path] if seed_file is None else [path, seed_file]
+        refuse_open(self._isolation.level, secret)
         stems = sorted({find_lesson(name) for name in lessons or landed_stems()})
         seed = PUBLIC_SEED if seed_file is None else read_seed(seed_file)
         self._path = path

@@ -22,10 +22,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from autograder.grading.sandbox import bubblewrap, seccomp, whitelist, zygote
+from autograder.grading.sandbox import bubblewrap, other_user, seccomp, whitelist, zygote
 from autograder.grading.sandbox.limits import Limits, in_use
 from autograder.grading.sandbox.outcome import ChildResult, Watch
-from autograder.grading.sandbox.probe import LADDER, NONE, Isolation, choose
+from autograder.grading.sandbox.probe import LADDER, Isolation, choose
 from lessons.toolkit.errors import UserError
 
 ENVIRONMENT = {
@@ -198,18 +198,25 @@ class Sandbox:
         rung = next(name for name, level in LADDER.items() if level == self.isolation.level)
         listed = whitelist.build(self._import_from, self._distributions)
         path, readable = listed.sys_path, listed.readable
+        rights: dict[str, Any] = {}
         if rung == "namespaces":
             path = listed.housed_path
         elif rung == "landlock":
             shelf = stack.enter_context(tempfile.TemporaryDirectory(prefix="convlens-worker-"))
             path = listed.stage(Path(shelf))
             readable = [*readable, path[0], *bubblewrap.DEVICES, "/proc/cpuinfo"]
+        elif rung == "user":
+            shelf = stack.enter_context(tempfile.TemporaryDirectory(prefix="convlens-worker-"))
+            # The course itself is closed to that user.
+            ours = {whitelist.COURSE, *(place.resolve() for place in self._import_from)}
+            path = listed.stage(Path(shelf), copied=ours)
+            rights = other_user.AS_THAT_USER
         config = {
             "rung": rung,
             # Under namespaces a child could find them in a frame, and they name this machine.
             "readable": readable if rung == "landlock" else [],
             "writable": ["/dev/null"],
-            "filter": "" if self.isolation.level == NONE else seccomp.compiled().hex(),
+            "filter": _filter(rung),
             "limits": asdict(self.limits),
             "preload": self._preload,
             "target": self._target,
@@ -229,6 +236,7 @@ class Sandbox:
             stderr=errors,
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
+            **rights,
         )
         return config, process
 
@@ -276,6 +284,13 @@ class Sandbox:
             except OSError as error:
                 raise _ZygoteLost(f"The zygote is gone: {error}.") from error
         return readers[0], readers[1]
+
+
+def _filter(rung: str) -> str:
+    if rung == "none":
+        return ""
+    # Modes close files to a user, but every user may write to `/tmp`.
+    return seccomp.compiled(read_only=rung == "user").hex()
 
 
 _F_ADD_SEALS = 1033

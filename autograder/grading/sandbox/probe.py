@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from lessons.toolkit.errors import UserError, unknown
 
 NAMESPACES = "namespaces+seccomp"
 LANDLOCK = "landlock+seccomp+rlimits"
+USER = "user+seccomp+rlimits"
 NONE = "none"
 
-LADDER = {"namespaces": NAMESPACES, "landlock": LANDLOCK, "none": NONE}
+LADDER = {"namespaces": NAMESPACES, "landlock": LANDLOCK, "user": USER, "none": NONE}
 """What a person may ask for -> what is then recorded with each grade."""
 
 
@@ -22,7 +24,7 @@ class Isolation:
     """Separation of a worker from this machine.
 
     Args:
-        level: `NAMESPACES`, `LANDLOCK` or `NONE`; recorded with every grade.
+        level: `NAMESPACES`, `LANDLOCK`, `USER` or `NONE`; recorded with every grade.
         reasons: for each rung that cannot be had, why.
     """
 
@@ -61,13 +63,15 @@ def choose(asked: str = "auto") -> Isolation:
         return Isolation(NONE, ("Asked for by --isolation none.",))
     best = probe()
     ranks = list(LADDER.values())
-    wanted = LANDLOCK if asked == "auto" else LADDER[asked]
+    wanted = USER if asked == "auto" else LADDER[asked]
     if ranks.index(best.level) > ranks.index(wanted):
         raise UserError(
             f"This machine cannot isolate submissions as asked. {' '.join(best.reasons)}",
             "Install bubblewrap and libseccomp or grade on another machine;"
             " --isolation none runs their code unprotected.",
         )
+    if asked == "user" and best.level != USER and (trouble := _no_user()):
+        raise UserError(trouble, "Take auto: this machine has a better isolation.")
     return best if asked == "auto" else Isolation(wanted, best.reasons)
 
 
@@ -83,7 +87,10 @@ def _probe() -> Isolation:
     no_landlock = _no_landlock()
     if not no_landlock:
         return Isolation(LANDLOCK, (no_namespaces,))
-    return Isolation(NONE, (no_namespaces, no_landlock))
+    no_user = _no_user()
+    if not no_user:
+        return Isolation(USER, (no_namespaces, no_landlock))
+    return Isolation(NONE, (no_namespaces, no_landlock, no_user))
 
 
 def _no_seccomp() -> str:
@@ -120,3 +127,11 @@ def _no_landlock() -> str:
     if found < landlock.LOWEST_ABI:
         return f"Landlock ABI {landlock.LOWEST_ABI} (Linux 6.2) is needed; this kernel has {found}."
     return ""
+
+
+def _no_user() -> str:
+    if os.geteuid() != 0:
+        return "Only root can give workers a user of their own."
+    from autograder.grading.sandbox import other_user  # Linux only
+
+    return other_user.lack()

@@ -40,6 +40,14 @@ getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgrou
 setrlimit getrusage uname sysinfo getrandom capget
 """
 
+# What changes a folder, or a file by its path.
+CHANGES = """
+creat rename renameat renameat2 mkdir mkdirat rmdir link linkat unlink unlinkat symlink symlinkat
+"""
+_OPENS = {"open": 1, "openat": 2}  # call -> where its flags stand
+_WAYS_TO_WRITE = (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC)
+_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
 # Landlock does not watch metadata, so modes, owners, times and sizes by path are among these.
 FORBIDDEN = """
 fork vfork execve execveat socket socketpair connect bind listen accept accept4 sendto sendmsg
@@ -105,8 +113,11 @@ def supported() -> bool:
 
 
 @cache
-def compiled() -> bytes:
+def compiled(read_only: bool = False) -> bytes:
     """Return the filter as instructions for the kernel, for `install` in a child.
+
+    Args:
+        read_only: whether files can only be read, where nothing else keeps a child from writing.
 
     Raises:
         ImportError: without pyseccomp.
@@ -122,8 +133,16 @@ def compiled() -> bytes:
         if number >= 0:  # else this architecture, or this libseccomp, has no such call
             rules.add_rule(action, number, *arguments)
 
+    kept = set(CHANGES.split()) | set(_OPENS) if read_only else set()
     for name in ALLOWED.split():
-        add(lib.ALLOW, name)
+        if name not in kept:
+            add(lib.ALLOW, name)
+    for name in sorted(kept - set(_OPENS)):
+        add(lib.ERRNO(errno.EACCES), name)
+    for name, position in _OPENS.items() if read_only else ():
+        add(lib.ALLOW, name, lib.Arg(position, lib.MASKED_EQ, _TO_WRITE, 0))
+        for way in _WAYS_TO_WRITE:
+            add(lib.ERRNO(errno.EACCES), name, lib.Arg(position, lib.MASKED_EQ, way, way))
     for name in FORBIDDEN.split():
         add(lib.ERRNO(errno.EPERM), name)
 

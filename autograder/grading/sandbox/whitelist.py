@@ -7,11 +7,12 @@ test is on the list.
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import sysconfig
 import threading
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -21,8 +22,8 @@ from autograder.grading.sandbox import libraries
 
 # What a student's own check finds, a graded one finds too.
 DISTRIBUTIONS = ("convlens",)
+COURSE = Path(__file__).resolve().parents[3]
 _ONE_AT_A_TIME = threading.Lock()
-_COURSE = Path(__file__).resolve().parents[3]
 
 # The last group is what the zygote itself runs on, file by file: its packages hold much more.
 PROJECT = (
@@ -106,11 +107,15 @@ class Whitelist:
         ours = [entry.path for entry in self.entries]
         return list(dict.fromkeys(str(p) for p in (self.python, *stdlib, *ours, *self.files)))
 
-    def stage(self, directory: Path) -> list[str]:
+    def stage(self, directory: Path, copied: Collection[Path] = ()) -> list[str]:
         """Fill a directory with links to everything importable.
 
         Landlock rights reach all the way down: a worker that may list the directory that holds
         `autograder/worker` may list `solutions` too. So it lists this one instead.
+
+        Args:
+            directory: an empty one.
+            copied: roots whose entries are copied and not linked, for another user to read.
 
         Returns:
             Its import path.
@@ -120,8 +125,12 @@ class Whitelist:
         for entry in (*self.entries, *stdlib):
             link = shelf / entry.name
             link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.exists():
+            if entry.root in copied:
+                _copy(entry.path, link)
+            elif not link.exists():
                 link.symlink_to(entry.path)
+        if copied:
+            _open_to_all(directory)
         return [str(shelf), str(self.stdlib / "lib-dynload")]
 
 
@@ -136,12 +145,27 @@ def build(
     """
     with _ONE_AT_A_TIME:  # the second caller finds what the first has found
         base = _python_and_distributions(distributions)
-    ours = [Entry(_COURSE, name) for name in PROJECT if (_COURSE / name).exists()]
+    ours = [Entry(COURSE, name) for name in PROJECT if (COURSE / name).exists()]
     for root in import_from:
         ours += [Entry(root.resolve(), path.name) for path in sorted(root.iterdir())]
     return Whitelist(
         base.python, base.stdlib, base.stdlib_names, (*ours, *base.entries), base.files
     )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _open_to_all(directory: Path) -> None:
+    """Let every user read what lies in a directory, links not followed."""
+    directory.chmod(0o755)
+    for path in directory.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 @cache
@@ -200,7 +224,7 @@ def _closure(names: Iterable[str]) -> list[metadata.Distribution]:
 
 def _declared() -> list[str]:
     """Return what the course requires, as its pyproject.toml says."""
-    table = tomllib.loads((_COURSE / "pyproject.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((COURSE / "pyproject.toml").read_text(encoding="utf-8"))
     return list(table["project"]["dependencies"])
 
 

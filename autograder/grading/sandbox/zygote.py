@@ -53,6 +53,11 @@ def main(control_fd: int) -> None:
             syscalls.drop_capabilities()
             landlock.restrict(config["readable"], config["writable"])
             syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+        elif config["rung"] == "user":
+            syscalls.drop_capabilities()
+            # Its own user's processes could else read its memory and take over its descriptors.
+            syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+            syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         target = _prepare(config["preload"], config["target"])
         held = _settle(status)
     except BaseException:
@@ -185,7 +190,7 @@ def _isolate(config: dict[str, Any], mapped: int, cpu_seconds: int) -> None:
         namespaces.enter(bounds.tmp_bytes)
     elif config["rung"] == "landlock":
         landlock.isolate_signals()
-    else:
+    elif config["rung"] == "none":
         os.setsid()
     os.umask(0o077)
     limits.apply(bounds, mapped, cpu_seconds)

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from xml.etree import ElementTree
 
 import pytest
+from gradescope_format import GRADESCOPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -108,7 +109,7 @@ def test_canvas_keeps_all_but_one_column(ends: str, encoding: str) -> None:
     assert (filled.filled, filled.unknown) == (2, ["Not There"])
     assert filled.empty == ["김민수", "O'Neill, Sean"]
     assert filled.untouched == ["Elsewhere, Ann", "Student, Test"]
-    assert "keeps “EX”" in filled.sentence() and "not in the file (Not There)" in filled.sentence()
+    assert filled.lines()[2] == "Not in the file (1): Not There" and "“EX”" in filled.lines()[-1]
     assert filled.data.startswith(b"\xef\xbb\xbf") == (encoding == "utf-8-sig")
     assert filled.data.count(b"\r\n") == (len(before) if ends == "\r\n" else 0)
 
@@ -198,7 +199,7 @@ def test_moodle_gradebook(
     half = "5,25" if comma else "5.25"
     assert [line[at] for line in after[1:]] == ["7", half, "", "", "3", "2"]
     assert filled.unknown == ["Not There"] and len(filled.untouched) == 1
-    assert "must have 7 points" in filled.sentence()
+    assert "must have 7 points" in filled.lines()[-1]
 
 
 @pytest.mark.parametrize("joined", [True, False])
@@ -331,51 +332,6 @@ def test_another_file_is_refused_in_one_line(fill, data: bytes) -> None:
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 250
 
 
-TEXT = {"enum": ["text", "html", "simple_format", "md", "ansi"]}
-SEEN = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
-# https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
-GRADESCOPE = {
-    "type": "object",
-    "additionalProperties": False,
-    "anyOf": [
-        {"required": ["score"]},
-        {"properties": {"tests": {"items": {"required": ["score"]}}}, "required": ["tests"]},
-    ],
-    "properties": {
-        "score": {"type": "number"},
-        "execution_time": {"type": "number"},
-        "output": {"type": "string"},
-        "output_format": TEXT,
-        "test_output_format": TEXT,
-        "test_name_format": TEXT,
-        "visibility": SEEN,
-        "stdout_visibility": SEEN,
-        "extra_data": {"type": "object"},
-        "leaderboard": {"type": "array"},
-        "tests": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    "score": {"type": "number"},
-                    "max_score": {"type": "number"},
-                    "status": {"enum": ["passed", "failed"]},
-                    "name": {"type": "string"},
-                    "name_format": TEXT,
-                    "number": {"type": "string"},
-                    "output": {"type": "string"},
-                    "output_format": TEXT,
-                    "tags": {"type": "array", "items": {"type": "string"}},
-                    "visibility": SEEN,
-                    "extra_data": {"type": "object"},
-                },
-            },
-        },
-    },
-}
-
-
 @pytest.mark.parametrize("message", ["Good.", "<b>한</b>\x1b[31m \ud800 =1+1"])
 def test_gradescope(message: str) -> None:
     told = json.loads(results_json(row("ada", 2.25, message=message)))
@@ -392,6 +348,13 @@ def test_gradescope(message: str) -> None:
 def test_gradescope_gets_no_file_that_would_be_a_zero(status: str) -> None:
     with pytest.raises(UserError, match="would not be final"):
         results_json(row("ada", None if status == "ungraded" else 0.0, status))
+
+
+def test_gradescope_gets_a_total_that_a_person_gave() -> None:
+    told = json.loads(results_json(replace(ROWS[2], given=6.0, note="On paper.")))
+    Draft202012Validator(GRADESCOPE).validate(told)
+    assert (told["score"], told["output"]) == (6.0, "On paper.")
+    assert ["score" in test for test in told["tests"]] == [False, True]
 
 
 # Of junit-10.xsd, which Jenkins and pytest check against: attributes (needed, allowed), children.

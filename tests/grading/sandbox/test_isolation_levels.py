@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import open_sandbox
+from containers import WITHOUT_NAMESPACES, python_for_everybody
 
 from autograder.grading.sandbox import bubblewrap, landlock, libraries, probe, seccomp, whitelist
 from autograder.grading.sandbox.probe import LADDER, LANDLOCK, NAMESPACES, NONE, Isolation, choose
@@ -119,23 +119,10 @@ def test_each_lack_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "seccomp" in probe.probe().reasons[0]
 
 
-FORBID_NAMESPACES = """
-import os, sys, errno, pyseccomp as s
-rules = s.SyscallFilter(s.ALLOW)
-for call in ("unshare", "mount", "setns"):
-    rules.add_rule(s.ERRNO(errno.EPERM), call)
-rules.add_rule(s.ERRNO(errno.ENOSYS), "clone3")
-for bit in (0x10000000, 0x20000000, 0x00020000):
-    rules.add_rule(s.ERRNO(errno.EPERM), "clone", s.Arg(0, s.MASKED_EQ, bit, bit))
-rules.load()
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def test_where_namespaces_are_forbidden_landlock_holds() -> None:
     if landlock.abi() < landlock.LOWEST_ABI:
         pytest.skip("this kernel has no Landlock, or an old one")
-    level, reasons, said, refused = _report(sys.executable, "-c", FORBID_NAMESPACES)
+    level, reasons, said, refused = _report(*WITHOUT_NAMESPACES)
     assert level == LANDLOCK
     assert "User namespaces cannot be had" in reasons
     assert said == ["looping", "42", str(os.getuid()), ""]
@@ -144,27 +131,8 @@ def test_where_namespaces_are_forbidden_landlock_holds() -> None:
 
 def _as_nobody() -> list[str]:
     """A command prefix that runs the rest as an ordinary user who can reach this Python."""
-    if os.getuid():
-        pytest.skip("only root can become somebody else")
-    if not (shutil.which("setpriv") and shutil.which("unshare")):
-        pytest.skip("setpriv and unshare are not installed")
     drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]
-    closed = [
-        folder
-        for needed in (Path(sys.base_prefix), ROOT)
-        for folder in needed.parents
-        if not folder.stat().st_mode & 1
-    ]
-    if not closed:
-        return drop
-    # Root's own home is often closed. In a mount namespace of its own it holds Python and no more.
-    home, python = closed[-1], sys.base_prefix
-    script = (
-        f"hold=$(mktemp -d) && mount --bind {python} $hold && "
-        f"mount -t tmpfs -o mode=755 tmpfs {home} && mkdir -p {python} && "
-        f'mount --bind $hold {python} && exec "$@"'
-    )
-    return ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", *drop]
+    return [*python_for_everybody(), *drop]
 
 
 def test_an_ordinary_user_gets_namespaces() -> None:
@@ -179,7 +147,7 @@ def test_an_ordinary_user_gets_namespaces() -> None:
 def test_an_ordinary_user_gets_landlock() -> None:
     if landlock.abi() < landlock.LOWEST_ABI:
         pytest.skip("this kernel has no Landlock, or an old one")
-    prefix = [*_as_nobody(), sys.executable, "-c", FORBID_NAMESPACES]
+    prefix = [*_as_nobody(), *WITHOUT_NAMESPACES]
     # An ordinary user may load a filter with no_new_privs only, which libseccomp sets.
     level, _, said, _ = _report(*prefix)
     assert level == LANDLOCK
@@ -234,6 +202,7 @@ def test_levels_are_recorded_by_their_full_names() -> None:
     assert LADDER == {
         "namespaces": "namespaces+seccomp",
         "landlock": "landlock+seccomp+rlimits",
+        "user": "user+seccomp+rlimits",
         "none": "none",
     }
 
