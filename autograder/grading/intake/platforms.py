@@ -206,7 +206,10 @@ def _layout(
         shown = " and ".join(f"“{plain_line(name, 60)}”" for name in found.others[:3])
         what = "1 entry has" if len(found.others) == 1 else f"{len(found.others)} entries have"
         found.notes.append(f"{what} another form, each taken for a student: {shown}.")
-    if astray := listing.astray():
+    astray = listing.astray()
+    if platform == PLAIN and listing.root.is_dir():
+        hands += map(_astray, astray)  # whoever lies there has a row that says why
+    elif astray:
         shown = plain_line(astray[0], 60)
         found.notes.append(
             f"Left alone: {len(astray)} that lead elsewhere or are no files, such as “{shown}”."
@@ -223,6 +226,13 @@ def _layout(
         tuple(found.ignored),
         (*found.notes, *(doubts or ())),
     )
+
+
+def _astray(place: str) -> Hand:
+    path = PurePosixPath(place)
+    student = _nfc(without_suffix(path.name))
+    problem = f"“{plain_line(path.name, 60)}” leads elsewhere or is no file, and was not read."
+    return Hand(student, student, paths=(path,), called=(path.name,), problem=problem)
 
 
 def _kept_apart(hands: list[Hand]) -> list[Hand]:
