@@ -28,7 +28,9 @@ from autograder.grading.report.results import (
     merged,
     rows,
 )
+from autograder.grading.run.crew import LocalCrew
 from autograder.grading.run.engine import Grader, Progress
+from autograder.grading.run.examine import Examiner
 from autograder.grading.run.journal import NAME as JOURNAL
 from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.seeds import hold_to_seed
@@ -142,14 +144,13 @@ def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grad
 
     Equal ones find each other's verdicts in the journal.
     """
-    return Grader(
-        request.stems,
-        request.seed,
-        journal,
+    crew = LocalCrew(
+        Examiner(request.stems, request.seed),
         sandboxes(isolation, request.limits, request.stems),
         request.workers,
-        salt=f"{isolation.level} {asdict(request.limits)}",
     )
+    salt = f"{isolation.level} {asdict(request.limits)}"
+    return Grader(request.stems, request.seed, journal, crew, salt)
 
 
 def _asked_again(
