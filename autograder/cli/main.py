@@ -19,6 +19,7 @@ from autograder.cli import (
     grade,
     hint,
     lessons,
+    merge,
     new,
     notebook,
     release,
@@ -60,6 +61,7 @@ app.command(rich_help_panel="Authors")(build.build)
 app.command(rich_help_panel="Authors")(audit.audit)
 app.command(rich_help_panel="Authors")(site.site)
 app.command()(grade.grade)
+app.command()(merge.merge)
 app.command()(release.release)
 
 

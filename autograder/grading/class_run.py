@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ from autograder.grading.report.results import (
     merged,
     rows,
 )
-from autograder.grading.run.crew import LocalCrew
+from autograder.grading.run.cluster import DaskCrew
+from autograder.grading.run.crew import Crew, LocalCrew
 from autograder.grading.run.engine import Grader, Progress
 from autograder.grading.run.examine import Examiner
 from autograder.grading.run.journal import NAME as JOURNAL
 from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.seeds import hold_to_seed
+from autograder.grading.run.shards import Shard
 from autograder.grading.run.versions import course_hash, seed_hash, versions
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
 from autograder.grading.sandbox.limits import MIB, Limits
@@ -70,6 +73,8 @@ class Request:
         limits: of each check.
         caps: of each submission.
         again: students, or some of `AGAIN`, of whom nothing that is remembered counts.
+        scheduler: address of a Dask cluster that does the work; "" for this machine.
+        shard: grade only this one of so many parts of the class; None for all.
     """
 
     submissions: Path
@@ -81,6 +86,8 @@ class Request:
     limits: Limits = LIMITS
     caps: Caps = field(default_factory=Caps)
     again: Sequence[str] = ()
+    scheduler: str = ""
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,10 @@ def grade(
         hold_to_seed(journal, request.seed)
         adjustments = read_adjustments(request.out / ADJUSTMENTS)
         with Reader(request.stems, request.caps) as reader:
-            submissions = intake.read_submissions(
+            everybody = intake.read_submissions(
                 request.submissions, request.stems, request.caps, reader.read
             )
+        submissions = everybody if request.shard is None else request.shard.of(everybody)
         many = "" if len(submissions) == 1 else "s"
         say(f"{len(submissions)} submission{many} read.")
         grader = grader_for(request, isolation, journal)
@@ -133,7 +141,7 @@ def grade(
         record = run_record(request, isolation)
         made_with = {name: record[name] for name in ("seed_hash", "isolation")}
         results = lesson_results(submissions, request.stems, grader, made_with)
-        lessons, gone = keep(request, journal, submissions, results)
+        lessons, gone = keep(request, journal, everybody, results)
         table, warnings = adjusted(rows(lessons), adjustments)
         write_results(request.out, table, record)
     return Run(table, record, [*journal.notices, *gone, *warnings])
@@ -144,11 +152,16 @@ def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grad
 
     Equal ones find each other's verdicts in the journal.
     """
-    crew = LocalCrew(
-        Examiner(request.stems, request.seed),
-        sandboxes(isolation, request.limits, request.stems),
-        request.workers,
-    )
+    crew: Crew
+    if request.scheduler:
+        start = partial(open_sandbox, isolation, request.limits, tuple(request.stems))
+        crew = DaskCrew(request.scheduler, request.stems, request.seed, start, isolation.level)
+    else:
+        crew = LocalCrew(
+            Examiner(request.stems, request.seed),
+            sandboxes(isolation, request.limits, request.stems),
+            request.workers,
+        )
     salt = f"{isolation.level} {asdict(request.limits)}"
     return Grader(request.stems, request.seed, journal, crew, salt)
 
@@ -183,6 +196,12 @@ def keep(
     """Merge the results of a run into those of the folder.
 
     Who is no longer in the same folder of submissions goes, with their page.
+
+    Args:
+        request: what was asked for.
+        journal: of the folder of results.
+        submissions: everybody's in the folder of submissions, graded by this run or not.
+        results: of the run.
 
     Returns:
         Everything that there is now, in order, and a sentence for who is gone.
@@ -289,13 +308,13 @@ def write_results(out: Path, table: Sequence[StudentResult], record: dict[str, A
     write_pages(out, table, record)
 
 
-def make_folder(out: Path, submissions: Path) -> None:
+def make_folder(out: Path, submissions: Path | None = None) -> None:
     """Make the folder of results.
 
     Raises:
         UserError: it cannot be made, or lies among the submissions and would be read as one.
     """
-    if submissions.is_dir() and out.resolve().is_relative_to(submissions.resolve()):
+    if submissions and submissions.is_dir() and out.resolve().is_relative_to(submissions.resolve()):
         raise UserError(f"{out} lies inside {submissions}.", "Give another folder with --out.")
     try:
         out.mkdir(parents=True, exist_ok=True)

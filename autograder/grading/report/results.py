@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -76,6 +77,7 @@ class LessonResult:
         exercises: in the lesson's order.
         notes: what was chosen among copies or left alone.
         usage: processor seconds and peak bytes; varies by run and stays out of the results.
+        graded_at: when, in seconds since 1970; stays out of the results.
     """
 
     student: str
@@ -84,6 +86,7 @@ class LessonResult:
     exercises: tuple[ExerciseResult, ...]
     notes: tuple[str, ...] = ()
     usage: Mapping[str, float] = field(default_factory=dict)
+    graded_at: float = 0.0
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -207,6 +210,7 @@ def lesson_results(
         grader: with its verdicts.
         made_with: what else goes into `made_from`, the same for all.
     """
+    now = round(time.time(), 3)
     for submission in submissions:
         for stem in stems:
             source = submission.sources.get(stem)
@@ -225,6 +229,7 @@ def lesson_results(
                 ),
                 tuple(plain_line(note) for note in submission.notes),
                 _usage(submission, stem, grader),
+                now,
             )
 
 
@@ -238,6 +243,8 @@ def merged(known: Lessons, folder: str, results: Iterable[LessonResult]) -> Less
     for new in results:
         key = new.student, new.stem
         where, old = known.get(key, (folder, new))
+        if replace(new, graded_at=old.graded_at) == old:
+            new = old  # a run that finds nothing new makes nothing later
         if where == folder or new.was_there or not old.was_there:
             changed[key] = folder, new
         elif unread := [e.message for e in new.exercises if e.outcome != "not_attempted"]:
