@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from autograder.grading.run.crew import Came, outcome
-from autograder.grading.run.examine import Examiner, Task
+from autograder.grading.run.examine import Examiner, GraderFault, Task
 from autograder.grading.run.versions import course_hash, versions
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import LADDER, choose
@@ -105,6 +105,7 @@ class Bench:
 
 LEFT_SECONDS = 900.0
 _benches: dict[str, Bench] = {}
+_ended: set[str] = set()
 _lock = threading.Lock()
 
 
@@ -112,6 +113,8 @@ def examine(terms: Terms, task: Task) -> Came | UserError:
     """Return what came of a task, or why this process can do none of them."""
     try:
         with _lock:
+            if terms.run in _ended:  # its client has gone while this was on its way
+                return GraderFault("The run was stopped.")
             if (bench := _benches.get(terms.run)) is None:
                 _dismiss_left()
                 bench = _benches[terms.run] = Bench(terms)
@@ -132,6 +135,7 @@ def _dismiss_left() -> None:
 
 
 def dismiss(run: str) -> None:
-    """End a run in this process."""
+    """End a run in this process, for good."""
+    _ended.add(run)
     if bench := _benches.pop(run, None):
         bench.close()

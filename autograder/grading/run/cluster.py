@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -50,9 +51,8 @@ class DaskCrew:
         level: str,
     ) -> None:
         self.address = address
-        name = secrets.token_hex(4)
         standing = bench.standing()
-        self.terms = bench.Terms(name, tuple(stems), seed, start_sandbox, level, standing)
+        self.terms = bench.Terms("", tuple(stems), seed, start_sandbox, level, standing)
 
     def examine(self, tasks: Iterator[Task], alone: bool = False) -> Answers:
         """Yield each task with what came of it.
@@ -66,24 +66,33 @@ class DaskCrew:
         first = list(islice(tasks, 1))
         if not first:
             return
+        terms = replace(self.terms, run=secrets.token_hex(4))
+        under_way: dict[str, tuple[Task, Future]] = {}
         with connected(self.address) as client:
             try:
                 refuse_unlike_workers(client, self.terms.level)
-                yield from self._examine(client, _chained(first, tasks), alone)
+                yield from self._examine(client, terms, _chained(first, tasks), under_way, alone)
             finally:
                 with contextlib.suppress(Exception):  # a worker that is gone needs no goodbye
-                    client.run(bench.dismiss, self.terms.run, on_error="ignore")
+                    client.cancel([future for _, future in under_way.values()])
+                    client.run(bench.dismiss, terms.run, on_error="ignore")
 
-    def _examine(self, client: Client, tasks: Iterator[Task], alone: bool) -> Answers:
+    def _examine(
+        self,
+        client: Client,
+        terms: bench.Terms,
+        tasks: Iterator[Task],
+        under_way: dict[str, tuple[Task, Future]],
+        alone: bool,
+    ) -> Answers:
         ended: SimpleQueue[Future] = SimpleQueue()
-        under_way: dict[str, tuple[Task, Future]] = {}
         seen = _Attendance(client, self.address)
         while True:
             room = 1 if alone else UNDER_WAY * seen.threads()
             for task in islice(tasks, max(0, room - len(under_way))):
                 # Seen on Dask's pages: a lesson and an exercise, no student.
                 key = f"{task.stem}.{task.exercise}-{secrets.token_hex(16)}"
-                future = client.submit(bench.examine, self.terms, task, key=key, pure=False)
+                future = client.submit(bench.examine, terms, task, key=key, pure=False)
                 under_way[key] = task, future
                 future.add_done_callback(ended.put)
             if not under_way:
@@ -179,7 +188,7 @@ def connected(address: str) -> Iterator[Client]:
     from distributed import Client
 
     # What matters is said in our own words.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="convlens")
     except (OSError, TimeoutError, ValueError, TypeError) as error:
