@@ -1,20 +1,24 @@
-"""Examine tasks in a process of a cluster: what runs at a Dask worker.
+"""Examine tasks at a worker of a cluster, in processes beside it.
 
-It rebuilds expectations from the seed once a run and keeps sandboxes open between tasks. Nothing
-that it prints or is called by holds the seed or a student's text.
+They rebuild expectations from the seed once a run and keep their sandboxes open. The seed comes to
+them by a pipe. Nothing that is printed, and no argument's `repr`, holds it or a student's text.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import pickle
 import platform
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
 from autograder.grading.run.crew import Came, outcome
-from autograder.grading.run.examine import Examiner, GraderFault, Task
+from autograder.grading.run.examine import Examiner, GraderFault, Overdue, Task
 from autograder.grading.run.versions import course_hash, versions
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import LADDER, choose
@@ -64,78 +68,121 @@ def refuse_unlike(level: str, wanted: Mapping[str, str]) -> None:
     choose(next(rung for rung, known in LADDER.items() if known == level))
 
 
-class Bench:
-    """Keep what a process needs for one run: expectations, and sandboxes between two tasks.
+class Helper:
+    """Judge tasks of one run, one after the other, in a process of its own.
 
-    Raises:
-        UserError: this process would not grade as the client would.
+    Dask's own threads draw from the global generators, which a reference may use and which a check
+    looks at: beside them the same work would not always get the same verdict.
     """
 
     def __init__(self, terms: Terms) -> None:
-        refuse_unlike(terms.level, terms.standing)
-        self.examiner = Examiner(terms.stems, terms.seed)
-        self._start_sandbox = terms.start_sandbox
-        self._idle: list[Sandbox] = []
-        self._busy: list[Sandbox] = []
-        self._closed = False
-        self.lent = monotonic()
+        self.used = monotonic()
+        path = os.pathsep.join(filter(None, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._say(terms)
 
-    @contextlib.contextmanager
-    def sandbox(self) -> Iterator[Sandbox]:
-        """Lend a sandbox to one task."""
-        self.lent = monotonic()
-        sandbox = self._idle.pop() if self._idle else self._start_sandbox()
-        self._busy.append(sandbox)
+    def ask(self, task: Task) -> Came | UserError:
+        """Return what came of a task."""
+        self.used = monotonic()
         try:
-            yield sandbox
-        finally:
-            self._busy.remove(sandbox)
-            self._idle.append(sandbox)
-            if self._closed:
-                self.close()
+            self._say(task)
+            assert self._process.stdout is not None
+            came: Came | UserError = pickle.load(self._process.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            self.end()
+            return Overdue("the system ended the process that judges it")
+        return came
 
-    def close(self) -> None:
-        """End every sandbox, with the jobs under way."""
-        self._closed = True
-        for sandbox in list(self._busy):
-            sandbox.stop()
-        while self._idle:
-            self._idle.pop().close()
+    def end(self) -> None:
+        """End the process, and with it its sandbox and the job under way."""
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the process has ended."""
+        return self._process.poll() is not None
+
+    def _say(self, message: object) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # its answer will be missed
+            pickle.dump(message, self._process.stdin)
+            self._process.stdin.flush()
 
 
 LEFT_SECONDS = 900.0
-_benches: dict[str, Bench] = {}
-_ended: set[str] = set()
+_helpers: dict[str, list[Helper]] = {}
+_idle: dict[str, list[Helper]] = {}
+_over: set[str] = set()
 _lock = threading.Lock()
 
 
 def examine(terms: Terms, task: Task) -> Came | UserError:
     """Return what came of a task, or why this process can do none of them."""
-    try:
-        with _lock:
-            if terms.run in _ended:  # its client has gone while this was on its way
-                return GraderFault("The run was stopped.")
-            if (bench := _benches.get(terms.run)) is None:
-                _dismiss_left()
-                bench = _benches[terms.run] = Bench(terms)
-        with bench.sandbox() as sandbox:
-            return outcome(bench.examiner, sandbox, task)
-    except UserError as refusal:
+    with _lock:
+        if terms.run in _over:  # its client has gone while this was on its way
+            return GraderFault("The run was stopped.")
+        left = [
+            run
+            for run, helpers in _helpers.items()
+            if all(monotonic() - helper.used > LEFT_SECONDS for helper in helpers)
+        ]
+        idle = _idle.setdefault(terms.run, [])
+        if idle:
+            helper = idle.pop()
+        else:
+            helper = Helper(terms)
+            _helpers.setdefault(terms.run, []).append(helper)
+    for run in left:  # their clients left without a word
+        dismiss(run)
+    came = helper.ask(task)
+    if not helper.ended:
+        idle.append(helper)
+    if isinstance(came, UserError):
         from distributed import get_worker
 
-        said = f"The Dask worker {get_worker().address} cannot grade: {refusal.message}"
-        return UserError(said, refusal.next_step)
-
-
-def _dismiss_left() -> None:
-    """End runs whose client has left without a word."""
-    for run, bench in list(_benches.items()):
-        if monotonic() - bench.lent > LEFT_SECONDS:
-            dismiss(run)
+        said = f"The Dask worker {get_worker().address} cannot grade: {came.message}"
+        return UserError(said, came.next_step)
+    return came
 
 
 def dismiss(run: str) -> None:
     """End a run in this process, for good."""
-    _ended.add(run)
-    if bench := _benches.pop(run, None):
-        bench.close()
+    with _lock:
+        _over.add(run)
+        _idle.pop(run, None)
+        helpers = _helpers.pop(run, [])
+    for helper in helpers:
+        helper.end()
+
+
+def main() -> None:
+    """Judge what comes on standard input, as the process of a `Helper`."""
+    # Whatever else is printed must not stand between two answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    terms: Terms = pickle.load(sys.stdin.buffer)
+    refusal: UserError | None = None
+    with contextlib.ExitStack() as stack:
+        try:
+            refuse_unlike(terms.level, terms.standing)
+            examiner = Examiner(terms.stems, terms.seed)
+            sandbox = stack.enter_context(terms.start_sandbox())
+        except UserError as error:
+            refusal = error
+        while True:
+            try:
+                task: Task = pickle.load(sys.stdin.buffer)
+            except EOFError:
+                return
+            pickle.dump(refusal or outcome(examiner, sandbox, task), answers)
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

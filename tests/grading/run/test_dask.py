@@ -58,16 +58,15 @@ def locally(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 class Deadly(OwnSandbox):
-    """A sandbox for our own work, in the worker's process, which some work ends."""
+    """A sandbox for our own work, in the judging process, which some work ends."""
 
     def run(self, payload: bytes, seconds: float) -> ChildResult:
-        """Answer one job, or end the whole process."""
-        if b"# deadly" in payload:
+        """Answer one job, or end this process, or the worker with it."""
+        if b"# ends its worker" in payload:
+            os.kill(os.getppid(), signal.SIGKILL)
+        if b"# ends" in payload:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().run(payload, seconds)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def open_here(*_: object) -> Deadly:
@@ -77,7 +76,7 @@ def open_here(*_: object) -> Deadly:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work is done in the workers' own processes, which spares each the start of a sandbox."""
+    """Work is done in the judging processes, which spares each the start of a sandbox."""
     monkeypatch.setattr(run, "open_sandbox", open_here)
 
 
@@ -109,7 +108,7 @@ def test_a_cluster_says_what_this_machine_says_and_its_logs_hold_no_secret(
         total = len(read_lesson(STEM).exercises) * 4
         assert seen == [(done, total) for done in range(total + 1)]
         assert keys and all(key.startswith(f"{STEM}.") for key in keys)
-        assert client.run(lambda: len(bench._benches)) == dict.fromkeys(client.nthreads(), 0)
+        assert client.run(lambda: len(bench._helpers)) == dict.fromkeys(client.nthreads(), 0)
 
         def stumble(*arguments: object) -> None:
             raise ValueError("on purpose")
@@ -150,7 +149,8 @@ def test_work_that_ends_every_worker_is_ungraded_and_costs_nobody_else_anything(
 ):
     inbox = tmp_path / "in"
     hand_in(inbox, "ada", read_lesson(STEM).bare())
-    hand_in(inbox, "bob", read_lesson(STEM).bare() + "\n# deadly\n")
+    hand_in(inbox, "bob", read_lesson(STEM).bare() + "\n# ends its worker\n")
+    hand_in(inbox, "cem", read_lesson(STEM).bare() + "\n# ends what judges it\n")
 
     def forgive(dask_scheduler: distributed.Scheduler, times: int) -> None:
         dask_scheduler.allowed_failures = times
@@ -159,11 +159,13 @@ def test_work_that_ends_every_worker_is_ungraded_and_costs_nobody_else_anything(
         client.run_on_scheduler(forgive, times=0)  # of a worker's deaths, three by default
         address = workers.scheduler_address
         ask = Request(inbox, tmp_path / "out", [STEM], SEED, scheduler=address)
-        ada, bob = run.grade(ask).rows
+        ada, bob, cem = run.grade(ask).rows
         client.run_on_scheduler(forgive, times=3)
     assert ada.status == "graded" and ada.score == ada.max_score
-    assert bob.status == "ungraded" and bob.score is None
+    assert {row.status for row in (bob, cem)} == {"ungraded"}
+    assert {row.score for row in (bob, cem)} == {None}
     assert "each Dask worker that was asked ended" in bob.reason
+    assert "ended the process that judges it" in cem.reason
 
 
 def test_a_stopped_run_keeps_what_is_done_and_goes_on(
