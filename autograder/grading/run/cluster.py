@@ -95,7 +95,7 @@ class DaskCrew:
                 future = client.submit(bench.examine, terms, task, key=key, pure=False)
                 under_way[key] = task, future
                 future.add_done_callback(ended.put)
-            if not under_way:
+            if room and not under_way:
                 return
             try:
                 future = ended.get(timeout=LOOK_SECONDS)
