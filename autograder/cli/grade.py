@@ -142,7 +142,7 @@ def _refuse_other_systems() -> None:
 
 
 def _look_at_cluster(address: str, level: str, workers: int | None) -> None:
-    """Refuse a cluster that cannot grade as this machine would, before anything is read."""
+    """Refuse a cluster that would not grade as this machine does."""
     if workers is not None:
         raise UserError(
             "--workers is for this machine, and --scheduler for a cluster.",

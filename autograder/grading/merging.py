@@ -140,7 +140,7 @@ def _difference(one: Any, other: Any) -> str:
 
 
 def _latest(folders: Sequence[Folder]) -> tuple[Lessons, list[str]]:
-    """Return the later of each two results, in order, and a sentence for what was replaced."""
+    """Return the later of each two results, and a sentence on those there were."""
     found: Lessons = {}
     replaced: dict[str, None] = {}
     for folder in folders:

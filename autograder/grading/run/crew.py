@@ -103,7 +103,10 @@ class LocalCrew:
 
 
 def outcome(examiner: Examiner, sandbox: Sandbox, task: Task) -> Came:
-    """Run and judge one check; a fault of the grader must not sink a run."""
+    """Run and judge one check.
+
+    A fault of the grader must not sink a run.
+    """
     try:
         return examiner.examine(sandbox, task)
     except Overdue as overdue:

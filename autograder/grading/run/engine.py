@@ -1,4 +1,4 @@
-"""Grade every exercise of every submission: which tasks, what is kept, what is asked again.
+"""Grade every exercise of every submission: which tasks, and what is kept.
 
 Who runs a task is another matter, a crew's: see `crew` and `cluster`.
 

@@ -20,7 +20,7 @@ class Shard:
     move everybody behind it to another machine, which has none of their verdicts.
 
     >>> Shard(1, 2).holds("ada"), Shard(2, 2).holds("ada")
-    (False, True)
+    (True, False)
     """
 
     number: int
