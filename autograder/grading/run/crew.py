@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,13 +68,15 @@ class LocalCrew:
         given: SimpleQueue[Task | None] = SimpleQueue()
         came: SimpleQueue[tuple[Task, Came] | BaseException] = SimpleQueue()
         sandboxes: list[Sandbox] = []
+        prepared = threading.Event()
         with ThreadPoolExecutor(len(first)) as pool:
             try:
                 for task in first:
                     given.put(task)
-                    pool.submit(self._work, given, came, sandboxes)
+                    pool.submit(self._work, given, came, sandboxes, prepared)
                 for exercise in exercises:  # while the sandboxes start
                     self.examiner.prepare(*exercise)
+                prepared.set()
                 under_way = len(first)
                 while under_way:
                     answer = came.get()
@@ -92,6 +95,7 @@ class LocalCrew:
                     sandbox.stop()
                 raise
             finally:
+                prepared.set()
                 for _ in first:
                     given.put(None)
 
@@ -100,10 +104,12 @@ class LocalCrew:
         given: SimpleQueue[Task | None],
         came: SimpleQueue[tuple[Task, Came] | BaseException],
         sandboxes: list[Sandbox],
+        prepared: threading.Event,
     ) -> None:
         try:
             with self.start_sandbox() as sandbox:
                 sandboxes.append(sandbox)
+                prepared.wait()
                 while (task := given.get()) is not None:
                     came.put((task, outcome(self.examiner, sandbox, task)))
         except BaseException as error:
