@@ -33,8 +33,9 @@ from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.class_run import Request, grade
 from autograder.grading.intake.archives import Caps
-from autograder.grading.intake.folder import read_submissions
+from autograder.grading.intake.gather import read_class
 from autograder.grading.intake.guarded import Reader
+from autograder.grading.intake.platforms import recognise
 from autograder.judge.expected import run_trusted
 from autograder.judge.verdict import judge
 from autograder.protocol.answers import Answer
@@ -91,7 +92,7 @@ def _class(folder: Path, arguments: argparse.Namespace) -> None:
     print(f"KiB a submission: journal {sizes['journal']:.1f}, pages {sizes['pages']:.1f}")
     started = time.perf_counter()
     with Reader(names, Caps()) as reader:
-        read_submissions(inbox, names, Caps(), reader.read)
+        read_class(recognise(inbox), reader.read)
     print(f"reading: {1000 * (time.perf_counter() - started) / many:.1f} ms a submission")
     print(f"scores that are not the known one: {wrong}")
     raise SystemExit(bool(wrong))
