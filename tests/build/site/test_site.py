@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from workshop import STEM, Workshop
 
-from autograder.build.site.look import BUDGET, loads, look_over, weight
-from autograder.build.site.make import accessible, check_site
+from autograder.build.site.course import read_course
+from autograder.build.site.look import loads, look_over
+from autograder.build.site.make import check_site
+from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
 from lessons.toolkit.errors import UserError
@@ -53,15 +59,58 @@ def test_every_landed_lesson_is_reached_from_home_and_index(built: Path):
     assert STEM not in landed_stems()
 
 
-def test_the_page_holds_stub_then_solution_hints_and_check(page: str):
-    box = page[page.index('id="exercise-twice"') : page.index('id="exercise-Counter"')]
-    box = box[box.index("Stub</label>") :]
-    order = ["Stub</label>", "Solution</label>", "NotImplementedError", "doubled_by_adding"]
-    order += ["Hint 1</summary>", "Hint 3</summary>", "Check it:", "convlens<"]
+def test_the_page_holds_stub_hints_and_check(page: str):
+    box = page[page.index('id="twice"') : page.index('id="Counter"')]
+    order = [
+        "NotImplementedError",
+        "Hint 1</summary>",
+        "Hint 3</summary>",
+        "Check it:",
+        "convlens<",
+    ]
     places = [box.index(part) for part in order]
     assert places == sorted(places)
-    assert "<details open" not in box and "BEGIN SOLUTION" not in box
-    assert box.index("Show the solution</summary>") < box.index("doubled_by_adding")
+    assert "<details open" not in box
+
+
+def test_a_solution_is_on_the_instructors_pages_only(workshop: Workshop, page: str):
+    assert "doubled_by_adding" not in page and "BEGIN SOLUTION" not in page
+    workshop.ask("str(site.build_site('public', solutions=True))")
+    theirs = (workshop.root / "public" / "lessons" / STEM / "index.html").read_text()
+    box = theirs[theirs.index('id="twice"') : theirs.index('id="Counter"')]
+    assert box.index("The solution</summary>") < box.index("doubled_by_adding")
+    found = json.loads((workshop.root / "public" / "search" / "search_index.json").read_text())
+    assert not [d for d in found["docs"] if "doubled_by_adding" in d["text"]]
+
+
+def test_pages_are_written_once_and_what_is_gone_is_removed(tmp_path: Path):
+    folder, course = tmp_path / "pages", read_course()
+    write_pages(folder, course)
+    home, lost = folder / "docs" / "index.md", folder / "docs" / "lost.md"
+    written = home.stat().st_mtime_ns
+    lost.write_text("gone")
+    write_pages(folder, course)
+    assert home.stat().st_mtime_ns == written and not lost.exists()
+    (tmp_path / "thesis.doc").write_text("mine")
+    with pytest.raises(UserError, match="something else"):
+        write_pages(tmp_path, course)
+    assert (tmp_path / "thesis.doc").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["properdocs", "zensical"])
+def test_another_engine_builds_the_same_pages(engine: str, tmp_path: Path):
+    """Material for MkDocs ends in May 2027; the pages shall outlive it."""
+    pytest.importorskip(engine)
+    write_pages(tmp_path, read_course())
+    command = [Path(sys.executable).parent / engine, "build", "--strict", "-f", "mkdocs.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    built = {path.parent.name for path in (tmp_path / "public").rglob("index.html")}
+    if engine == "zensical" and (done.returncode or not {*landed_stems()} <= built):
+        warnings.warn(f"Zensical does not build the site: {done.stdout[-300:]}", stacklevel=1)
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {*landed_stems(), "authors", "grading"} <= built
 
 
 def test_cells_show_what_they_print(page: str):
@@ -139,14 +188,11 @@ def test_nothing_is_wrong_with_the_sample(built: Path):
         ('<img src="bars.svg" width="1" height="1">', "no alt text"),
         ('<img src="bars.svg" alt="Two bars">', "no width and height"),
         ('<img src="lost.svg" alt="Two bars" width="1" height="1">', "lost.svg is not there"),
-        ('<script src="large.js"></script>', "over the budget"),
     ],
 )
 def test_a_fault_of_a_page_is_seen(tmp_path: Path, extra: str, says: str):
     (tmp_path / "bars.svg").write_text("<svg/>")
     (tmp_path / "away.css").write_text("@font-face{src:url(https://example.org/f.woff2)}")
-    noise = "".join(chr(32 + (n * n * 7919 + n // 3) % 9000) for n in range(BUDGET))
-    (tmp_path / "large.js").write_text(noise)
     (tmp_path / "index.html").write_text(f"<html><body>{extra}</body></html>")
     (line,) = look_over(tmp_path)
     assert says in line
@@ -157,15 +203,9 @@ def test_a_link_that_is_clicked_is_no_request(tmp_path: Path):
     assert look_over(tmp_path) == []
 
 
-def test_weight_counts_what_the_page_loads(built: Path):
+def test_what_a_page_loads_is_known(built: Path):
     page = built / "lessons" / STEM / "index.html"
     local, away = loads(page, built)
     names = {path.name for path in local}
     assert {"convlens.css", "pages.js", "bars.svg", "noise.webp"} <= names
     assert not any("katex" in name for name in names) and away == []
-    assert (built / "lessons" / STEM / "noise.webp").stat().st_size < weight(page, built) < BUDGET
-
-
-def test_a_new_material_does_not_pass_unseen():
-    with pytest.raises(UserError, match="no longer holds"):
-        accessible("<html></html>")

@@ -1,3 +1,6 @@
+// What a screen reader needs, and the stock page lacks: the name of the dialog.
+document.querySelector("[data-md-component=search][role=dialog]")?.setAttribute("aria-label", "Search")
+
 // Code and tables that scroll must be reachable without a mouse. Material sees to code only where a
 // mouse hovers, and takes the attribute away elsewhere; it wraps tables and lists search results late.
 {
