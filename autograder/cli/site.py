@@ -21,7 +21,11 @@ def site(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Build into this folder; serve nothing.")
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Build into this folder, or into a .zip that opens from disk; serve nothing.",
+        ),
     ] = None,
     solutions: Annotated[
         bool, typer.Option("--solutions", help="With solutions, for instructors.")
@@ -31,7 +35,7 @@ def site(
     passing = Passing(lines=True)
     passing.say("Reading the lessons ...")
     from autograder.build.site.course import read_course
-    from autograder.build.site.make import build_site, check_site, serve_site
+    from autograder.build.site.make import build_site, check_site, serve_site, zip_site
     from autograder.build.site.write import write_pages
 
     try:
@@ -46,7 +50,8 @@ def site(
             write_pages(pages, read_course(solutions=solutions))
             output().print(f"The pages are in {pages}. Build them there: mkdocs build")
         elif out:
-            build_site(out, solutions=solutions, say=passing.say)
+            make = zip_site if out.suffix == ".zip" else build_site
+            make(out, solutions=solutions, say=passing.say)
             output().print(f"The site is in {out}.")
         else:
             serve_site(solutions=solutions)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from autograder.build.site.course import read_course
 from autograder.build.site.look import look_over
 from autograder.build.site.write import write_pages
 from autograder.course.reference import ROOT
+from autograder.files import write_whole
 from lessons.toolkit.errors import UserError
 
 SITE = ROOT / "site"
@@ -69,6 +72,31 @@ def build_site(
         finally:
             logging.getLogger("mkdocs").removeHandler(warnings)
     return target
+
+
+def zip_site(file: Path, solutions: bool = False, say: Say = lambda line: None) -> Path:
+    """Build the site as an archive that opens from disk, its search included.
+
+    Args:
+        file: the archive, `.zip`.
+        solutions: show them, for instructors.
+        say: is told what is done at the moment.
+
+    Returns:
+        The archive.
+
+    Raises:
+        UserError: as `build_site`, or the archive cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CONVLENS_OFFLINE"] = "true"
+        try:
+            build_site(Path(folder) / "convlens", solutions=solutions, say=say)
+        finally:
+            del os.environ["CONVLENS_OFFLINE"]
+        made = shutil.make_archive(str(Path(folder) / "site"), "zip", folder, "convlens")
+        write_whole(file, Path(made).read_bytes())
+    return file
 
 
 def serve_site(folder: Path | None = None, solutions: bool = False) -> None:

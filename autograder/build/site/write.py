@@ -12,6 +12,7 @@ from autograder.files import write_whole
 from lessons.toolkit.errors import UserError
 
 SETTINGS = ROOT / "site" / "mkdocs.yml"
+THEME = ROOT / "site" / "theme"
 _LESSONS = "      # the lessons, by parts\n"
 
 
@@ -40,6 +41,9 @@ def write_pages(folder: Path, course: Course) -> None:
             if isinstance(content, Path):
                 content = content.read_bytes()
             files[docs / name] = content.encode() if isinstance(content, str) else content
+    for path in sorted(THEME.rglob("*")):
+        if path.is_file():
+            files[folder / "theme" / path.relative_to(THEME)] = path.read_bytes()
     for path, data in files.items():
         if not path.is_file() or path.read_bytes() != data:
             path.parent.mkdir(parents=True, exist_ok=True)

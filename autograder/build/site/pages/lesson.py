@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 from autograder.build.site.course import Course, SiteLesson
+from autograder.build.site.links import linked
 from autograder.build.site.words import WORDS
 from autograder.course.exercise import Exercise
 from autograder.course.pictures import Picture
 from autograder.course.reference import LessonSource, for_students, without_markers
 from autograder.course.story import CellBlock, ExerciseBlock, FigureBlock, Prose
+from lessons.toolkit.plots import INK
 
+# Of a plot's text and axes, at a contrast of more than 7 on the page.
+INK_BY_DAY, INK_BY_NIGHT = "#4f4f4f", "#bdbdbd"
 _FOLD = re.compile(
     r"^<details>\s*<summary>(?P<title>.*?)</summary>\n(?P<body>.*?)^</details>$",
     re.MULTILINE | re.DOTALL,
@@ -26,22 +31,25 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     for lesson in course.lessons:
         files[f"lessons/{lesson.stem}.md"] = _page(lesson, course)
         for picture in lesson.pictures.values():
-            files[f"lessons/{lesson.stem}/{picture.path.name}"] = picture.path
+            for name, content in _in_schemes(picture).items():
+                files[f"lessons/{lesson.stem}/{name}"] = content
     return files
 
 
 def _page(lesson: SiteLesson, course: Course) -> str:
     words = WORDS[course.language]
+    others = {les.entry.number: f"{les.stem}.md" for les in course.lessons if les != lesson}
     parts = [f"---\ntitle: {lesson.story.title}\n---\n"]
     shown = 0
     for block in lesson.story.blocks:
         if isinstance(block, Prose):
-            parts.append(_folds(_links(block.text)))
+            parts.append(_folds(_links(linked(block.text, others))))
         elif isinstance(block, CellBlock):
             parts.append(_cell(block, words))
         elif isinstance(block, FigureBlock):
             picture = lesson.pictures[block.name]
-            parts.append(figure(block, lesson.stem, picture, lazy=shown > 0))
+            said = replace(block, caption=linked(block.caption, others))
+            parts.append(figure(said, lesson.stem, picture, lazy=shown > 0))
             shown += 1
         elif isinstance(block, ExerciseBlock):
             exercise = lesson.record.exercise(block.name)
@@ -80,8 +88,18 @@ def _at_a_glance(lesson: SiteLesson, words: dict[str, str]) -> str:
         f"{lesson.story.minutes} {words['minutes']} · {len(exercises)} {words['exercises']} · "
         f"{points} {words['points']}. "
         f"{words['complete']} `lessons/{lesson.stem}/exercises.py`, {words['or']} "
-        f"`convlens notebook {lesson.stem}`\n{{ .glance }}\n"
+        f"`convlens notebook {lesson.stem}`{_search_words(lesson)}\n{{ .glance }}\n"
     )
+
+
+def _search_words(lesson: SiteLesson) -> str:
+    """Return the title as one may type it, where that is not how it is written.
+
+    “Grad-CAM” is looked for as gradcam, “t-SNE” as tsne.
+    """
+    typed = re.sub(r"\W", "", lesson.story.title).lower()
+    hyphened = "-" in lesson.story.title
+    return f' <span hidden class="search-words">{typed}</span>' if hyphened else ""
 
 
 def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False) -> str:
@@ -96,9 +114,34 @@ def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False
     alt = block.alt.replace("[", "\\[").replace("]", "\\]")
     size = f"width={picture.width} height={picture.height}"
     loading = " loading=lazy" if lazy else ""
-    image = f"![{alt}]({folder}/{picture.path.name}){{ {size}{loading} }}"
+    schemes = [("", picture.path.name, "")]
+    if picture.path.suffix == ".svg":  # one of the two is shown, and only that one is loaded
+        schemes = [
+            ("#only-light", picture.path.name, " data-gallery=light"),
+            ("#only-dark", _dark(picture), " data-gallery=dark"),
+        ]
+        loading = " loading=lazy"
+    image = "".join(
+        f"![{alt}]({folder}/{name}{scheme}){{ {size}{loading}{gallery} }}"
+        for scheme, name, gallery in schemes
+    )
     caption = f'\n<figcaption markdown="span">{block.caption}</figcaption>' if block.caption else ""
     return f'<figure markdown="span">\n{image}{caption}\n</figure>'
+
+
+def _dark(picture: Picture) -> str:
+    return f"{picture.path.stem}.dark.svg"
+
+
+def _in_schemes(picture: Picture) -> dict[str, str | Path]:
+    """Return a picture's files by name: a plot has its ink darker by day and lighter by night."""
+    if picture.path.suffix != ".svg":
+        return {picture.path.name: picture.path}
+    drawing = picture.path.read_text(encoding="utf-8")
+    return {
+        picture.path.name: drawing.replace(INK, INK_BY_DAY),
+        _dark(picture): drawing.replace(INK, INK_BY_NIGHT),
+    }
 
 
 def _cell(cell: CellBlock, words: dict[str, str]) -> str:

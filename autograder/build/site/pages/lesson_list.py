@@ -51,7 +51,7 @@ def _card(lesson: SiteLesson, folder: str, words: dict[str, str]) -> str:
     title = f"{lesson.entry.number}. {html.escape(lesson.story.title)}"
     image = (
         f'<img src="{_small(lesson).removeprefix("" if folder else "lessons/")}" alt="" '
-        f'loading="lazy" width="{picture.width}" height="{picture.height}">'
+        f'class="off-glb" loading="lazy" width="{picture.width}" height="{picture.height}">'
     )
     question = f"<span>{html.escape(lesson.question)}</span> " if lesson.question else ""
     facts = f"{lesson.story.minutes} min · {len(lesson.record.exercises)} {words['exercises']}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.site.course import Course
+from autograder.build.site.pages import terminal
 from autograder.build.site.pages.lesson import figure
 from autograder.build.site.pages.lesson_list import cards
 from autograder.course.reference import ROOT
@@ -22,6 +23,7 @@ _FIGURE = re.compile(
 # What stands for a comment `<!-- name -->` in a written page.
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
+    "terminal": terminal.shown,
 }
 
 
