@@ -2,55 +2,80 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import Browser, chromium
-from workshop import Workshop
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="needs chromium and chromedriver"),
 ]
-WIDE, NARROW = 1280, 390
+LESSON = "lessons/l11_saliency/"
+SCHEMES = {"light": "default", "dark": "slate"}
+LOOKS = [(scheme, width) for width in (360, 768, 1440) for scheme in SCHEMES]
+BARE, WHOLE = 450_000, 1_200_000  # bytes of a page as sent, without its pictures and with them
 
 
-@pytest.fixture(scope="module", params=["sample", "course"])
-def browser(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    """Chromium on the sample's site, then on the course's own."""
-    out = tmp_path_factory.mktemp("site")
-    if request.param == "sample":
-        sample: Workshop = request.getfixturevalue("sample")
-        sample.ask(f"str(site.build_site({str(out)!r}))")
-    else:
-        from autograder.build.site.make import build_site
-
-        build_site(out)
-    opened = Browser(out)
-    opened.site = out  # type: ignore[attr-defined]
+@pytest.fixture(scope="module")
+def browser(course_site: Path) -> Iterator[Browser]:
+    opened = Browser(course_site)
     yield opened
     opened.close()
 
 
-def addresses(browser: Browser) -> list[str]:
-    site: Path = browser.site  # type: ignore[attr-defined]
+def addresses(site: Path) -> list[str]:
     found = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html"))]
     return [name.removesuffix("index.html") for name in found]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(browser: Browser, scheme: str):
-    for page in addresses(browser):
-        # Colours do not change with the width: each scheme is looked over in one.
-        browser.open(page, scheme, {"light": NARROW, "dark": WIDE}[scheme])
-        expected = {"light": "default", "dark": "slate"}[scheme]
-        assert browser.ask("document.body.dataset.mdColorScheme") == expected
-        browser.unfold()
-        assert browser.violations() == [], page
+def look(browser: Browser, page: str, scheme: str, width: int) -> list[str]:
+    """What is wrong with a page in one scheme and width, by all that is cheap to ask."""
+    browser.asked()
+    browser.driver.get_log("browser")
+    browser.open(page, scheme, width)
+    browser.driver.execute_script("for (const i of document.images) i.loading = 'eager'")
+    browser.wait("[...document.images].every(i => i.complete)")
+    browser.unfold()
+    wrong = [e["message"] for e in browser.driver.get_log("browser") if e["level"] == "SEVERE"]
+    if browser.ask("document.body.dataset.mdColorScheme") != SCHEMES[scheme]:
+        wrong.append("it has the other scheme")
+    if (wide := browser.ask("document.documentElement.scrollWidth")) > width:
+        wrong.append(f"it is {wide} wide")
+    if lost := browser.ask("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"):
+        wrong.append(f"pictures do not load: {lost}")
+    if browser.ask("document.querySelectorAll('.katex-error').length"):
+        wrong.append("a formula is not typeset")
+    idle = (
+        "[...document.querySelectorAll('pre > code, .md-typeset__scrollwrap, div.arithmatex')]"
+        ".filter(e => e.tabIndex === 0 && e.offsetParent && e.scrollWidth <= e.clientWidth"
+        " && e.scrollHeight <= e.clientHeight + 1).length"
+    )
+    if count := browser.ask(idle):
+        wrong.append(f"the tab key stops at {count} places that do not scroll")
+    own = (browser.home, "data:", "about:", "blob:")
+    urls, sizes = browser.loaded()
+    wrong += [f"it asks {url}" for url in urls if not url.startswith(own)]
+    if sizes["other"] > BARE or sizes["other"] + sizes["Image"] > WHOLE:
+        wrong.append(f"it weighs {sizes}")
+    return wrong
+
+
+def test_every_page_in_two_of_six_looks(browser: Browser, course_site: Path):
+    """Schemes and widths go round, so that all pages together are seen in each of them."""
+    faults = {}
+    pages = addresses(course_site)
+    assert len(pages) > 20
+    for number, page in enumerate(pages):
+        first, second = LOOKS[number % 6], LOOKS[(number + 3) % 6]
+        wrong = look(browser, page, *first) + browser.violations()
+        wrong += look(browser, page, *second)
+        if wrong:
+            faults[page, first, second] = wrong
+    assert not faults
 
 
 def test_axe_would_find_something(browser: Browser):
@@ -63,76 +88,110 @@ def test_axe_would_find_something(browser: Browser):
     assert "image-alt" in found and "color-contrast" in found
 
 
-def test_no_request_leaves_the_host_and_no_script_fails(browser: Browser):
+def test_a_formula_is_set_by_katex_and_reads_without_script(browser: Browser, course_site: Path):
+    browser.open(LESSON)
+    formulas = browser.ask("document.querySelectorAll('.arithmatex').length")
+    assert browser.ask("document.querySelectorAll('.arithmatex .katex-html').length") == formulas
+    page = (course_site / LESSON / "index.html").read_text()
+    assert page.count('class="arithmatex"') == page.count("</math>") == formulas > 20
     browser.asked()
-    browser.driver.get_log("browser")  # an earlier test may have broken a page on purpose
-    for page in addresses(browser):
-        browser.open(page)
-        browser.driver.execute_script("window.scrollTo(0, document.body.scrollHeight)")
-    asked = browser.asked()
-    assert sum(url.startswith(browser.home) for url in asked) > 10
-    assert [u for u in asked if not u.startswith((browser.home, "data:", "about:", "blob:"))] == []
-    assert [e for e in browser.driver.get_log("browser") if e["level"] == "SEVERE"] == []
+    browser.open("authors/")
+    assert not [url for url in browser.asked() if "katex" in url]
 
 
-def test_no_page_is_wider_than_a_phone(browser: Browser):
-    for page in addresses(browser):
-        browser.open(page, width=NARROW)
-        browser.unfold()
-        assert browser.ask("document.documentElement.scrollWidth") <= NARROW, page
-
-
-def test_maths_is_typeset_and_only_where_there_is_some(browser: Browser):
-    for page in addresses(browser):
-        browser.asked()
-        browser.open(page)
-        formulas = browser.ask("document.querySelectorAll('.arithmatex').length")
-        assert browser.ask("document.querySelectorAll('.katex').length") == formulas
-        assert browser.ask("document.querySelectorAll('.katex-error').length") == 0, page
-        assert any("katex" in url for url in browser.asked()) == bool(formulas)
-
-
-def test_pictures_load(browser: Browser):
-    for page in addresses(browser):
-        browser.open(page)
-        browser.driver.execute_script("for (const i of document.images) i.loading = 'eager'")
-        browser.wait("[...document.images].every(i => i.complete)")
-        assert browser.ask("[...document.images].every(i => i.naturalWidth > 0)"), page
-
-
-def test_search_finds_a_lesson(browser: Browser):
-    from selenium.webdriver.common.by import By
-
+def search(browser: Browser, words: str) -> list[str]:
+    """Where the first results of a search lead to, best first."""
     browser.open("")
-    word = browser.ask("document.querySelector('.md-content h2').firstChild.textContent")
     browser.driver.execute_script("document.querySelector('[data-md-toggle=search]').click()")
-    browser.driver.find_element(By.CSS_SELECTOR, ".md-search__input").send_keys(word)
-    browser.wait("document.querySelector('.md-search-result__item a')")
-    assert word in browser.ask("document.querySelector('.md-search-result__item').textContent")
+    browser.wait("document.activeElement.matches('.md-search__input')")
+    browser.driver.execute_script(
+        "const i = document.querySelector('.md-search__input'); i.value = arguments[0];"
+        "i.dispatchEvent(new Event('input', {bubbles: true}));"
+        "i.dispatchEvent(new Event('keyup', {bubbles: true}))",
+        words,
+    )
+    found = "document.querySelectorAll('.md-search-result__item a')"
+    end = time.monotonic() + 10
+    while not browser.ask(f"{found}.length") and time.monotonic() < end:
+        time.sleep(0.05)
+    links = browser.ask(f"[...{found}].map(a => a.href)")
+    return [link.removeprefix(browser.home).partition("?")[0] + _anchor(link) for link in links]
+
+
+def _anchor(link: str) -> str:
+    _, mark, anchor = link.partition("#")
+    return mark + anchor
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("smooth_grad", "lessons/l11_saliency/#smooth_grad"),
+        ("GuidedReLU", "lessons/l12_guided_backprop/#GuidedReLU"),
+        ("occlusion", "lessons/l10_occlusion/"),
+        ("grad-cam", "lessons/l14_grad_cam/"),
+        ("gradcam", "lessons/l14_grad_cam/"),
+        ("t-SNE", "lessons/l05_tsne/"),
+        ("heatmap", "lessons/l13_cam/#heatmap_overlay"),
+    ],
+)
+def test_search_finds_a_technique_or_an_exercise_at_its_heading(
+    browser: Browser, words: str, place: str
+):
+    assert place in search(browser, words)[:4]
+
+
+def test_what_is_found_reads_well_for_all(browser: Browser):
+    assert search(browser, "saliency")
     assert browser.violations() == []
 
 
-def test_tabs_are_linked_but_a_solution_stays_closed(browser: Browser):
-    boxes = "document.querySelectorAll('.exercise').length"
-    page = next((p for p in addresses(browser) if p.startswith("lessons/l")), None)
-    if page is None:
-        pytest.skip("no lesson has landed")
-    browser.open(page)
-    shown = (
-        "[...document.querySelectorAll('.exercise .tabbed-set')]"
-        ".filter(s => s.querySelectorAll(':scope > input')[1].checked).length"
-    )
-    assert browser.ask(shown) == 0
-    browser.driver.execute_script(
-        "document.querySelectorAll('.exercise .tabbed-labels')[0].querySelectorAll('a')[1].click()"
-    )
-    browser.wait(f"{shown} === {boxes}")
-    assert browser.ask("document.querySelectorAll('.exercise details[open]').length") == 0
+def test_a_figure_is_enlarged_and_put_away_by_key(browser: Browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    browser.open(LESSON, width=360)
+    browser.asked()
+    browser.driver.execute_script("document.querySelector('a.glightbox').click()")
+    browser.wait("document.querySelector('.gslide-image img')?.naturalWidth > 500")
+    assert not [url for url in browser.asked() if not url.startswith((browser.home, "data:"))]
+    ActionChains(browser.driver).send_keys(Keys.ESCAPE).perform()
+    browser.wait("!document.querySelector('.glightbox-container')")
 
 
-def test_the_toggle_changes_the_scheme(browser: Browser):
-    browser.open("", "light")
+def test_print_leaves_what_is_folded_closed(browser: Browser):
+    browser.open(LESSON)
+    browser.unfold()
+    shown = "getComputedStyle(document.querySelector('.folded')).display"
+    assert browser.ask(shown) == "block"
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.ask(shown) == "none"
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_toggle_changes_the_scheme_and_the_ink_of_plots(browser: Browser):
+    browser.open(LESSON, "light")
+    plots = "[...document.querySelectorAll('img[src*=flicker]')].filter(i => i.offsetParent)"
+    assert browser.ask(f"{plots}.map(i => i.getAttribute('src'))") == ["flicker.svg#only-light"]
     browser.driver.execute_script(
         "document.querySelector('[data-md-component=palette] label:not([hidden])').click()"
     )
     browser.wait("document.body.dataset.mdColorScheme === 'slate'")
+    assert browser.ask(f"{plots}.map(i => i.getAttribute('src'))") == ["flicker.dark.svg#only-dark"]
+
+
+def test_the_archive_opens_from_disk_and_is_searched(browser: Browser, tmp_path: Path):
+    import zipfile
+
+    from autograder.build.site.make import zip_site
+
+    with zipfile.ZipFile(zip_site(tmp_path / "site.zip")) as archive:
+        archive.extractall(tmp_path)
+    served, browser.home = browser.home, (tmp_path / "convlens").as_uri() + "/"
+    try:
+        browser.asked()
+        found = search(browser, "smooth_grad")
+        assert "lessons/l11_saliency.html#smooth_grad" in found[:4]
+        assert not [url for url in browser.asked() if url.startswith("http")]
+    finally:
+        browser.home = served

@@ -8,17 +8,23 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from workshop import STEM, Workshop
 
+from autograder.build.leaks import secret_lines
 from autograder.build.site.course import read_course
+from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
-from autograder.build.site.make import check_site
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
+from autograder.course.mistakes import words
+from autograder.course.reference import read_lesson
+from autograder.course.story import read_story, story_path
 from lessons.toolkit.errors import UserError
 
 
@@ -35,8 +41,90 @@ def page(built: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_courses_own_site_builds_strictly_and_has_no_fault():
-    assert check_site() == []
+def test_the_courses_own_site_builds_strictly_and_has_no_fault(course_site: Path):
+    assert look_over(course_site) == []
+
+
+@pytest.mark.slow
+def test_every_link_and_anchor_leads_somewhere(course_site: Path):
+    pages = {path: path.read_text() for path in course_site.rglob("*.html")}
+    ids = {path: set(re.findall(r' id="([^"]+)"', text)) for path, text in pages.items()}
+    lost, count = [], 0
+    for page, text in pages.items():
+        base = f"/{page.relative_to(course_site).as_posix()}"
+        for link in re.findall(r'<a [^>]*?href="([^"]*)"', text):
+            url = urlsplit(urljoin(f"http://127.0.0.1:8000{base}", unescape(link)))
+            if url.netloc != "127.0.0.1:8000":
+                continue
+            there = course_site / unquote(url.path).lstrip("/")
+            there = there / "index.html" if there.is_dir() else there
+            anchor = unquote(url.fragment)
+            count += 1
+            found = there.is_file() and (not anchor or anchor in ids.get(there, {anchor}))
+            lost += [] if found else [f"{base}: {link}"]
+    assert count > 1000 and not lost
+
+
+@pytest.mark.slow
+def test_no_solution_is_on_the_public_site_or_in_its_search(course_site: Path):
+    index = json.loads((course_site / "search" / "search_index.json").read_text())
+    texts = [f"{entry['title']}\n{entry['text']}" for entry in index["docs"]]
+    texts += [path.read_text() for path in course_site.rglob("*.html")]
+    shown = "\n".join(unescape(re.sub(r"<[^>]*>", "", text)) for text in texts)
+    lines = {line.strip() for line in shown.splitlines()}
+    # A lesson's cells may take a step that a solution takes as well.
+    own = {
+        line.strip() for s in landed_stems() for c in read_story(s).cells for line in c.split("\n")
+    }
+    own |= {line.strip() for s in landed_stems() for line in read_story(s).prose.splitlines()}
+    for stem in landed_stems():
+        assert not (set(secret_lines(stem)) & lines) - own, stem
+    hints = [hint for stem in landed_stems() for hint in _hints(stem)]
+    assert len(hints) > 200
+    assert not [hint for hint in hints if hint[:60] in "\n".join(texts[: len(index["docs"])])]
+
+
+def _hints(stem: str) -> list[str]:
+    return [hint for name in read_lesson(stem).exercises for hint in words(stem, name).hints]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", landed_stems())
+def test_every_paper_that_a_lesson_names_is_known_and_linked(stem: str, course_site: Path):
+    text = story_path(stem).read_text(encoding="utf-8").split("---", 2)[2]
+    assert unresolved(text) == []
+    page = (course_site / "lessons" / stem / "index.html").read_text()
+    readings = page[page.index('id="readings"') :].partition("</ul>")[0]
+    printed = [paper.title for paper in papers() if paper.printed]
+    for entry in readings.split("<li>")[1:]:
+        assert 'href="https://' in entry or any(title in entry for title in printed), entry
+
+
+def test_papers_have_an_address_or_say_where_they_are_printed():
+    for paper in papers():
+        assert bool(paper.url) != bool(paper.printed), paper.title
+        assert paper.url.startswith("https://") or not paper.url
+    assert len({paper.title for paper in papers()}) == len(papers()) > 70
+    assert unresolved(
+        "As Nobody and Noone (1999) say.\n\n## Readings\n\n- X, *Nothing at all*."
+    ) == [
+        "Nobody and Noone (1999)",
+        "*Nothing at all*",
+    ]
+
+
+@pytest.mark.slow
+def test_every_lesson_says_what_one_can_now_and_leads_on(course_site: Path):
+    stems = landed_stems()
+    for stem, following in zip(stems, [*stems[1:], None], strict=True):
+        page = (course_site / "lessons" / stem / "index.html").read_text()
+        assert 'id="you-can-now"' in page, stem
+        last = page[page.index('id="you-can-now"') : page.index('id="readings"')]
+        assert "?" in last, stem
+        onward = re.search(
+            r'<a href="\.\./(\w+)/" class="md-footer__link md-footer__link--next', page
+        )
+        assert (onward and onward[1]) == following, stem
 
 
 def test_a_check_of_the_site_says_what_goes_on_and_how_it_ended(

@@ -39,7 +39,9 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
 def _page(lesson: SiteLesson, course: Course) -> str:
     words = WORDS[course.language]
     others = {les.entry.number: f"{les.stem}.md" for les in course.lessons if les != lesson}
-    parts = [f"---\ntitle: {lesson.story.title}\n---\n"]
+    # After the last lesson the next page is no lesson.
+    hidden = "hide: [footer]\n" if lesson is course.lessons[-1] else ""
+    parts = [f"---\ntitle: {lesson.story.title}\n{hidden}---\n"]
     shown = 0
     for block in lesson.story.blocks:
         if isinstance(block, Prose):
