@@ -131,7 +131,7 @@ class Browser:
         return self.loaded()[0]
 
     def loaded(self) -> tuple[list[str], dict[str, int]]:
-        """Addresses asked for since the last call, and the bytes that came: pictures, and others."""
+        """Addresses asked for since the last call, and the bytes of pictures and of the rest."""
         urls, kinds = [], {}
         sizes = {"Image": 0, "other": 0}
         for entry in self.driver.get_log("performance"):

@@ -19,13 +19,15 @@ from autograder.build.leaks import secret_lines
 from autograder.build.site.course import read_course
 from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
+from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
 from autograder.course.mistakes import words
 from autograder.course.reference import read_lesson
-from autograder.course.story import read_story, story_path
+from autograder.course.story import story_path
 from lessons.toolkit.errors import UserError
+from lessons.toolkit.plots import INK
 
 
 @pytest.fixture(scope="session")
@@ -73,10 +75,9 @@ def test_no_solution_is_on_the_public_site_or_in_its_search(course_site: Path):
     shown = "\n".join(unescape(re.sub(r"<[^>]*>", "", text)) for text in texts)
     lines = {line.strip() for line in shown.splitlines()}
     # A lesson's cells may take a step that a solution takes as well.
-    own = {
-        line.strip() for s in landed_stems() for c in read_story(s).cells for line in c.split("\n")
-    }
-    own |= {line.strip() for s in landed_stems() for line in read_story(s).prose.splitlines()}
+    open_texts = [story_path(stem).read_text(encoding="utf-8") for stem in landed_stems()]
+    open_texts += [read_lesson(stem).stubs() for stem in landed_stems()]
+    own = {line.strip() for line in "\n".join(open_texts).splitlines()}
     for stem in landed_stems():
         assert not (set(secret_lines(stem)) & lines) - own, stem
     hints = [hint for stem in landed_stems() for hint in _hints(stem)]
@@ -105,12 +106,8 @@ def test_papers_have_an_address_or_say_where_they_are_printed():
         assert bool(paper.url) != bool(paper.printed), paper.title
         assert paper.url.startswith("https://") or not paper.url
     assert len({paper.title for paper in papers()}) == len(papers()) > 70
-    assert unresolved(
-        "As Nobody and Noone (1999) say.\n\n## Readings\n\n- X, *Nothing at all*."
-    ) == [
-        "Nobody and Noone (1999)",
-        "*Nothing at all*",
-    ]
+    story = "As Nobody and Noone (1999) say.\n\n## Readings\n\n- X, *Nothing at all*."
+    assert unresolved(story) == ["Nobody and Noone (1999)", "*Nothing at all*"]
 
 
 @pytest.mark.slow
@@ -121,9 +118,8 @@ def test_every_lesson_says_what_one_can_now_and_leads_on(course_site: Path):
         assert 'id="you-can-now"' in page, stem
         last = page[page.index('id="you-can-now"') : page.index('id="readings"')]
         assert "?" in last, stem
-        onward = re.search(
-            r'<a href="\.\./(\w+)/" class="md-footer__link md-footer__link--next', page
-        )
+        link = r'<a href="\.\./(\w+)/" class="md-footer__link md-footer__link--next'
+        onward = re.search(link, page)
         assert (onward and onward[1]) == following, stem
 
 
@@ -209,20 +205,26 @@ def test_cells_show_what_they_print(page: str):
 
 def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built: Path):
     images = re.findall(r"<img [^>]*>", page)
-    assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == ["bars.svg", "noise.webp"]
+    assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == [
+        "bars.svg#only-light",
+        "bars.dark.svg#only-dark",
+        "noise.webp",
+    ]
     assert 'alt="Two bars: the left one is twice as tall as the right one"' in images[0]
     for image in images:
         width, height = (
             int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height")
         )
         assert 100 < height <= width < 900
-    assert "loading" not in images[0] and 'loading="lazy"' in images[1]
+    assert all('loading="lazy"' in image for image in images)
+    day, night = ((built / "lessons" / STEM / f"bars{n}.svg").read_text() for n in ("", ".dark"))
+    assert INK_BY_DAY in day and INK_BY_NIGHT in night and INK not in day + night
     assert (built / "lessons" / STEM / "noise.webp").read_bytes()[8:12] == b"WEBP"
 
 
 def test_home_shows_a_figure_of_a_lesson(built: Path):
     home = (built / "index.html").read_text()
-    assert re.search(rf'<figure>\s*<img [^>]*src="lessons/{STEM}/bars.svg" width="\d+"', home)
+    assert re.search(rf'<img [^>]*src="lessons/{STEM}/bars.svg#only-light" width="\d+"', home)
     assert "<figcaption>" in home and "pictures/" not in home
 
 
@@ -255,7 +257,7 @@ def test_a_figure_that_is_not_drawn_stops_the_build(workshop: Workshop):
 
 
 def test_a_folded_answer_is_folded_on_the_page(page: str):
-    fold = page[page.index("<summary>Why &quot;squares") :].partition("</details>")[0]
+    fold = page[page.index('<summary>Why "squares') :].partition("</details>")[0]
     assert "Because of this:" in fold and "folded: not run" in re.sub(r"<[^>]*>", "", fold)
 
 

@@ -24,7 +24,7 @@ COLUMNS = 74
 # A gradient of the right shape that asks the wrong thing.
 WRONG = """
 def saliency_map(model, images, target):
-    images = images.detach().clone().requires_grad_()
+    images = images.clone().requires_grad_(True)
     probabilities = model(images).softmax(1)
     chosen = probabilities[range(len(target)), target].sum()
     return torch.autograd.grad(chosen, images)[0].abs().amax(1)
