@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "tests" / "build" / "sample"
 STEM = "l90_sample"
-CACHES = shutil.ignore_patterns("__pycache__", "l[0-9][0-9]_*", "public")
+CACHES = shutil.ignore_patterns("__pycache__", "l[0-9][0-9]_*", "public", "markdown")
 
 
 # Importing torch takes seconds, so one process imports it and forks a child for each request.

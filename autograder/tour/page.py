@@ -16,11 +16,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import Tensor
 
+from autograder.course.reference import ROOT
 from autograder.files import write_whole
 from autograder.tour.matrix import Row
 from lessons.toolkit.photos import PHOTOS
 from lessons.toolkit.technique import Panel, Subject, Technique
 
+COLOURS = ROOT / "autograder" / "course" / "colours.css"
 TOP = 5
 JPEG_QUALITY = 90
 PIXELS = 448
@@ -116,7 +118,8 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = environment.loader.get_source(environment, "tour.css")[0]  # type: ignore[union-attr]
+    own = environment.loader.get_source(environment, "tour.css")[0]  # type: ignore[union-attr]
+    style = COLOURS.read_text(encoding="utf-8") + own
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     ranking = [
         (subject.name(rank), subject.probability(rank))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import json
 import shutil
@@ -32,8 +33,24 @@ def chromium() -> str | None:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """A server that compresses text, as any host does."""
+
     def log_message(self, *_: Any) -> None:
         pass
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if path.suffix not in {".html", ".css", ".js", ".json", ".svg"} or not path.is_file():
+            super().do_GET()
+            return
+        data = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
 
 class Browser:
@@ -95,9 +112,7 @@ class Browser:
     def unfold(self) -> None:
         """Open every hint and solution, as a reader may."""
         self.driver.execute_script(
-            "for (const d of document.querySelectorAll('details')) d.open = true;"
-            "for (const i of document.querySelectorAll('.tabbed-set > input:last-of-type'))"
-            "  i.checked = true"
+            "for (const d of document.querySelectorAll('details')) d.open = true"
         )
 
     def violations(self) -> list[str]:
@@ -113,9 +128,19 @@ class Browser:
 
     def asked(self) -> list[str]:
         """Addresses asked for since the last call."""
-        urls = []
+        return self.loaded()[0]
+
+    def loaded(self) -> tuple[list[str], dict[str, int]]:
+        """Addresses asked for since the last call, and the bytes of pictures and of the rest."""
+        urls, kinds = [], {}
+        sizes = {"Image": 0, "other": 0}
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
+            given = message["params"]
             if message["method"] == "Network.requestWillBeSent":
-                urls.append(message["params"]["request"]["url"])
-        return urls
+                urls.append(given["request"]["url"])
+            elif message["method"] == "Network.responseReceived":
+                kinds[given["requestId"]] = "Image" if given["type"] == "Image" else "other"
+            elif message["method"] == "Network.loadingFinished":
+                sizes[kinds.get(given["requestId"], "other")] += int(given["encodedDataLength"])
+        return urls, sizes

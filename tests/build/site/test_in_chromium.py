@@ -2,52 +2,80 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from browser import Browser, chromium
-
-from autograder.build.site.make import build_site
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="needs chromium and chromedriver"),
 ]
-WIDE, NARROW = 1280, 390
+LESSON = "lessons/l11_saliency/"
+SCHEMES = {"light": "default", "dark": "slate"}
+LOOKS = [(scheme, width) for width in (360, 768, 1440) for scheme in SCHEMES]
+BARE, WHOLE = 450_000, 1_200_000  # bytes of a page as sent, without its pictures and with them
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium on the course's own site, which has every sort of page."""
-    out = tmp_path_factory.mktemp("site")
-    build_site(out)
-    opened = Browser(out)
-    opened.site = out  # type: ignore[attr-defined]
+def browser(course_site: Path) -> Iterator[Browser]:
+    opened = Browser(course_site)
     yield opened
     opened.close()
 
 
-def addresses(browser: Browser) -> list[str]:
-    site: Path = browser.site  # type: ignore[attr-defined]
+def addresses(site: Path) -> list[str]:
     found = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html"))]
     return [name.removesuffix("index.html") for name in found]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", NARROW), ("dark", WIDE)])
-def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_its_screen(
-    browser: Browser, scheme: str, width: int
-):
-    # Colours do not change with the width: each scheme is looked over in one.
-    for page in addresses(browser):
-        browser.open(page, scheme, width)
-        expected = {"light": "default", "dark": "slate"}[scheme]
-        assert browser.ask("document.body.dataset.mdColorScheme") == expected
-        browser.unfold()
-        assert browser.ask("document.documentElement.scrollWidth") <= width, page
-        assert browser.violations() == [], page
+def look(browser: Browser, page: str, scheme: str, width: int) -> list[str]:
+    """What is wrong with a page in one scheme and width, by all that is cheap to ask."""
+    browser.asked()
+    browser.driver.get_log("browser")
+    browser.open(page, scheme, width)
+    browser.driver.execute_script("for (const i of document.images) i.loading = 'eager'")
+    browser.wait("[...document.images].every(i => i.complete)")
+    browser.unfold()
+    wrong = [e["message"] for e in browser.driver.get_log("browser") if e["level"] == "SEVERE"]
+    if browser.ask("document.body.dataset.mdColorScheme") != SCHEMES[scheme]:
+        wrong.append("it has the other scheme")
+    if (wide := browser.ask("document.documentElement.scrollWidth")) > width:
+        wrong.append(f"it is {wide} wide")
+    if lost := browser.ask("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"):
+        wrong.append(f"pictures do not load: {lost}")
+    if browser.ask("document.querySelectorAll('.katex-error').length"):
+        wrong.append("a formula is not typeset")
+    idle = (
+        "[...document.querySelectorAll('pre > code, .md-typeset__scrollwrap, div.arithmatex')]"
+        ".filter(e => e.tabIndex === 0 && e.offsetParent && e.scrollWidth <= e.clientWidth"
+        " && e.scrollHeight <= e.clientHeight + 1).length"
+    )
+    if count := browser.ask(idle):
+        wrong.append(f"the tab key stops at {count} places that do not scroll")
+    own = (browser.home, "data:", "about:", "blob:")
+    urls, sizes = browser.loaded()
+    wrong += [f"it asks {url}" for url in urls if not url.startswith(own)]
+    if sizes["other"] > BARE or sizes["other"] + sizes["Image"] > WHOLE:
+        wrong.append(f"it weighs {sizes}")
+    return wrong
+
+
+def test_every_page_in_two_of_six_looks(browser: Browser, course_site: Path):
+    """Schemes and widths go round, so that all pages together are seen in each of them."""
+    faults = {}
+    pages = addresses(course_site)
+    assert len(pages) > 20
+    for number, page in enumerate(pages):
+        first, second = LOOKS[number % 6], LOOKS[(number + 3) % 6]
+        wrong = look(browser, page, *first) + browser.violations()
+        wrong += look(browser, page, *second)
+        if wrong:
+            faults[page, first, second] = wrong
+    assert not faults
 
 
 def test_axe_would_find_something(browser: Browser):
@@ -60,87 +88,105 @@ def test_axe_would_find_something(browser: Browser):
     assert "image-alt" in found and "color-contrast" in found
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a page showed to a reader who scrolled down."""
+def test_a_formula_is_set_by_katex_and_reads_without_script(browser: Browser, course_site: Path):
+    browser.open(LESSON)
+    formulas = browser.ask("document.querySelectorAll('.arithmatex').length")
+    assert browser.ask("document.querySelectorAll('.arithmatex .katex-html').length") == formulas
+    page = (course_site / LESSON / "index.html").read_text()
+    assert page.count('class="arithmatex"') == page.count("</math>") == formulas > 5
+    browser.asked()
+    browser.open("authors/")
+    assert not [url for url in browser.asked() if "katex" in url]
 
-    asked: list[str]
-    errors: list[dict[str, str]]
-    formulas: int
-    typeset: int
-    misset: int
-    pictures: bool
 
+def search(browser: Browser, words: str, place: str, home: str = "") -> list[str]:
+    """Where the first four results of a search lead to, once `place` is among them."""
+    from selenium.webdriver.common.by import By
 
-@pytest.fixture(scope="module")
-def seen(browser: Browser) -> dict[str, Seen]:
-    """Each page, opened once for all that is asked of it below."""
-    found = {}
-    browser.driver.get_log("browser")  # an earlier test may have broken a page on purpose
-    for page in addresses(browser):
-        browser.asked()
-        browser.open(page)
-        browser.driver.execute_script("window.scrollTo(0, document.body.scrollHeight)")
-        browser.driver.execute_script("for (const i of document.images) i.loading = 'eager'")
-        browser.wait("[...document.images].every(i => i.complete)")
-        formulas, typeset, misset = (
-            browser.ask(f"document.querySelectorAll('{name}').length")
-            for name in (".arithmatex", ".katex", ".katex-error")
+    browser.open(home)
+    browser.driver.execute_script("document.querySelector('[data-md-toggle=search]').click()")
+    browser.driver.find_element(By.CSS_SELECTOR, ".md-search__input").send_keys(words)
+    end = time.monotonic() + 10
+    found: list[str] = []
+    while place not in found and time.monotonic() < end:
+        time.sleep(0.05)
+        links = browser.ask(
+            "[...document.querySelectorAll('.md-search-result__item a')].map(a => a.href)"
         )
-        pictures = browser.ask("[...document.images].every(i => i.naturalWidth > 0)")
-        errors = [e for e in browser.driver.get_log("browser") if e["level"] == "SEVERE"]
-        found[page] = Seen(browser.asked(), errors, formulas, typeset, misset, pictures)
+        parts = [link.removeprefix(browser.home).partition("#") for link in links[:4]]
+        found = [page.partition("?")[0] + mark + anchor for page, mark, anchor in parts]
     return found
 
 
-def test_no_request_leaves_the_host_and_no_script_fails(browser: Browser, seen: dict[str, Seen]):
-    asked = [url for page in seen.values() for url in page.asked]
-    assert sum(url.startswith(browser.home) for url in asked) > 10
-    assert [u for u in asked if not u.startswith((browser.home, "data:", "about:", "blob:"))] == []
-    assert {page: found.errors for page, found in seen.items() if found.errors} == {}
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("smooth_grad", "lessons/l11_saliency/#smooth_grad"),
+        ("GuidedReLU", "lessons/l12_guided_backprop/#GuidedReLU"),
+        ("occlusion", "lessons/l10_occlusion/"),
+        ("grad-cam", "lessons/l14_grad_cam/"),
+        ("gradcam", "lessons/l14_grad_cam/"),
+        ("t-SNE", "lessons/l05_tsne/"),
+        ("heatmap", "lessons/l13_cam/#heatmap_overlay"),
+    ],
+)
+def test_search_finds_a_technique_or_an_exercise_at_its_heading(
+    browser: Browser, words: str, place: str
+):
+    assert place in search(browser, words, place)
 
 
-def test_maths_is_typeset_and_only_where_there_is_some(seen: dict[str, Seen]):
-    for page, found in seen.items():
-        assert found.typeset == found.formulas and found.misset == 0, page
-        assert any("katex" in url for url in found.asked) == bool(found.formulas), page
-
-
-def test_pictures_load(seen: dict[str, Seen]):
-    assert [page for page, found in seen.items() if not found.pictures] == []
-
-
-def test_search_finds_a_lesson(browser: Browser):
-    from selenium.webdriver.common.by import By
-
-    browser.open("")
-    word = browser.ask("document.querySelector('.md-content h2').firstChild.textContent")
-    browser.driver.execute_script("document.querySelector('[data-md-toggle=search]').click()")
-    browser.driver.find_element(By.CSS_SELECTOR, ".md-search__input").send_keys(word)
-    browser.wait("document.querySelector('.md-search-result__item a')")
-    assert word in browser.ask("document.querySelector('.md-search-result__item').textContent")
+def test_what_is_found_reads_well_for_all(browser: Browser):
+    assert search(browser, "saliency", LESSON)
     assert browser.violations() == []
 
 
-def test_tabs_are_linked_but_a_solution_stays_closed(browser: Browser):
-    boxes = "document.querySelectorAll('.exercise').length"
-    page = next(page for page in addresses(browser) if page.startswith("lessons/l"))
-    browser.open(page)
-    shown = (
-        "[...document.querySelectorAll('.exercise .tabbed-set')]"
-        ".filter(s => s.querySelectorAll(':scope > input')[1].checked).length"
-    )
-    assert browser.ask(shown) == 0
-    browser.driver.execute_script(
-        "document.querySelectorAll('.exercise .tabbed-labels')[0].querySelectorAll('a')[1].click()"
-    )
-    browser.wait(f"{shown} === {boxes}")
-    assert browser.ask("document.querySelectorAll('.exercise details[open]').length") == 0
+def test_a_figure_is_enlarged_and_put_away_by_key(browser: Browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    browser.open(LESSON, width=360)
+    browser.asked()
+    browser.driver.execute_script("document.querySelector('a.glightbox').click()")
+    browser.wait("document.querySelector('.gslide-image img')?.naturalWidth > 500")
+    assert not [url for url in browser.asked() if not url.startswith((browser.home, "data:"))]
+    ActionChains(browser.driver).send_keys(Keys.ESCAPE).perform()
+    browser.wait("!document.querySelector('.glightbox-container')")
 
 
-def test_the_toggle_changes_the_scheme(browser: Browser):
-    browser.open("", "light")
+def test_print_leaves_what_is_folded_closed(browser: Browser):
+    browser.open(LESSON)
+    browser.unfold()
+    shown = "getComputedStyle(document.querySelector('.folded')).display"
+    assert browser.ask(shown) == "block"
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.ask(shown) == "none"
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_the_toggle_changes_the_scheme_and_the_ink_of_plots(browser: Browser):
+    browser.open(LESSON, "light")
+    plots = "[...document.querySelectorAll('img[src*=flicker]')].filter(i => i.offsetParent)"
+    assert browser.ask(f"{plots}.map(i => i.getAttribute('src'))") == ["flicker.svg#only-light"]
     browser.driver.execute_script(
         "document.querySelector('[data-md-component=palette] label:not([hidden])').click()"
     )
     browser.wait("document.body.dataset.mdColorScheme === 'slate'")
+    assert browser.ask(f"{plots}.map(i => i.getAttribute('src'))") == ["flicker.dark.svg#only-dark"]
+
+
+def test_the_archive_opens_from_disk_and_is_searched(browser: Browser, tmp_path: Path):
+    import zipfile
+
+    from autograder.build.site.make import zip_site
+
+    with zipfile.ZipFile(zip_site(tmp_path / "site.zip")) as archive:
+        archive.extractall(tmp_path)
+    served, browser.home = browser.home, (tmp_path / "convlens").as_uri() + "/"
+    try:
+        browser.asked()
+        place = "lessons/l11_saliency.html#smooth_grad"
+        assert place in search(browser, "smooth_grad", place, "index.html")
+        assert not [url for url in browser.asked() if url.startswith("http")]
+    finally:
+        browser.home = served

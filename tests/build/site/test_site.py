@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from workshop import STEM, Workshop
 
-from autograder.build.site.look import BUDGET, loads, look_over, weight
-from autograder.build.site.make import accessible, check_site
+from autograder.build.leaks import secret_lines
+from autograder.build.site.course import read_course
+from autograder.build.site.links import papers, unresolved
+from autograder.build.site.look import loads, look_over
+from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
+from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
+from autograder.course.mistakes import words
+from autograder.course.reference import read_lesson
+from autograder.course.story import story_path
 from lessons.toolkit.errors import UserError
+from lessons.toolkit.plots import INK
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +43,85 @@ def page(built: Path) -> str:
 
 
 @pytest.mark.slow
-def test_the_courses_own_site_builds_strictly_and_has_no_fault():
-    assert check_site() == []
+def test_the_courses_own_site_builds_strictly_and_has_no_fault(course_site: Path):
+    assert look_over(course_site) == []
+
+
+@pytest.mark.slow
+def test_every_link_and_anchor_leads_somewhere(course_site: Path):
+    pages = {path: path.read_text() for path in course_site.rglob("*.html")}
+    ids = {path: set(re.findall(r' id="([^"]+)"', text)) for path, text in pages.items()}
+    lost, count = [], 0
+    for page, text in pages.items():
+        base = f"/{page.relative_to(course_site).as_posix()}"
+        for link in re.findall(r'<a [^>]*?href="([^"]*)"', text):
+            url = urlsplit(urljoin(f"http://127.0.0.1:8000{base}", unescape(link)))
+            if url.netloc != "127.0.0.1:8000":
+                continue
+            there = course_site / unquote(url.path).lstrip("/")
+            there = there / "index.html" if there.is_dir() else there
+            anchor = unquote(url.fragment)
+            count += 1
+            found = there.is_file() and (not anchor or anchor in ids.get(there, {anchor}))
+            lost += [] if found else [f"{base}: {link}"]
+    assert count > 1000 and not lost
+
+
+@pytest.mark.slow
+def test_no_solution_is_on_the_public_site_or_in_its_search(course_site: Path):
+    index = json.loads((course_site / "search" / "search_index.json").read_text())
+    texts = [f"{entry['title']}\n{entry['text']}" for entry in index["docs"]]
+    texts += [path.read_text() for path in course_site.rglob("*.html")]
+    shown = "\n".join(unescape(re.sub(r"<[^>]*>", "", text)) for text in texts)
+    lines = {line.strip() for line in shown.splitlines()}
+    # A lesson's cells may take a step that a solution takes as well.
+    open_texts = [story_path(stem).read_text(encoding="utf-8") for stem in landed_stems()]
+    open_texts += [read_lesson(stem).stubs() for stem in landed_stems()]
+    own = {line.strip() for line in "\n".join(open_texts).splitlines()}
+    for stem in landed_stems():
+        secret = {line for line in secret_lines(stem) if len(line) > len("model(images)")}
+        assert not (secret & lines) - own, stem
+    hints = [hint for stem in landed_stems() for hint in _hints(stem)]
+    assert len(hints) > 200
+    assert not [hint for hint in hints if hint[:60] in "\n".join(texts[: len(index["docs"])])]
+
+
+def _hints(stem: str) -> list[str]:
+    return [hint for name in read_lesson(stem).exercises for hint in words(stem, name).hints]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", landed_stems())
+def test_every_paper_that_a_lesson_names_is_known_and_linked(stem: str, course_site: Path):
+    text = story_path(stem).read_text(encoding="utf-8").split("---", 2)[2]
+    assert unresolved(text) == []
+    page = (course_site / "lessons" / stem / "index.html").read_text()
+    readings = page[page.index('id="readings"') :].partition("</ul>")[0]
+    printed = [paper.title for paper in papers() if paper.printed]
+    for entry in readings.split("<li>")[1:]:
+        assert 'href="https://' in entry or any(title in entry for title in printed), entry
+
+
+def test_papers_have_an_address_or_say_where_they_are_printed():
+    for paper in papers():
+        assert bool(paper.url) != bool(paper.printed), paper.title
+        assert paper.url.startswith("https://") or not paper.url
+    assert len({paper.title for paper in papers()}) == len(papers()) > 70
+    story = "As Nobody and Noone (1999) say.\n\n## Readings\n\n- X, *Nothing at all*."
+    assert unresolved(story) == ["Nobody and Noone (1999)", "*Nothing at all*"]
+
+
+@pytest.mark.slow
+def test_every_lesson_says_what_one_can_now_and_leads_on(course_site: Path):
+    stems = landed_stems()
+    for stem, following in zip(stems, [*stems[1:], None], strict=True):
+        page = (course_site / "lessons" / stem / "index.html").read_text()
+        assert 'id="you-can-now"' in page, stem
+        last = page[page.index('id="you-can-now"') : page.index('id="readings"')]
+        assert "?" in last, stem
+        link = r'<a href="\.\./(\w+)/" class="md-footer__link md-footer__link--next'
+        onward = re.search(link, page)
+        assert (onward and onward[1]) == following, stem
 
 
 def test_a_check_of_the_site_says_what_goes_on_and_how_it_ended(
@@ -53,15 +144,58 @@ def test_every_landed_lesson_is_reached_from_home_and_index(built: Path):
     assert STEM not in landed_stems()
 
 
-def test_the_page_holds_stub_then_solution_hints_and_check(page: str):
-    box = page[page.index('id="exercise-twice"') : page.index('id="exercise-Counter"')]
-    box = box[box.index("Stub</label>") :]
-    order = ["Stub</label>", "Solution</label>", "NotImplementedError", "doubled_by_adding"]
-    order += ["Hint 1</summary>", "Hint 3</summary>", "Check it:", "convlens<"]
+def test_the_page_holds_stub_hints_and_check(page: str):
+    box = page[page.index('id="twice"') : page.index('id="Counter"')]
+    order = [
+        "NotImplementedError",
+        "Hint 1</summary>",
+        "Hint 3</summary>",
+        "Check it:",
+        "convlens<",
+    ]
     places = [box.index(part) for part in order]
     assert places == sorted(places)
-    assert "<details open" not in box and "BEGIN SOLUTION" not in box
-    assert box.index("Show the solution</summary>") < box.index("doubled_by_adding")
+    assert "<details open" not in box
+
+
+def test_a_solution_is_on_the_instructors_pages_only(workshop: Workshop, page: str):
+    assert "doubled_by_adding" not in page and "BEGIN SOLUTION" not in page
+    workshop.ask("str(site.build_site('public', solutions=True))")
+    theirs = (workshop.root / "public" / "lessons" / STEM / "index.html").read_text()
+    box = theirs[theirs.index('id="twice"') : theirs.index('id="Counter"')]
+    assert box.index("The solution</summary>") < box.index("doubled_by_adding")
+    found = json.loads((workshop.root / "public" / "search" / "search_index.json").read_text())
+    assert not [d for d in found["docs"] if "doubled_by_adding" in d["text"]]
+
+
+def test_pages_are_written_once_and_what_is_gone_is_removed(tmp_path: Path):
+    folder, course = tmp_path / "pages", read_course()
+    write_pages(folder, course)
+    home, lost = folder / "docs" / "index.md", folder / "docs" / "lost.md"
+    written = home.stat().st_mtime_ns
+    lost.write_text("gone")
+    write_pages(folder, course)
+    assert home.stat().st_mtime_ns == written and not lost.exists()
+    (tmp_path / "thesis.doc").write_text("mine")
+    with pytest.raises(UserError, match="something else"):
+        write_pages(tmp_path, course)
+    assert (tmp_path / "thesis.doc").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["properdocs", "zensical"])
+def test_another_engine_builds_the_same_pages(engine: str, tmp_path: Path):
+    """Material for MkDocs ends in May 2027; the pages shall outlive it."""
+    pytest.importorskip(engine)
+    write_pages(tmp_path, read_course())
+    command = [Path(sys.executable).parent / engine, "build", "--strict", "-f", "mkdocs.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    built = {path.parent.name for path in (tmp_path / "public").rglob("index.html")}
+    if engine == "zensical" and (done.returncode or not {*landed_stems()} <= built):
+        warnings.warn(f"Zensical does not build the site: {done.stdout[-300:]}", stacklevel=1)
+        return
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {*landed_stems(), "authors", "grading"} <= built
 
 
 def test_cells_show_what_they_print(page: str):
@@ -72,20 +206,26 @@ def test_cells_show_what_they_print(page: str):
 
 def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built: Path):
     images = re.findall(r"<img [^>]*>", page)
-    assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == ["bars.svg", "noise.webp"]
+    assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == [
+        "bars.svg#only-light",
+        "bars.dark.svg#only-dark",
+        "noise.webp",
+    ]
     assert 'alt="Two bars: the left one is twice as tall as the right one"' in images[0]
     for image in images:
         width, height = (
             int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height")
         )
         assert 100 < height <= width < 900
-    assert "loading" not in images[0] and 'loading="lazy"' in images[1]
+    assert all('loading="lazy"' in image for image in images)
+    day, night = ((built / "lessons" / STEM / f"bars{n}.svg").read_text() for n in ("", ".dark"))
+    assert INK_BY_DAY in day and INK_BY_NIGHT in night and INK not in day + night
     assert (built / "lessons" / STEM / "noise.webp").read_bytes()[8:12] == b"WEBP"
 
 
 def test_home_shows_a_figure_of_a_lesson(built: Path):
     home = (built / "index.html").read_text()
-    assert re.search(rf'<figure>\s*<img [^>]*src="lessons/{STEM}/bars.svg" width="\d+"', home)
+    assert re.search(rf'<img [^>]*src="lessons/{STEM}/bars.svg#only-light" width="\d+"', home)
     assert "<figcaption>" in home and "pictures/" not in home
 
 
@@ -118,7 +258,7 @@ def test_a_figure_that_is_not_drawn_stops_the_build(workshop: Workshop):
 
 
 def test_a_folded_answer_is_folded_on_the_page(page: str):
-    fold = page[page.index("<summary>Why &quot;squares") :].partition("</details>")[0]
+    fold = page[page.index('<summary>Why "squares') :].partition("</details>")[0]
     assert "Because of this:" in fold and "folded: not run" in re.sub(r"<[^>]*>", "", fold)
 
 
@@ -139,14 +279,11 @@ def test_nothing_is_wrong_with_the_sample(built: Path):
         ('<img src="bars.svg" width="1" height="1">', "no alt text"),
         ('<img src="bars.svg" alt="Two bars">', "no width and height"),
         ('<img src="lost.svg" alt="Two bars" width="1" height="1">', "lost.svg is not there"),
-        ('<script src="large.js"></script>', "over the budget"),
     ],
 )
 def test_a_fault_of_a_page_is_seen(tmp_path: Path, extra: str, says: str):
     (tmp_path / "bars.svg").write_text("<svg/>")
     (tmp_path / "away.css").write_text("@font-face{src:url(https://example.org/f.woff2)}")
-    noise = "".join(chr(32 + (n * n * 7919 + n // 3) % 9000) for n in range(BUDGET))
-    (tmp_path / "large.js").write_text(noise)
     (tmp_path / "index.html").write_text(f"<html><body>{extra}</body></html>")
     (line,) = look_over(tmp_path)
     assert says in line
@@ -157,15 +294,9 @@ def test_a_link_that_is_clicked_is_no_request(tmp_path: Path):
     assert look_over(tmp_path) == []
 
 
-def test_weight_counts_what_the_page_loads(built: Path):
+def test_what_a_page_loads_is_known(built: Path):
     page = built / "lessons" / STEM / "index.html"
     local, away = loads(page, built)
     names = {path.name for path in local}
     assert {"convlens.css", "pages.js", "bars.svg", "noise.webp"} <= names
     assert not any("katex" in name for name in names) and away == []
-    assert (built / "lessons" / STEM / "noise.webp").stat().st_size < weight(page, built) < BUDGET
-
-
-def test_a_new_material_does_not_pass_unseen():
-    with pytest.raises(UserError, match="no longer holds"):
-        accessible("<html></html>")

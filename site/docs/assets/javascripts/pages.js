@@ -1,14 +1,21 @@
-// Code and tables that scroll must be reachable without a mouse. Material sees to code only where a
-// mouse hovers, and takes the attribute away elsewhere; it wraps tables and lists search results late.
+// What a screen reader needs, and the stock page lacks: the name of the dialog.
+document.querySelector("[data-md-component=search][role=dialog]")?.setAttribute("aria-label", "Search")
+
+// What scrolls must be reachable without a mouse, and nothing else needs a stop of the tab key.
+// Material gives code its stop only under a mouse, and wraps tables late.
 {
-  const scrolling = "pre > code, .md-typeset__scrollwrap"
+  const scrolling = "pre > code, .md-typeset__scrollwrap, div.arithmatex"
   const reachable = () => {
-    for (const element of document.querySelectorAll(scrolling))
-      if (!element.hasAttribute("tabindex")) element.tabIndex = 0
+    for (const element of document.querySelectorAll(scrolling)) {
+      const scrolls =
+        element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight + 1
+      if (scrolls && element.tabIndex !== 0) element.tabIndex = 0
+      if (!scrolls && element.hasAttribute("tabindex")) element.removeAttribute("tabindex")
+    }
   }
-  const watched = { childList: true, subtree: true, attributeFilter: ["tabindex"] }
+  const watched = { childList: true, subtree: true, attributeFilter: ["tabindex", "open"] }
   new MutationObserver(reachable).observe(document.body, watched)
-  reachable()
+  new ResizeObserver(reachable).observe(document.body)
 }
 
 // Typeset the maths of a page with the KaTeX beside this file. Pages without maths load none of it.
@@ -19,9 +26,9 @@
   const typeset = () => {
     for (const formula of formulas) {
       const displayMode = formula.tagName === "DIV"
-      const tex = formula.textContent.trim().replace(/^\\[([]|\\[)\]]$/g, "")
+      const written = formula.querySelector("annotation") ?? formula
+      const tex = written.textContent.trim().replace(/^\\[([]|\\[)\]]$/g, "")
       katex.render(tex, formula, { displayMode, throwOnError: false })
-      if (displayMode) formula.tabIndex = 0 // it scrolls where the page is narrow
     }
     document.documentElement.dataset.maths = "ready"
   }

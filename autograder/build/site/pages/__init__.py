@@ -1,0 +1,23 @@
+"""The kinds of pages: each module makes one, and `KINDS` lists them all.
+
+A module has `pages(course)`, which returns files by their place in the site: text or
+bytes, or the path of a file to copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from autograder.build.site.course import Course
+from autograder.build.site.pages import assets, lesson, lesson_list, terminal, written
+
+Files = dict[str, str | bytes | Path]
+
+KINDS: tuple[Callable[[Course], Files], ...] = (
+    written.pages,
+    lesson_list.pages,
+    lesson.pages,
+    terminal.pages,
+    assets.pages,
+)

@@ -1,0 +1,17 @@
+"""Files that pages share with the rest of the course."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autograder.build.site.course import Course
+from autograder.course.reference import ROOT
+
+
+def pages(course: Course) -> dict[str, str | bytes | Path]:
+    """Return the schema of grading's results, and the colours that the tour has as well."""
+    rooms = ROOT / "autograder"
+    return {
+        "assets/results.schema.json": rooms / "grading" / "report" / "results.schema.json",
+        "assets/stylesheets/colours.css": rooms / "course" / "colours.css",
+    }

@@ -1,0 +1,108 @@
+"""A check of a wrong answer as a picture of the terminal, made by running it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+from autograder.build.site.course import Course
+from autograder.course.reference import ROOT
+from lessons.toolkit.errors import UserError
+
+STEM, NAME, PLACE = "l11_saliency", "saliency_map", "assets/terminal.svg"
+COLUMNS = 74
+# A gradient of the right shape that asks the wrong thing.
+WRONG = """
+def saliency_map(model, images, target):
+    images = images.clone().requires_grad_(True)
+    probabilities = model(images).softmax(1)
+    chosen = probabilities[range(len(target)), target].sum()
+    return torch.autograd.grad(chosen, images)[0].abs().amax(1)
+"""
+_DARK = TerminalTheme(
+    (30, 33, 41),
+    (226, 228, 233),
+    [
+        (30, 33, 41),
+        (255, 138, 128),
+        (126, 217, 160),
+        (255, 203, 107),
+        (140, 200, 238),
+        (199, 146, 234),
+        (137, 221, 255),
+        (226, 228, 233),
+    ],
+)
+
+
+def pages(course: Course) -> dict[str, str | bytes | Path]:
+    """Return the picture, where the lesson has landed."""
+    return {PLACE: drawn(said())} if _landed(course) else {}
+
+
+def shown(course: Course) -> str:
+    """Return the answer and the picture as Markdown, with the picture's words as its text."""
+    if not _landed(course):
+        return ""
+    picture = drawn(said())
+    width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', picture)[0])
+    words = " ".join(Text.from_ansi(said()).plain.split()).replace('"', "“")
+    return (
+        f"````python\n{WRONG.strip()}\n````\n\n"
+        f'<img class="terminal off-glb" src="{PLACE}" width="{width:.0f}" height="{height:.0f}" '
+        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">'
+    )
+
+
+@cache
+def said() -> str:
+    """Return what the terminal says of the wrong answer, with its colours.
+
+    Raises:
+        UserError: the check names no mistake, or does not run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "exercises.py"
+        file.write_text(f"import torch\n\n{WRONG}", encoding="utf-8")
+        command = [sys.executable, "-m", "autograder.cli.main", "check", f"{STEM}.{NAME}"]
+        settings = {"FORCE_COLOR": "1", "COLUMNS": str(COLUMNS), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*command, "--file", str(file)],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode != 1 or NAME not in done.stdout:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise UserError(f"The check for the home page does not run: {last}.", f"Try {command}.")
+    # Mark and sentence, then the next command: no path of this machine, no expected number.
+    lines = done.stdout.rstrip().splitlines()
+    first = next(number for number, line in enumerate(lines) if NAME in line and "✗" in line)
+    end = next(n for n in range(first + 1, len(lines)) if not lines[n].startswith("  "))
+    return "\n".join([*lines[first:end], "", lines[-1]])
+
+
+def drawn(text: str) -> str:
+    """Return what a terminal said as SVG, in the reader's own fonts."""
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console.print(Text.assemble(("$ ", "dim"), f"convlens check saliency.{NAME}"))
+    console.print(Text.from_ansi(text))
+    svg = console.export_svg(title="", theme=_DARK, unique_id="terminal")
+    # Rich asks another host for its font; a picture may not, and the page's is as good.
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    return svg.replace("Fira Code, monospace", "ui-monospace, DejaVu Sans Mono, monospace")
+
+
+def _landed(course: Course) -> bool:
+    return any(lesson.stem == STEM for lesson in course.lessons)
