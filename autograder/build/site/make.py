@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from autograder import checks
 from autograder.build.products import lesson_problems
+from autograder.build.site.live.make import refresh
 from autograder.build.site.look import look_over
 from autograder.build.site.pages import WORDS, figure, lesson_index, lesson_page, lesson_table
 from autograder.course.catalogue import landed_stems, topic
@@ -59,6 +60,7 @@ def build_site(
     Raises:
         UserError: MkDocs is missing, a lesson is not in order, or a warning was given.
     """
+    refresh(say=say)
     say("Building the site ...")
     config = _config(strict, out)
     from mkdocs.commands.build import build
@@ -135,6 +137,7 @@ def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
         entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
     words = WORDS[language]
     guides: list[dict[str, object]] = [
+        {words["playground"]: "playground.md"},
         {words["grading"]: "grading.md"},
         {words["authors"]: "authors.md"},
         {words["architecture"]: "architecture.md"},

@@ -39,6 +39,7 @@ WORDS = {
         "or": "or open the notebook:",
         "exercises": "exercises",
         "column": "Exercises",
+        "playground": "Playground",
         "grading": "Grading",
         "authors": "Write a lesson",
         "architecture": "Architecture",
@@ -164,7 +165,10 @@ def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False
     loading = " loading=lazy" if lazy else ""
     image = f"![{alt}]({folder}/{picture.path.name}){{ {size}{loading} }}"
     caption = f'\n<figcaption markdown="span">{block.caption}</figcaption>' if block.caption else ""
-    return f'<figure markdown="span">\n{image}{caption}\n</figure>'
+    shown = f'<figure markdown="span">\n{image}{caption}\n</figure>'
+    if not block.live:
+        return shown
+    return f'<div class="live" data-live="{block.live}" markdown="1">\n\n{shown}\n\n</div>'
 
 
 def _cell(cell: CellBlock, words: dict[str, str]) -> str:
