@@ -1,7 +1,7 @@
 """Prepare the class activation maps of all 1,000 classes for one picture.
 
 The network ends with a mean over the places and a linear layer, so the map of a class is exact:
-its weights times the last activation. Whole numbers up to 64 keep it to within 0.8 % of its maximum.
+its weights times the last activation. Whole numbers up to 64 keep it to 0.8 % of its maximum.
 """
 
 from __future__ import annotations

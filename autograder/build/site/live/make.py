@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.drawing import digest, toolkit_sources
@@ -17,9 +17,7 @@ from autograder.files import write_whole
 
 DATA = ROOT / "site" / "docs" / "assets" / "live" / "data"
 RECORD = "made.json"
-MAKERS = {  # the files, and the modules that make them
-    "ask-class": "ask_class",
-}
+NAMES = ("ask_class", "backgrounds", "scenes", "scenes_watermarked")  # of files and their modules
 
 
 def refresh(folder: Path = DATA, say: Callable[[str], None] = lambda line: None) -> list[str]:
@@ -32,29 +30,26 @@ def refresh(folder: Path = DATA, say: Callable[[str], None] = lambda line: None)
     Returns:
         Names of the files that were made.
     """
-    record = _record(folder)
-    stale = [name for name, sources in _sources() if record.get(name) != sources]
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        record = {}
+    sources = {name: _sources(name) for name in NAMES}
+    there = {name for name in NAMES if (folder / f"{name}.js").exists()}
+    stale = [name for name in NAMES if name not in there or record.get(name) != sources[name]]
     for name in stale:
         say(f"Measuring the data of {name} ...")
-        module = importlib.import_module(f"{__package__}.{MAKERS[name]}")
+        module = importlib.import_module(f"{__package__}.{name}")
         data = json.dumps(module.make(), separators=(",", ":"), ensure_ascii=False)
-        write_whole(folder / f"{name}.js", f'live.data["{name}"] = {data}\n'.encode())
+        write_whole(folder / f"{name}.js", f"live.data.{name} = {data}\n".encode())
     if stale:
-        found = json.dumps(dict(_sources()), indent=1)
-        write_whole(folder / RECORD, f"{found}\n".encode())
+        write_whole(folder / RECORD, f"{json.dumps(sources, indent=1)}\n".encode())
     return stale
 
 
-def _record(folder: Path) -> dict[str, str]:
-    try:
-        found: dict[str, str] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return {name: made for name, made in found.items() if (folder / f"{name}.js").exists()}
-
-
-def _sources() -> Iterator[tuple[str, str]]:
-    """Yield each file's name and a digest of the code and data that it is made from."""
+def _sources(name: str) -> str:
+    """Return a digest of the code and data that a file is made from."""
     here = Path(__file__).parent
-    for name, module in MAKERS.items():
-        yield name, digest([*toolkit_sources(), here / "pack.py", here / f"{module}.py"])
+    module = here / f"{name}.py"
+    own = [here / f"{other}.py" for other in NAMES if f"import {other}\n" in module.read_text()]
+    return digest([*toolkit_sources(), here / "pack.py", *own, module])

@@ -5,7 +5,7 @@ live.define("ask-class", ["overlay.js"], (box) => {
   let stage
 
   const read = () =>
-    live.read("ask-class", async (data) => {
+    live.read("ask_class", async (data) => {
       const [maps, steps, logits] = await Promise.all([
         live.unpack(data.maps, Int8Array),
         live.unpack(data.steps, Int16Array),

@@ -1,0 +1,107 @@
+// The scenes network in a worker: its answer, the class activation maps of all eight classes, and the
+// gradient of one class at the pixels. lessons/toolkit/scene_net.py is the same network in PyTorch.
+{
+  // Its text becomes the worker, so all that it needs stands inside.
+  const main = () => {
+    const SIDE = 64, CLASSES = 8 // prettier-ignore
+    let layers, classifier
+
+    // One loop for both ways: forward it fills `output` from `input`, backward `input` from `output`.
+    const convolve = ({ outputs, inputs, kernel, stride, weights, inside, outside }, input, output, back) => {
+      const padding = (kernel - stride) / 2
+      const first = (shift) => Math.max(0, Math.ceil((padding - shift) / stride))
+      const last = (shift) => Math.min(outside - 1, Math.floor((inside - 1 + padding - shift) / stride))
+      let at = 0
+      for (let o = 0; o < outputs; o++)
+        for (let i = 0; i < inputs; i++)
+          for (let down = 0; down < kernel; down++)
+            for (let across = 0; across < kernel; across++) {
+              const weight = weights[at++]
+              for (let row = first(down); row <= last(down); row++) {
+                const to = (o * outside + row) * outside
+                const from = (i * inside + row * stride + down - padding) * inside + across - padding
+                const end = last(across)
+                if (back) for (let x = first(across); x <= end; x++) input[from + x * stride] += weight * output[to + x]
+                else for (let x = first(across); x <= end; x++) output[to + x] += weight * input[from + x * stride]
+              }
+            }
+    }
+
+    // Five blocks of convolution and ReLU, a mean over the places, a linear layer.
+    const forward = (pixels) => {
+      const outputs = []
+      for (const layer of layers) {
+        const places = layer.outside ** 2
+        const output = new Float32Array(layer.outputs * places)
+        layer.biases.forEach((bias, o) => output.fill(bias, o * places, (o + 1) * places))
+        convolve(layer, outputs.at(-1) ?? pixels, output, false)
+        outputs.push(output.map((value) => Math.max(0, value)))
+      }
+      return outputs
+    }
+
+    const weight = (chosen, channel, channels) => classifier[chosen * channels + channel]
+
+    const answer = (features) => {
+      const channels = layers.at(-1).outputs
+      const places = features.length / channels
+      const logits = new Float32Array(CLASSES)
+      const maps = Array.from({ length: CLASSES }, (_, chosen) => {
+        const map = new Float32Array(places)
+        features.forEach((value, at) => (map[at % places] += weight(chosen, Math.floor(at / places), channels) * value))
+        logits[chosen] = map.reduce((a, b) => a + b) / places + classifier[CLASSES * channels + chosen]
+        return map
+      })
+      return { logits, maps }
+    }
+
+    const gradient = (outputs, chosen) => {
+      const channels = layers.at(-1).outputs
+      const places = outputs.at(-1).length / channels
+      let flowing = outputs.at(-1).map((_, at) => weight(chosen, Math.floor(at / places), channels) / places)
+      for (const [number, layer] of [...layers.entries()].reverse()) {
+        const through = flowing.map((value, at) => (outputs[number][at] > 0 ? value : 0))
+        flowing = new Float32Array(layer.inputs * layer.inside ** 2)
+        convolve(layer, flowing, through, true)
+      }
+      return flowing
+    }
+
+    onmessage = ({ data }) => {
+      if (data.layers) {
+        let inside = SIDE
+        layers = data.layers.map((layer) => ({ ...layer, inside, outside: (inside /= layer.stride) }))
+        classifier = data.classifier
+        return
+      }
+      const outputs = forward(data.pixels)
+      const found = answer(outputs.at(-1))
+      postMessage({ ...found, gradient: data.gradient >= 0 ? gradient(outputs, data.gradient) : null })
+    }
+  }
+
+  // ask(pixels, number of the class whose gradient is wanted or -1). One question is answered at a time.
+  live.sceneNet = (name) =>
+    live.read(name, async ({ shapes, shift, low, high, exact }) => {
+      const kinds = [[low, Uint8Array], [high, Int8Array], [exact, Float32Array]] // prettier-ignore
+      const [lows, highs, exacts] = await Promise.all(kinds.map(([text, Kind]) => live.unpack(text, Kind)))
+      let at = 0, done = 0 // prettier-ignore
+      const take = (count) => exacts.subarray(at, (at += count))
+      const layers = shapes.map(([outputs, inputs, kernel, stride]) => {
+        const [steps, biases, each] = [take(outputs), take(outputs), inputs * kernel ** 2]
+        const whole = (place) => lows[done + place] + 256 * highs[done + place] - shift
+        const weights = Float32Array.from({ length: outputs * each }, (_, place) => whole(place) * steps[Math.floor(place / each)])
+        done += outputs * each
+        return { outputs, inputs, kernel, stride, weights, biases }
+      })
+      const worker = live.worker(main)
+      worker.postMessage({ layers, classifier: take(exacts.length - at) })
+      let before = Promise.resolve()
+      return (pixels, gradient = -1) =>
+        (before = before.then(() => new Promise((done, failed) => {
+          worker.onmessage = ({ data }) => done(data)
+          worker.onerror = () => failed(new Error("The network could not run in this browser."))
+          worker.postMessage({ pixels, gradient })
+        }))) // prettier-ignore
+    })
+}
