@@ -60,7 +60,7 @@ window.live = (() => {
     form.addEventListener("input", changed)
     form.addEventListener("reset", () => setTimeout(changed))
     form.addEventListener("submit", (event) => (event.preventDefault(), changed()))
-    if (asked) changed()
+    if (asked) setTimeout(changed)
     return { form, changed, values, say }
   }
 

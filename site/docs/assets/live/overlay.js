@@ -67,6 +67,20 @@
       canvas.setAttribute("aria-label", alt)
       stage.firstElementChild.style.width = `${100 * zoom}%`
     }
-    return { show, stage, canvas, image }
+
+    // White lines around the pixels of a square mask.
+    const outline = (mask, side) => {
+      const cell = width / side
+      pen.fillStyle = "#fff"
+      for (const [place, inside] of mask.entries()) {
+        const [x, y] = [(place % side) * cell, Math.floor(place / side) * cell]
+        if (!inside) continue
+        if (!mask[place - 1]) pen.fillRect(x - 1, y, 2, cell)
+        if (!mask[place + 1]) pen.fillRect(x + cell - 1, y, 2, cell)
+        if (!mask[place - side]) pen.fillRect(x, y - 1, cell, 2)
+        if (!mask[place + side]) pen.fillRect(x, y + cell - 1, cell, 2)
+      }
+    }
+    return { show, outline, stage, canvas, image }
   }
 }

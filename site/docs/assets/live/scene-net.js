@@ -3,7 +3,7 @@
 {
   // Its text becomes the worker, so all that it needs stands inside.
   const main = () => {
-    const SIDE = 64, CLASSES = 8 // prettier-ignore
+    const CLASSES = 8
     let layers, classifier
 
     // One loop for both ways: forward it fills `output` from `input`, backward `input` from `output`.
@@ -40,25 +40,22 @@
       return outputs
     }
 
-    const weight = (chosen, channel, channels) => classifier[chosen * channels + channel]
+    // The classifier's weight for the channel that a place of the last layer belongs to.
+    const weight = (chosen, at, places, channels) => classifier[chosen * channels + Math.floor(at / places)]
 
-    const answer = (features) => {
-      const channels = layers.at(-1).outputs
-      const places = features.length / channels
+    const answer = (features, channels, places) => {
       const logits = new Float32Array(CLASSES)
       const maps = Array.from({ length: CLASSES }, (_, chosen) => {
         const map = new Float32Array(places)
-        features.forEach((value, at) => (map[at % places] += weight(chosen, Math.floor(at / places), channels) * value))
+        features.forEach((value, at) => (map[at % places] += weight(chosen, at, places, channels) * value))
         logits[chosen] = map.reduce((a, b) => a + b) / places + classifier[CLASSES * channels + chosen]
         return map
       })
       return { logits, maps }
     }
 
-    const gradient = (outputs, chosen) => {
-      const channels = layers.at(-1).outputs
-      const places = outputs.at(-1).length / channels
-      let flowing = outputs.at(-1).map((_, at) => weight(chosen, Math.floor(at / places), channels) / places)
+    const gradient = (outputs, chosen, channels, places) => {
+      let flowing = outputs.at(-1).map((_, at) => weight(chosen, at, places, channels) / places)
       for (const [number, layer] of [...layers.entries()].reverse()) {
         const through = flowing.map((value, at) => (outputs[number][at] > 0 ? value : 0))
         flowing = new Float32Array(layer.inputs * layer.inside ** 2)
@@ -68,15 +65,11 @@
     }
 
     onmessage = ({ data }) => {
-      if (data.layers) {
-        let inside = SIDE
-        layers = data.layers.map((layer) => ({ ...layer, inside, outside: (inside /= layer.stride) }))
-        classifier = data.classifier
-        return
-      }
+      if (data.layers) return ({ layers, classifier } = data)
       const outputs = forward(data.pixels)
-      const found = answer(outputs.at(-1))
-      postMessage({ ...found, gradient: data.gradient >= 0 ? gradient(outputs, data.gradient) : null })
+      const { outputs: channels, outside } = layers.at(-1)
+      const found = answer(outputs.at(-1), channels, outside ** 2)
+      postMessage({ ...found, gradient: data.gradient >= 0 ? gradient(outputs, data.gradient, channels, outside ** 2) : null })
     }
   }
 
@@ -85,23 +78,22 @@
     live.read(name, async ({ shapes, shift, low, high, exact }) => {
       const kinds = [[low, Uint8Array], [high, Int8Array], [exact, Float32Array]] // prettier-ignore
       const [lows, highs, exacts] = await Promise.all(kinds.map(([text, Kind]) => live.unpack(text, Kind)))
-      let at = 0, done = 0 // prettier-ignore
+      let at = 0, done = 0, inside = 64 // prettier-ignore
       const take = (count) => exacts.subarray(at, (at += count))
       const layers = shapes.map(([outputs, inputs, kernel, stride]) => {
         const [steps, biases, each] = [take(outputs), take(outputs), inputs * kernel ** 2]
         const whole = (place) => lows[done + place] + 256 * highs[done + place] - shift
         const weights = Float32Array.from({ length: outputs * each }, (_, place) => whole(place) * steps[Math.floor(place / each)])
         done += outputs * each
-        return { outputs, inputs, kernel, stride, weights, biases }
+        return { outputs, inputs, kernel, stride, weights, biases, inside, outside: (inside /= stride) }
       })
       const worker = live.worker(main)
       worker.postMessage({ layers, classifier: take(exacts.length - at) })
       let before = Promise.resolve()
       return (pixels, gradient = -1) =>
-        (before = before.then(() => new Promise((done, failed) => {
-          worker.onmessage = ({ data }) => done(data)
-          worker.onerror = () => failed(new Error("The network could not run in this browser."))
+        (before = before.then(() => {
           worker.postMessage({ pixels, gradient })
-        }))) // prettier-ignore
+          return new Promise((answered) => (worker.onmessage = ({ data }) => answered(data)))
+        }))
     })
 }

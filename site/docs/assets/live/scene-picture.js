@@ -11,7 +11,7 @@
       strip.src = data.strip
       await strip.decode()
       const canvas = Object.assign(document.createElement("canvas"), { width: strip.width, height: SIDE })
-      const pen = canvas.getContext("2d")
+      const pen = canvas.getContext("2d", { willReadFrequently: true })
       pen.drawImage(strip, 0, 0)
       const photos = data.names.map((name, at) => [name, pen.getImageData(at * SIDE, 0, SIDE, SIDE).data])
       const paper = (level) => new Uint8ClampedArray(4 * SIDE ** 2).fill(level)
