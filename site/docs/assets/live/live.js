@@ -28,9 +28,19 @@ window.live = (() => {
     return new Numbers(await new Response(stream).arrayBuffer())
   }
 
-  // A worker made of one function's text: one of a file's own would not start from disk.
-  const worker = (main) =>
-    new Worker(URL.createObjectURL(new Blob([`(${main})()`], { type: "text/javascript" })))
+  // Ask a worker made of functions' text, one question after another. From disk no other would start.
+  const worker = (...mains) => {
+    const text = new Blob(mains.map((main) => `(${main})();`))
+    const running = new Worker(URL.createObjectURL(text))
+    let before = Promise.resolve()
+    const ask = (question) =>
+      new Promise((answered, failed) => {
+        running.onmessage = ({ data }) => answered(data)
+        running.onerror = ({ message }) => failed(new Error(`This browser stopped: ${message}`))
+        running.postMessage(question)
+      })
+    return (question) => (before = before.catch(() => {}).then(() => ask(question)))
+  }
 
   // Native controls whose state is in the address: what differs from the start stands there.
   const controls = (box, html, update) => {

@@ -65,15 +65,15 @@
     }
 
     onmessage = ({ data }) => {
-      if (data.layers) return ({ layers, classifier } = data)
+      if (data.layers) return postMessage(({ layers, classifier } = data))
       const outputs = forward(data.pixels)
-      const { outputs: channels, outside } = layers.at(-1)
-      const found = answer(outputs.at(-1), channels, outside ** 2)
-      postMessage({ ...found, gradient: data.gradient >= 0 ? gradient(outputs, data.gradient, channels, outside ** 2) : null })
+      const sizes = [layers.at(-1).outputs, layers.at(-1).outside ** 2]
+      const slopes = data.gradient >= 0 ? gradient(outputs, data.gradient, ...sizes) : null
+      postMessage({ ...answer(outputs.at(-1), ...sizes), gradient: slopes })
     }
   }
 
-  // ask(pixels, number of the class whose gradient is wanted or -1). One question is answered at a time.
+  // ask(pixels, number of the class whose gradient is wanted or -1).
   live.sceneNet = (name) =>
     live.read(name, async ({ shapes, shift, low, high, exact }) => {
       const kinds = [[low, Uint8Array], [high, Int8Array], [exact, Float32Array]] // prettier-ignore
@@ -87,13 +87,8 @@
         done += outputs * each
         return { outputs, inputs, kernel, stride, weights, biases, inside, outside: (inside /= stride) }
       })
-      const worker = live.worker(main)
-      worker.postMessage({ layers, classifier: take(exacts.length - at) })
-      let before = Promise.resolve()
-      return (pixels, gradient = -1) =>
-        (before = before.then(() => {
-          worker.postMessage({ pixels, gradient })
-          return new Promise((answered) => (worker.onmessage = ({ data }) => answered(data)))
-        }))
+      const ask = live.worker(main)
+      await ask({ layers, classifier: take(exacts.length - at) })
+      return (pixels, gradient = -1) => ask({ pixels, gradient })
     })
 }
