@@ -3,14 +3,13 @@
 // data at the first use. Scripts carry the data too: from disk a page may load them, and fetch nothing.
 window.live = (() => {
   const here = new URL(".", document.currentScript.src).href
-  const data = {} // filled by data/*.js
-  const starts = {}
-  const once = {}
+  const [data, starts, once] = [{}, {}, {}] // data/*.js fill the first
 
   const load = (path) =>
     (once[path] ??= new Promise((done, failed) => {
       const script = document.createElement("script")
       script.charset = "utf-8"
+      script.async = false // in the order asked for
       script.src = here + path
       script.onload = done
       script.onerror = () => failed(new Error(`${path} could not be loaded. Reload the page.`))
@@ -30,16 +29,14 @@ window.live = (() => {
 
   // Ask a worker made of functions' text, one question after another. From disk no other would start.
   const worker = (...mains) => {
-    const text = new Blob(mains.map((main) => `(${main})();`))
-    const running = new Worker(URL.createObjectURL(text))
+    const running = new Worker(URL.createObjectURL(new Blob(mains.map((main) => `(${main})();`))))
     let before = Promise.resolve()
-    const ask = (question) =>
-      new Promise((answered, failed) => {
-        running.onmessage = ({ data }) => answered(data)
-        running.onerror = ({ message }) => failed(new Error(`This browser stopped: ${message}`))
-        running.postMessage(question)
-      })
-    return (question) => (before = before.catch(() => {}).then(() => ask(question)))
+    const ask = (question) => (answered, failed) => {
+      running.onmessage = ({ data }) => answered(data)
+      running.onerror = ({ message }) => failed(new Error(`This browser stopped: ${message}`))
+      running.postMessage(question)
+    }
+    return (question) => (before = before.catch(() => {}).then(() => new Promise(ask(question))))
   }
 
   // Native controls whose state is in the address: what differs from the start stands there.
@@ -83,16 +80,17 @@ window.live = (() => {
     starts[name] = async (box) => (await Promise.all(needs.map(load)), start(box))
   }
 
+  const begin = async (box) => {
+    await load(`${box.dataset.live}.js`)
+    await starts[box.dataset.live](box)
+    box.dataset.ready = ""
+  }
   const seen = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue
         seen.unobserve(target)
-        const name = target.dataset.live
-        load(`${name}.js`)
-          .then(() => starts[name](target))
-          .then(() => (target.dataset.ready = ""))
-          .catch((error) => console.warn(error)) // the static picture stays
+        begin(target).catch((error) => console.warn(error)) // the static picture stays
       }
     },
     { rootMargin: "300px" },

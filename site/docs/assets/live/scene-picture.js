@@ -5,7 +5,7 @@
   const KEYS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] }
   const places = [...Array(SIDE ** 2).keys()]
 
-  const read = () =>
+  live.sceneRead = () =>
     live.read("backgrounds", async (data) => {
       const strip = new Image()
       strip.src = data.strip
@@ -85,7 +85,7 @@
       changed()
     }
     const paint = async (now) => {
-      const scene = compose(await read(), now, strokes)
+      const scene = compose(await live.sceneRead(), now, strokes)
       pen.putImageData(new ImageData(Uint8ClampedArray.from(scene.pixels, (value, at) => (at % 4 === 3 ? 255 : 255 * value)), SIDE), 0, 0)
       return scene
     }

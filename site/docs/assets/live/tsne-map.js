@@ -26,6 +26,7 @@ live.tsneMap = (box, look) => {
     again = () => draw({ y, near }, names, chosen)
     const night = document.body.dataset.mdColorScheme === "slate"
     points = place(y)
+    const size = 11 * Math.max(1.4, WIDTH / canvas.clientWidth) // small screens need larger digits
     pen.clearRect(0, 0, WIDTH, HEIGHT)
     pen.strokeStyle = night ? "#fff" : "#000"
     pen.textAlign = "center"
@@ -38,7 +39,7 @@ live.tsneMap = (box, look) => {
     pen.stroke()
     points.forEach((point, at) => {
       const bold = at === chosen || near[chosen].includes(at)
-      pen.font = bold ? "bold 24px sans-serif" : "15px sans-serif"
+      pen.font = bold ? `bold ${1.5 * size}px sans-serif` : `${size}px sans-serif`
       pen.fillStyle = `hsl(${36 * names[at]} ${bold ? 90 : 60}% ${night ? 72 : 36}%)`
       pen.fillText(names[at], ...point)
     })

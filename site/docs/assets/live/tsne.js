@@ -4,7 +4,7 @@ live.define("tsne", ["tsne-neighbours.js", "tsne-worker.js", "tsne-map.js"], (bo
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches
   let data, map, state, looping, heard, again, running = false, before = {}, goal = STEPS // prettier-ignore
 
-  const read = () =>
+  live.digits = () =>
     live.read("digits", async ({ pixels, labels, start }) => {
       const kinds = [live.unpack(pixels, Uint8Array), live.unpack(labels, Uint8Array), live.unpack(start, Float32Array)]
       const [inks, names, places] = await Promise.all(kinds)
@@ -60,7 +60,7 @@ live.define("tsne", ["tsne-neighbours.js", "tsne-worker.js", "tsne-map.js"], (bo
   const update = async () => {
     heard = true
     if (!data) {
-      data = await read()
+      data = await live.digits()
       map = live.tsneMap(box, look)
     }
     await loop()
