@@ -1,4 +1,4 @@
-"""What a reader can touch, in a real browser: its numbers are PyTorch's, and everybody can use it."""
+"""What a reader can touch, in a real browser: its numbers are those of PyTorch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import shutil
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from browser import Browser, chromium
 from torch.nn import functional as F
 
-from autograder.build.site.live import ask_class
+from autograder.build.site.live import ask_class, switchboard
 from autograder.build.site.live.make import DATA, NAMES, refresh
 from autograder.build.site.pages import figure
 from autograder.course.pictures import Picture
@@ -34,6 +35,12 @@ from lessons.toolkit.scenes import (
 from solutions import l05_tsne
 
 LIVE = DATA.parent
+INTERACTIONS = {  # by name: something to ask for in the address
+    "ask-class": "class=teapot",
+    "scenes": "colour=blue",
+    "switchboard": "first=2",
+    "tsne": "seed=1",
+}
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Live</title>
 <link rel="stylesheet" href="live/live.css"><style>body {{ background: {paper}; color: {ink};
   --md-default-bg-color: {paper}; --md-default-fg-color: {ink}; --md-default-fg-color--light: {ink};
@@ -61,6 +68,13 @@ class Live(Browser):
         self.name = name
         self.open(f"{name}-{scheme}.html{query}", scheme, width)
         self.wait(f"{self.box}.dataset.ready === ''")
+
+    def wait(self, condition: str) -> None:
+        """Wait for an expression, a minute where other work goes on beside."""
+        end = time.monotonic() + 60
+        while not self.ask(f"!!({condition})"):
+            assert time.monotonic() < end, condition
+            time.sleep(0.05)
 
     @property
     def box(self) -> str:
@@ -105,7 +119,7 @@ class Live(Browser):
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("live")
     shutil.copytree(LIVE, folder / "live")
-    for name in ("ask-class", "scenes", "tsne"):
+    for name in INTERACTIONS:
         for scheme, colours in (("light", PALE), ("dark", DARK)):
             text = PAGE.format(boxes=BOX.format(name), **colours)
             (folder / f"{name}-{scheme}.html").write_text(text, encoding="utf-8")
@@ -356,6 +370,29 @@ def test_the_scene_is_changed_by_arrow_keys_and_by_brush(live: Live):
     live.wait(f"{live.box}.live.scene.planes.every(value => value === 1)")
 
 
+# The switchboard.
+
+
+@browser_test
+def test_switching_channels_off_does_what_it_does_in_the_network(live: Live):
+    _, activation, weight, bias = switchboard.measured()
+    live.show("switchboard", "?switchboard.first=40&switchboard.over=1")
+    live.says("40 of the 453")
+    logits, off = live.answer(f"return [[...{live.box}.live.logits], {live.box}.live.off]")
+    on = torch.ones(1280)
+    on[off] = 0
+    expected = weight @ (on * activation.mean((1, 2))) + bias
+    assert torch.allclose(torch.tensor(logits), expected, atol=1e-2)
+    gains = ((weight[0] - weight[1]) * activation.mean((1, 2))).topk(40).indices
+    assert set(off) == set(gains.tolist())
+    assert int(expected.argmax()) == 1  # the tiger cat has become an Egyptian cat
+    live.press("All on")
+    assert "the answer is tiger cat" in live.says("0 of the 453")
+    live.press(live.ask(f"{live.box}.querySelector('.live-channels button').textContent"))
+    live.says("1 of the 453")
+    assert "switchboard.off=" in live.ask("location.search")
+
+
 # The map of digits.
 
 
@@ -395,7 +432,7 @@ def test_a_map_runs_pauses_and_is_steered(live: Live):
     live.wait(f"{live.box}.querySelector('[name=run]').textContent === 'Pause'")
     live.press("Pause")
     live.wait(f"{live.box}.querySelector('[name=run]').textContent === 'Run'")
-    assert live.ask("location.search") == "?tsne.seed=4&tsne.perplexity=5&tsne.digit=17"
+    assert live.ask("location.search") == "?tsne.seed=4&tsne.digit=17&tsne.perplexity=5"
 
 
 @browser_test
@@ -405,8 +442,8 @@ def test_where_motion_is_unwanted_the_map_is_drawn_when_it_is_done(live: Live):
     live.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", calm)
     live.driver.execute_script(
         "window.shown = [];"
-        f"new MutationObserver(() => shown.push(1)).observe({live.box}.querySelector('.live-number'),"
-        "  { childList: true })"
+        f"const number = {live.box}.querySelector('.live-number');"
+        "new MutationObserver(() => shown.push(1)).observe(number, { childList: true })"
     )
     live.press("Run")
     live.says("Step 500")
@@ -418,11 +455,10 @@ def test_where_motion_is_unwanted_the_map_is_drawn_when_it_is_done(live: Live):
 
 @browser_test
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["ask-class", "scenes", "tsne"])
+@pytest.mark.parametrize("name", INTERACTIONS)
 def test_axe_finds_nothing_and_nothing_is_too_wide(live: Live, name: str, scheme: str):
-    first = {"ask-class": "class=teapot", "scenes": "colour=blue", "tsne": "seed=1"}[name]
     live.driver.get_log("browser")
-    live.show(name, f"?{name}.{first}", scheme, 360)
+    live.show(name, f"?{name}.{INTERACTIONS[name]}", scheme, 360)
     live.says()
     assert live.violations() == []
     assert live.ask("document.documentElement.scrollWidth") <= 360
@@ -432,13 +468,9 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(live: Live, name: str, scheme
 
 @browser_test
 def test_all_of_it_works_from_disk(live: Live):
-    for name, first in (
-        ("scenes", "colour=blue"),
-        ("ask-class", "class=teapot"),
-        ("tsne", "seed=1"),
-    ):
+    folder: Path = live.folder  # type: ignore[attr-defined]
+    says = {"scenes": "It says blue", "switchboard": "2 of the 453", "tsne": "Step 500"}
+    for name, first in INTERACTIONS.items():
         live.name = name
-        folder: Path = live.folder  # type: ignore[attr-defined]
         live.driver.get(f"{(folder / f'{name}-light.html').as_uri()}?{name}.{first}")
-        says = {"scenes": "It says blue", "ask-class": "teapot: 0.3 %", "tsne": "Step 500"}[name]
-        assert says in live.says(says)
+        live.says(says.get(name, "teapot: 0.3 %"))

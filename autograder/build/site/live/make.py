@@ -17,7 +17,8 @@ from autograder.files import write_whole
 
 DATA = ROOT / "site" / "docs" / "assets" / "live" / "data"
 RECORD = "made.json"
-NAMES = ("ask_class", "backgrounds", "digits", "scenes", "scenes_watermarked")  # of files and their modules
+# Files, and modules of this folder that make them.
+NAMES = ("ask_class", "backgrounds", "digits", "scenes", "scenes_watermarked", "switchboard")
 
 
 def refresh(folder: Path = DATA, say: Callable[[str], None] = lambda line: None) -> list[str]:

@@ -1,7 +1,7 @@
 // A map of 600 digits that the reader steers while it is being made.
 live.define("tsne", ["tsne-neighbours.js", "tsne-worker.js", "tsne-map.js"], (box) => {
   const STEPS = 500, EARLY = 125, MORE = 250, BATCH = 5 // prettier-ignore
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches
+  const calm = matchMedia("(prefers-reduced-motion: reduce)")
   let data, map, state, looping, heard, again, running = false, before = {}, goal = STEPS // prettier-ignore
 
   live.digits = () =>
@@ -45,7 +45,7 @@ live.define("tsne", ["tsne-neighbours.js", "tsne-worker.js", "tsne-map.js"], (bo
         goal = STEPS
       } else if (question.perplexity) goal = Math.max(goal, state.step + MORE)
       running ||= "seed" in question || "perplexity" in question
-      question.steps = running ? (calm ? goal : BATCH) : 0
+      question.steps = running ? (calm.matches ? goal - ("seed" in question ? 0 : state.step) : BATCH) : 0
       again = false
       before = now
       state = await data.ask(question)
