@@ -82,7 +82,7 @@ class Live(Browser):
 
     def says(self, part: str = "") -> str:
         """The sentence below, once it holds a part."""
-        said = f"{self.box}.querySelector('output').textContent"
+        said = f"{self.box}.querySelector('output')?.textContent"
         self.wait(f"{said} && {said}.includes({json.dumps(part)})")
         return self.ask(said)
 
@@ -286,7 +286,7 @@ def test_the_network_of_the_page_answers_as_pytorchs(live: Live, name: str):
     handle = network.block5.register_forward_hook(lambda m, i, output: kept.append(output))
     with torch.inference_mode(), handle:
         expected = network(batch.inputs())
-    cams = torch.einsum("kc,nchw->nkhw", network.classifier.weight, kept[0])
+    cams = torch.einsum("kc,nchw->nkhw", network.classifier.weight.detach(), kept[0])
     assert float((logits - expected).abs().max()) < 1e-2
     assert float((logits.softmax(1) - expected.softmax(1)).abs().max()) < 5e-3
     assert float((maps - cams).abs().amax((1, 2, 3)).max() / cams.abs().max()) < 1e-2
@@ -379,6 +379,8 @@ def test_switching_channels_off_does_what_it_does_in_the_network(live: Live):
     live.show("switchboard", "?switchboard.first=40&switchboard.over=1")
     live.says("40 of the 453")
     logits, off = live.answer(f"return [[...{live.box}.live.logits], {live.box}.live.off]")
+    named = live.ask(f"[...{live.box}.querySelectorAll('th')].map(cell => cell.textContent)")
+    assert tuple(named) == switchboard.CLASSES
     on = torch.ones(1280)
     on[off] = 0
     expected = weight @ (on * activation.mean((1, 2))) + bias

@@ -16,7 +16,7 @@ from lessons.toolkit.models import load_model
 from lessons.toolkit.photos import load_photo
 from lessons.toolkit.plots import BRIGHTNESS
 
-CLASSES = (
+CLASSES = (  # site/docs/assets/live/switchboard.js names them in this order
     "tiger cat",
     "Egyptian cat",
     "tabby",
@@ -59,7 +59,6 @@ def make() -> dict[str, Any]:
     grey = torch.einsum("c,chw->hw", torch.tensor(BRIGHTNESS), rgb)
     maps, scales = rounded(activation.flatten(1), 15)
     return {
-        "classes": CLASSES,
         "said": packed(numbers.to(torch.int16)),
         "steps": steps.tolist(),
         "biases": bias.tolist(),

@@ -2,6 +2,8 @@
 // the channels that are on add to it, and its bias.
 live.define("switchboard", ["overlay.js"], (box) => {
   const SIDE = 7, SHOWN = 24, PLACES = SIDE ** 2 // prettier-ignore
+  const CLASSES = ["tiger cat", "Egyptian cat", "tabby", "lynx", "tiger", "Persian cat", "Siamese cat", "red fox", "hamster", "washer", "paper towel", "espresso"] // prettier-ignore
+  const options = CLASSES.map((name, at) => `<option value="${at}">${name}</option>`).join("")
   let data, stage
 
   const read = () =>
@@ -9,7 +11,7 @@ live.define("switchboard", ["overlay.js"], (box) => {
       const kinds = [[packed.said, Int16Array], [packed.maps, Uint8Array], [packed.scales, Float32Array]] // prettier-ignore
       const [said, maps, scales] = await Promise.all(kinds.map(([text, Kind]) => live.unpack(text, Kind)))
       const count = scales.length
-      const adds = packed.classes.map((_, row) => Float32Array.from({ length: count }, (_, at) => said[row * count + at] * packed.steps[row]))
+      const adds = CLASSES.map((_, row) => Float32Array.from({ length: count }, (_, at) => said[row * count + at] * packed.steps[row]))
       const map = (channel) => Float32Array.from(maps.subarray(channel * PLACES, (channel + 1) * PLACES), (level) => level * scales[channel])
       const speaks = (channel) => maps.subarray(channel * PLACES, (channel + 1) * PLACES).some((level) => level > 0)
       return { ...packed, adds, map, channels: [...scales.keys()].filter(speaks) }
@@ -48,7 +50,7 @@ live.define("switchboard", ["overlay.js"], (box) => {
     Object.assign(box, { live: { logits, off: [...off] } })
     const count = live.number(off.size)
     const next = logits.toSorted((a, b) => b - a)[1]
-    const lead = `${data.classes[best]}, ${live.number(most - next, 2)} ahead of ${data.classes[logits.indexOf(next)]}`
+    const lead = `${CLASSES[best]}, ${live.number(most - next, 2)} ahead of ${CLASSES[logits.indexOf(next)]}`
     say(`${count} of the ${data.channels.length} channels that speak are silent. Of the twelve, the answer is ${lead}.`)
   }
 
@@ -56,18 +58,15 @@ live.define("switchboard", ["overlay.js"], (box) => {
     data = found
     stage = live.stage(box, { ...data, width: 224, height: 224 })
     const bar = (name) => `<tr><th scope="row">${name}</th><td><meter aria-label="${name}"></meter></td><td></td></tr>`
-    stage.stage.insertAdjacentHTML("beforebegin", `<div class="live-row"><table class="live-bars">${data.classes.map(bar).join("")}</table></div>`)
+    stage.stage.insertAdjacentHTML("beforebegin", `<div class="live-row"><table class="live-bars">${CLASSES.map(bar).join("")}</table></div>`)
     box.querySelector(".live-row").prepend(stage.stage)
-    const option = (name, at) => `<option value="${at}">${name}</option>`
-    form.elements.most.innerHTML = data.classes.map(option).join("")
-    form.elements.over.innerHTML = `<option value="-1">nothing</option>${data.classes.map(option).join("")}`
     box.querySelector(".live-channels").innerHTML = "<legend>Channels</legend>" + '<button type="button"></button>'.repeat(SHOWN)
   }
 
   const controls = live.controls(
     box,
-    `<label>First those that say most for <select name="most"><option value="0">tiger cat</option></select></label>
-    <label>over <select name="over"><option value="-1">nothing</option></select></label>
+    `<label>First those that say most for <select name="most">${options}</select></label>
+    <label>over <select name="over"><option value="-1">nothing</option>${options}</select></label>
     <fieldset class="live-channels"></fieldset>
     <label>Silence the first <input type="number" name="first" min="0" max="453" value="0"></label>
     <input type="hidden" name="off" value=""><input type="hidden" name="show" value="">
