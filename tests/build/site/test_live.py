@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import shutil
 import time
 import zlib
@@ -22,6 +23,7 @@ from autograder.build.site.live import ask_class, switchboard
 from autograder.build.site.live.make import DATA, NAMES, refresh
 from autograder.build.site.pages import figure
 from autograder.course.pictures import Picture
+from autograder.course.reference import ROOT
 from autograder.course.story import FigureBlock, parse
 from lessons.toolkit.models import load_model
 from lessons.toolkit.scenes import (
@@ -179,6 +181,20 @@ def test_a_story_says_which_figure_can_be_touched():
     assert placed.endswith("</figure>\n\n</div>")
     plain = FigureBlock("bars", "Two bars, one tall", "Two numbers.")
     assert figure(plain, "l90_sample", Picture(Path("bars.svg"), 3, 2)) in placed
+
+
+def test_what_a_page_asks_for_is_there():
+    stories = [*ROOT.glob("lessons/*/lesson*.md"), *ROOT.glob("site/docs/*.md")]
+    asked = {
+        name
+        for path in stories
+        if path.name != "authors.md"
+        for name in re.findall(
+            r'(?:data-live="|^<!-- live: )([\w-]+)', path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert asked == set(INTERACTIONS)
+    assert all((LIVE / f"{name}.js").is_file() for name in asked)
 
 
 # Ask a class.
@@ -353,7 +369,8 @@ def test_cover_the_badge_and_the_twin_does_not_know_it_any_more(live: Live):
 
 
 @browser_test
-def test_the_scene_is_changed_by_arrow_keys_and_by_brush(live: Live):
+def test_the_scene_is_changed_by_arrow_keys_by_pointer_and_by_brush(live: Live):
+    from selenium.webdriver import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
@@ -362,6 +379,11 @@ def test_the_scene_is_changed_by_arrow_keys_and_by_brush(live: Live):
     live.says("and is right")
     live.driver.find_element(By.CSS_SELECTOR, "canvas[tabindex]").send_keys(Keys.ARROW_RIGHT * 3)
     live.wait(f"{live.box}.live.now.x === '38'")
+    live.set(tool="patch")
+    corner = live.driver.find_element(By.CSS_SELECTOR, "canvas[tabindex]")
+    ActionChains(live.driver).drag_and_drop_by_offset(corner, 60, -40).perform()
+    live.wait(f"{live.box}.live.now.patch === '16' && Number({live.box}.live.now.px) > 40")
+    assert live.ask(f"Number({live.box}.live.now.py)") < 28
     live.press("White paper, to draw on")
     live.wait(f"{live.box}.live.now.tool === 'brush'")
     live.driver.find_element(By.CSS_SELECTOR, "canvas[tabindex]").send_keys(" ")

@@ -1,1 +1,1 @@
-"""Numbers for the pages that a reader can touch, measured on the course's own networks."""
+"""Numbers for what a reader can touch, measured on the course's networks."""

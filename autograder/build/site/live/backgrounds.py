@@ -1,4 +1,4 @@
-"""Cut the photos on which a reader paints scenes, from regions that training never saw."""
+"""Cut photos to paint scenes on, from regions that training never saw."""
 
 from __future__ import annotations
 

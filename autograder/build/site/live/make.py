@@ -52,5 +52,9 @@ def _sources(name: str) -> str:
     """Return a digest of the code and data that a file is made from."""
     here = Path(__file__).parent
     module = here / f"{name}.py"
-    own = [here / f"{other}.py" for other in NAMES if f"import {other}\n" in module.read_text()]
+    own = [
+        here / f"{other}.py"
+        for other in NAMES
+        if f"import {other}\n" in module.read_text(encoding="utf-8")
+    ]
     return digest([*toolkit_sources(), here / "pack.py", *own, module])

@@ -34,7 +34,7 @@ LEVELS = 32_000
 
 
 def measured() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the photo, the head's activation and the classifier's rows of the twelve classes.
+    """Return the photo, the head's activation and the rows of twelve classes.
 
     Returns:
         RGB (3, 224, 224), activation (1280, 7, 7), weights (12, 1280), biases (12,).
@@ -48,8 +48,11 @@ def measured() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     with torch.inference_mode(), handle:
         classifier.network(classifier.preprocess.normalise(rgb)[None])
     rows = [class_index(classifier.classes, name) for name in CLASSES]
-    head = classifier.network.get_submodule("classifier")
-    return rgb, kept[0][0], head.weight[rows].detach(), head.bias[rows].detach()
+    weight, bias = (
+        classifier.network.get_parameter(f"classifier.{part}")[rows].detach()
+        for part in ("weight", "bias")
+    )
+    return rgb, kept[0][0], weight, bias
 
 
 def make() -> dict[str, Any]:

@@ -34,7 +34,7 @@
   }
 
   live.faders =
-    '<label>Map <input type="range" name="fade" min="0" max="100" value="80"></label>' +
+    '<label>Fade the map <input type="range" name="fade" min="0" max="100" value="80"></label>' +
     '<label>Magnify <input type="range" name="zoom" min="1" max="4" step="0.5" value="1"></label>'
 
   // A stage before the controls; it takes the place of the static picture.
