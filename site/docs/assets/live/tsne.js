@@ -1,6 +1,6 @@
 // A map of 600 digits that the reader steers while it is being made.
 live.define("tsne", ["tsne-neighbours.js", "tsne-worker.js", "tsne-map.js"], (box) => {
-  const STEPS = 500, EARLY = 125, MORE = 250, BATCH = 5 // prettier-ignore
+  const STEPS = 500, EARLY = 125, MORE = 250, BATCH = 8 // prettier-ignore
   const calm = matchMedia("(prefers-reduced-motion: reduce)")
   let data, map, state, looping, heard, again, running = false, before = {}, goal = STEPS // prettier-ignore
 
