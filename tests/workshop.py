@@ -80,12 +80,12 @@ class Workshop:
         self.edit(catalogue, "\nPARTS = {\n", f'\nPARTS = {{\n    "Samples": ("{STEM}",),\n')
         self.solution = places["solution.py"]
         self.home = root / "site" / "docs" / "index.md"
-        # The course's own home page shows a figure of a lesson that is not here.
-        self.home.write_text(
-            re.sub(
-                r"lessons/\w+/pictures/\w+", f"lessons/{STEM}/pictures/bars", self.home.read_text()
+        # Two of the course's own pages show figures of lessons that are not here.
+        for page in (self.home, self.home.with_name("playground.md")):
+            text = re.sub(
+                r"lessons/\w+/pictures/\w+", f"lessons/{STEM}/pictures/bars", page.read_text()
             )
-        )
+            page.write_text(re.sub(r"\(lessons/\w+\.md\)", f"(lessons/{STEM}.md)", text))
 
     def python(self, code: str) -> subprocess.CompletedProcess[str]:
         """Run code in a process of its own that takes the course from the copy."""

@@ -185,14 +185,23 @@ def fingerprint(stem: str) -> str:
     for path in own:
         if path.suffix == ".py":
             stems += _course_stems(path.read_text(encoding="utf-8"))
-    toolkit = ROOT / "lessons" / "toolkit"
-    paths = [path for path in sorted(toolkit.rglob("*")) if _draws(path)] + own
+    paths = toolkit_sources() + own
     paths += [ROOT / "solutions" / f"{needed}.py" for needed in sorted(_with_earlier(stems))]
-    digest = hashlib.sha256()
+    return digest(paths)
+
+
+def toolkit_sources() -> list[Path]:
+    """Return the code and data of the toolkit."""
+    return [path for path in sorted((ROOT / "lessons" / "toolkit").rglob("*")) if _draws(path)]
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """Return a digest of files and of their names, blind to comments and docstrings."""
+    found = hashlib.sha256()
     for path in paths:
         name = path.relative_to(ROOT).as_posix()
-        digest.update(name.encode() + _file_digest(path, path.stat().st_mtime_ns))
-    return digest.hexdigest()[:16]
+        found.update(name.encode() + _file_digest(path, path.stat().st_mtime_ns))
+    return found.hexdigest()[:16]
 
 
 def _draws(path: Path) -> bool:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from autograder.course.reference import ROOT
 
 _FIGURE = re.compile(
+    r"(?:<!-- live: (?P<live>[\w-]+) -->\n)?"
     r"!\[(?P<alt>.*)\]"
     r'\((?P<file>pictures/(?P<name>\w+)\.(?:svg|png|webp))(?:\s+"(?P<caption>.*)")?\)',
     re.DOTALL,
@@ -45,11 +46,13 @@ class FigureBlock:
         name: the function.
         alt: what one sees, for a reader who does not.
         caption: the line below.
+        live: what it becomes on the site, where a reader can touch it; "" where it stays.
     """
 
     name: str
     alt: str
     caption: str
+    live: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,7 @@ def _paragraphs(lines: list[str], start: int) -> Iterator[_Paragraph]:
 def _directive(paragraph: str) -> Block | None:
     if figure := _FIGURE.fullmatch(paragraph.strip()):
         alt, caption = (" ".join((figure[key] or "").split()) for key in ("alt", "caption"))
-        return FigureBlock(figure["name"], alt, caption)
+        return FigureBlock(figure["name"], alt, caption, figure["live"] or "")
     if exercise := _EXERCISE.fullmatch(paragraph.strip()):
         return ExerciseBlock(exercise["name"])
     code = _fenced(paragraph, "python")

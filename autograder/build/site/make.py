@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.site.course import read_course
+from autograder.build.site.live.make import refresh
 from autograder.build.site.look import look_over
 from autograder.build.site.write import write_pages
 from autograder.course.reference import ROOT
@@ -53,6 +54,7 @@ def build_site(
             "The site needs MkDocs Material.", 'Install it: pip install -e ".[site]"'
         ) from error
 
+    refresh(say=say)
     target = Path(out) if out is not None else SITE / "public"
     warnings = _Warnings()
     logging.getLogger("mkdocs").addHandler(warnings)

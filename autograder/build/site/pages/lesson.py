@@ -128,7 +128,10 @@ def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False
         for scheme, name, gallery in schemes
     )
     caption = f'\n<figcaption markdown="span">{block.caption}</figcaption>' if block.caption else ""
-    return f'<figure markdown="span">\n{image}{caption}\n</figure>'
+    shown = f'<figure markdown="span">\n{image}{caption}\n</figure>'
+    if not block.live:
+        return shown
+    return f'<div class="live" data-live="{block.live}" markdown="1">\n\n{shown}\n\n</div>'
 
 
 def _dark(picture: Picture) -> str:

@@ -1,0 +1,1 @@
+"""Numbers for what a reader can touch, measured on the course's networks."""
