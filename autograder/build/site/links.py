@@ -95,7 +95,7 @@ def linked(text: str, lessons: dict[int, str]) -> str:
 
 
 def outside(text: str, change: Callable[[str], str]) -> str:
-    """Return Markdown with its words changed, but not its code, formulas, links or headings."""
+    """Return Markdown with its words changed, but not code, formulas and links."""
     done, parts = 0, []
     for kept in _KEPT.finditer(text):
         parts += [change(text[done : kept.start()]), kept[0]]

@@ -1,4 +1,6 @@
-"""Formulas as MathML, so that they read without script; with it KaTeX takes their place.
+"""Formulas as MathML, so that they read without script.
+
+With script KaTeX takes their place.
 
 An extension of Python-Markdown, named in `site/mkdocs.yml`. The MathML is KaTeX's own, kept in
 `site/maths.json`. Node, where there is one, makes what is missing there; without it a formula stays

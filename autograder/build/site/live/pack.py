@@ -16,8 +16,8 @@ def packed(values: Tensor) -> str:
     A page unpacks it with the browser's own `DecompressionStream`. Compressed before it becomes
     text, it is as small on its way as its entropy allows, and smaller in an archive.
 
-    >>> packed(torch.zeros(1000, dtype=torch.int8))
-    'eNpjYBgFo2AUDHYAAAPoAAE='
+    >>> len(packed(torch.zeros(1000, dtype=torch.int8))) < 40
+    True
     """
     data = values.detach().cpu().contiguous().numpy()
     little = data.astype(data.dtype.newbyteorder("<"), copy=False)

@@ -139,7 +139,7 @@ def _dark(picture: Picture) -> str:
 
 
 def _in_schemes(picture: Picture) -> dict[str, str | Path]:
-    """Return a picture's files by name: a plot has its ink darker by day and lighter by night."""
+    """Return a picture's files by name: a plot has one for each colour scheme."""
     if picture.path.suffix != ".svg":
         return {picture.path.name: picture.path}
     drawing = picture.path.read_text(encoding="utf-8")

@@ -51,7 +51,7 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
 
 
 def shown(course: Course) -> str:
-    """Return the answer and the picture as Markdown, with the picture's words as its text."""
+    """Return answer and picture as Markdown, the picture's words as its text."""
     if not _landed(course):
         return ""
     picture = drawn(said())

@@ -20,6 +20,7 @@ _FIGURE = re.compile(
     r'"(?P<caption>[^"]*)"\)$',
     re.MULTILINE,
 )
+_FENCED = re.compile(r"^(`{3,}.*?^`{3,}$)", re.MULTILINE | re.DOTALL)
 # What stands for a comment `<!-- name -->` in a written page.
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
@@ -62,4 +63,6 @@ def filled(markdown: str, course: Course) -> str:
         mark = f"<!-- {name} -->"
         if mark in markdown:
             markdown = markdown.replace(mark, filling(course))
-    return _FIGURE.sub(drawn, markdown)
+    # What a page quotes as an example asks for nothing.
+    parts = _FENCED.split(markdown)
+    return "".join(part if at % 2 else _FIGURE.sub(drawn, part) for at, part in enumerate(parts))
