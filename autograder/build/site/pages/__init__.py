@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.site.course import Course
-from autograder.build.site.pages import assets, lesson, lesson_list, terminal, written
+from autograder.build.site.pages import assets, lesson, lesson_list, techniques, terminal, written
 
 Files = dict[str, str | bytes | Path]
 
@@ -18,6 +18,7 @@ KINDS: tuple[Callable[[Course], Files], ...] = (
     written.pages,
     lesson_list.pages,
     lesson.pages,
+    techniques.pages,
     terminal.pages,
     assets.pages,
 )
