@@ -10,7 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.site.course import Course
-from autograder.build.site.pages import assets, lesson, lesson_list, techniques, terminal, written
+from autograder.build.site.pages import (
+    assets,
+    commands,
+    glossary,
+    lesson,
+    lesson_list,
+    models,
+    paper_list,
+    techniques,
+    terminal,
+    toolkit,
+    written,
+    wrong,
+)
 
 Files = dict[str, str | bytes | Path]
 
@@ -19,6 +32,12 @@ KINDS: tuple[Callable[[Course], Files], ...] = (
     lesson_list.pages,
     lesson.pages,
     techniques.pages,
+    glossary.pages,
+    commands.pages,
+    toolkit.pages,
+    models.pages,
+    paper_list.pages,
+    wrong.pages,
     terminal.pages,
     assets.pages,
 )

@@ -60,7 +60,7 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     parts = [
         "---\ntitle: Glossary\n---",
         "# Glossary",
-        "The words of the course, in English and Korean. Each leads to the lesson that introduces it.",
+        "The words of the course, in English and Korean, each with the lesson that introduces it.",
     ]
     for letter, words in groupby(glossary(), lambda word: word.term[0].upper()):
         parts.append(f"## {letter}")

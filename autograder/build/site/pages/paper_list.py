@@ -12,10 +12,10 @@ PLACE = "reference/papers.md"
 
 def pages(course: Course) -> dict[str, str | bytes | Path]:
     """Return the list of papers, each with the lessons whose readings name it."""
-    read = {
-        lesson: " ".join(lesson.story.prose.partition(READINGS)[2].split())
+    read = [
+        (lesson, " ".join(lesson.story.prose.partition(READINGS)[2].split()).lower())
         for lesson in course.lessons
-    }
+    ]
     lines = []
     for paper in sorted(papers(), key=lambda paper: (paper.by.lower(), paper.year)):
         title = f"[*{paper.title}*]({paper.url})" if paper.url else f"*{paper.title}*"
@@ -23,8 +23,8 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
         short = paper.title.partition(":")[0].lower()
         places = [
             f"[{lesson.entry.number}](../lessons/{lesson.stem}.md#readings)"
-            for lesson, text in read.items()
-            if f"*{short}" in text.lower()
+            for lesson, text in read
+            if f"*{short}" in text
         ]
         where = f" Lesson{'s' if len(places) > 1 else ''} {', '.join(places)}." if places else ""
         lines.append(f"- {paper.by} ({paper.year}). {title}{printed}.{where}")

@@ -18,7 +18,6 @@ from autograder.build.site.course import Course, SiteLesson
 from autograder.course.reference import ROOT
 from autograder.course.techniques import techniques
 from lessons.toolkit.errors import UserError
-from lessons.toolkit.technique import signed
 
 RECORDS = ROOT / "site" / "techniques.yml"
 DATA = ROOT / "lessons" / "l15_debugging" / "pictures" / "comparison.json"
@@ -26,7 +25,13 @@ PLACE = "techniques.md"
 # Of the drawing, in CSS pixels. A phone has a drawing of its own, so that its words stay legible.
 WIDE, NARROW = 700, 310
 GUTTER, ROW, GAP, INSET = 92, 30, 6, 10
-NAME_SIZE, TITLE_SIZE, PART_SIZE = 13, 14, 16
+NAME_SIZE, PART_SIZE = 13, 15
+INTRODUCTION = (
+    "Each name is a link to the exercise in which you write the technique. A line joins a lesson "
+    "with those that it says you need. Where a disc stands before a name, lesson 15 has measured "
+    "how much the map changes with the question: a full one belongs to a map that is another for "
+    "another class, an empty one to a map that is the same."
+)
 _NEEDS = re.compile(r"\*\*You need\*\*(.*?)(?=\n- \*\*)", re.DOTALL)
 _LESSONS = re.compile(r"lessons?\s(\d+)((?:(?:,| and| to|, and)\s\d+)*)")
 
@@ -77,10 +82,7 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
             [
                 "---\ntitle: Map of techniques\nhide:\n  - navigation\n  - toc\n---",
                 "# Map of techniques",
-                "Each name is a link to the exercise in which you write the technique. A line joins a "
-                "lesson with those that it says you need. Where a disc stands before a name, lesson "
-                "15 has measured how much the map changes with the question: a full one belongs to a "
-                "map that is another for another class, an empty one to a map that is the same.",
+                INTRODUCTION,
                 drawing(course, found, WIDE),
                 drawing(course, found, NARROW),
                 "## The comparison",
@@ -172,10 +174,11 @@ def drawing(course: Course, found: tuple[Entry, ...], width: int) -> str:
     """
     marks: list[str] = []
     heights: dict[int, float] = {}
+    beside = GUTTER + 2 * GAP + max(_width(entry) for entry in found if entry.on_map)
     y = 0.0
     for part, lessons in course.parts():
         y += PART_SIZE + 12
-        marks.append(f'<text class="part" x="0" y="{y:g}">{html.escape(part)}</text>')
+        marks.append(f'<text class="part" x="{GUTTER}" y="{y:g}">{html.escape(part)}</text>')
         y += 14
         for lesson in lessons:
             number = lesson.entry.number
@@ -183,9 +186,12 @@ def drawing(course: Course, found: tuple[Entry, ...], width: int) -> str:
             heights[number] = y - 5
             marks.append(_heading(lesson, y))
             own = [entry for entry in found if entry.stem == lesson.stem and entry.on_map]
-            for line in _lines(own, width - GUTTER):
+            for line in _lines(own, 0 if width == WIDE else width - GUTTER):
                 y += ROW
                 marks += [_pill(entry, GUTTER + x, y, across) for entry, x, across in line]
+                if width == WIDE:  # there is room for what it asks
+                    asks = html.escape(line[0][0].asks)
+                    marks.append(f'<text class="asks" x="{beside:g}" y="{y - 2.5:g}">{asks}</text>')
             y += 8
     arcs = [_arc(heights, lesson, other) for lesson in course.lessons for other in needed(lesson)]
     kind = "wide" if width == WIDE else "narrow"
@@ -201,13 +207,12 @@ def _heading(lesson: SiteLesson, y: float) -> str:
     number, needs = lesson.entry.number, needed(lesson)
     said = f"{number} {lesson.story.title}"
     if needs:
-        plural = "s" if len(needs) > 1 else ""
-        said += f", needs lesson{plural} {', '.join(map(str, needs))}"
+        said += f", needs lesson{'s' if len(needs) > 1 else ''} {', '.join(map(str, needs))}"
     return (
         f'<a href="lessons/{lesson.stem}.md" class="lesson" aria-label="{html.escape(said)}">'
         f'<circle cx="{GUTTER - 16}" cy="{y - 5:g}" r="11"></circle>'
         f'<text class="number" x="{GUTTER - 16}" y="{y - 1:g}">{number}</text>'
-        f'<text class="title" x="{GUTTER}" y="{y:g}">{html.escape(lesson.story.title)}</text></a>'
+        f' <text class="title" x="{GUTTER}" y="{y:g}">{html.escape(lesson.story.title)}</text></a>'
     )
 
 
@@ -223,7 +228,7 @@ def _arc(heights: dict[int, float], lesson: SiteLesson, other: int) -> str:
 def _pill(entry: Entry, x: float, y: float, across: float) -> str:
     said, disc, indent = f"{entry.name}. {entry.asks}", "", 0.0
     if entry.measured:
-        number = signed(entry.measured["photo"]["two classes"])
+        number = _number(entry.measured["photo"]["two classes"])
         said += f" Rank correlation of its maps for two classes: {number}."
         indent = _DISC
         disc = (
@@ -233,8 +238,8 @@ def _pill(entry: Entry, x: float, y: float, across: float) -> str:
         )
     return (
         f'<a href="{entry.page}" class="technique" aria-label="{html.escape(said)}">'
-        f'<rect x="{x:g}" y="{y - ROW + GAP + 5:g}" width="{across:g}" height="{ROW - GAP}" rx="12">'
-        f"</rect>{disc}"
+        f'<rect x="{x:g}" y="{y - ROW + GAP + 5:g}" width="{across:g}" '
+        f'height="{ROW - GAP}" rx="12"></rect>{disc}'
         f'<text x="{x + INSET + indent:g}" y="{y - 2.5:g}">{html.escape(entry.name)}</text></a>'
     )
 
@@ -247,7 +252,7 @@ def _lines(own: list[Entry], width: float) -> Iterator[list[tuple[Entry, float, 
     line: list[tuple[Entry, float, float]] = []
     x = 0.0
     for entry in own:
-        across = _across(entry.name) + 2 * INSET + (_DISC if entry.measured else 0)
+        across = _width(entry)
         if line and x + across > width:
             yield line
             line, x = [], 0.0
@@ -255,6 +260,10 @@ def _lines(own: list[Entry], width: float) -> Iterator[list[tuple[Entry, float, 
         x += across + GAP
     if line:
         yield line
+
+
+def _width(entry: Entry) -> float:
+    return _across(entry.name) + 2 * INSET + (_DISC if entry.measured else 0)
 
 
 @cache
@@ -271,17 +280,19 @@ def _how_measured() -> str:
     photo, scenes = data()["photo"], data()["scenes"]
     area = f"{100 * scenes['area of the object']:.0f} %"
     return (
-        "All numbers are measured by [lesson 15](lessons/l15_debugging.md#comparison), whose code "
-        f"draws this table too. *Two classes*: the rank correlation of the maps for “{photo['target']}” "
-        f"and “{photo['other']}”, on one picture of both; 1 is the same map. *Random weights*: of the "
-        "maps of the trained network and of one that has learnt nothing. The second number is the "
-        f"same on {scenes['count']} scenes, where the other class has the other shape and all else "
-        f"alike. *Hit*: the map's largest value is on the true object, which covers {area} of a "
-        "scene. *Time* of one map: one forward and one backward pass is 1.\n\n"
+        "All numbers are from [lesson 15](lessons/l15_debugging.md#comparison), which measures "
+        "them anew when its pictures are drawn. *Two classes*: the rank correlation of the maps "
+        f"for “{photo['target']}” and “{photo['other']}”, on one picture of both; 1 is the same "
+        "map. *Random weights*: of the maps of the trained network and of one that has learnt "
+        f"nothing. The second number is the same on {scenes['count']} scenes, where the other "
+        "class has the other shape and all else alike. *Hit*: the map's largest value is on the "
+        f"true object, which covers {area} of a scene. *Time* of one map: one forward and one "
+        "backward pass is 1.\n\n"
         "No column decides alone. Read the two last rows first: they know nothing of the network."
     )
 
 
+TESTS = ("two classes", "random weights")
 HEAD = (
     "technique",
     "asks",
@@ -306,18 +317,22 @@ def cells(entry: Entry) -> list[str]:
     """Return a technique's cells of the comparison, in the order of `HEAD`."""
     assert entry.measured
     photo, scenes = entry.measured["photo"], entry.measured["scenes"]
-    pairs = [f"{signed(photo[k])} <br>{signed(scenes[k])}" for k in ("two classes", "random weights")]
+    both = [(_number(photo[test]), _number(scenes[test])) for test in TESTS]
     return [
         f"[{entry.name}]({entry.page})",
         entry.asks,
         entry.needs,
         entry.resolution,
         "yes" if entry.has_sign else "no",
-        *pairs,
+        *(" <br>".join(pair) for pair in both),
         f"{100 * scenes['pointing game']:.0f} %",
-        f"{photo['time']:.2g}" if photo["time"] < 100 else f"{photo['time']:.0f}",
+        "< 0.01" if photo["time"] < 0.01 else f"{photo['time']:g}",
         entry.misleads,
     ]
+
+
+def _number(correlation: float | None) -> str:
+    return "none" if correlation is None else f"{correlation:+.3f}".replace("-", "−")
 
 
 def _others(rows: list[Entry]) -> str:

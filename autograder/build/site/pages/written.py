@@ -24,6 +24,7 @@ _FIGURE = re.compile(
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
     "terminal": terminal.shown,
+    "changelog": lambda course: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
 }
 
 
