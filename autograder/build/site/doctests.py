@@ -1,7 +1,7 @@
 """Examples of docstrings as code, on the page of the toolkit.
 
-An extension of griffe, named in `site/mkdocs.yml`: of lines that begin with `>>>` it knows only those
-in a section, and the course's docstrings have none for them.
+An extension of griffe, named in `site/mkdocs.yml`: of lines that begin with `>>>` it knows only
+those in a section, and the course's docstrings have none for them.
 """
 
 from __future__ import annotations

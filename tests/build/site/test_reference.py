@@ -64,7 +64,7 @@ def test_each_number_of_the_comparison_is_the_one_that_was_measured(page: str):
         photo, scenes = measured[name]["photo"], measured[name]["scenes"]
         assert number[0] == [photo["two classes"], scenes["two classes"]], name
         assert number[1] == [photo["random weights"], scenes["random weights"]], name
-        hit = float(cells[7].removesuffix(" %")) / 100
+        hit = float(cells[7].removesuffix("\u00a0%")) / 100
         assert hit == pytest.approx(scenes["pointing game"], abs=0.0051), name
         time = 0.0 if cells[8] == "< 0.01" else float(cells[8])
         assert time == pytest.approx(photo["time"], abs=0.01), name
@@ -113,6 +113,8 @@ def test_nothing_of_the_map_lies_over_something_else(page: str):
             )
         ]
         assert len(boxes) > 20 and all(x + w <= width for x, _, w, _ in boxes)
+        for x, text in re.findall(r'<text class="asks" x="([\d.]+)"[^>]*>([^<]*)', drawing):
+            assert float(x) + techniques.text_width(text) <= width, text
         for number, (x, y, w, h) in enumerate(boxes):
             for a, b, c, d in boxes[number + 1 :]:
                 assert x + w <= a or a + c <= x or y + h <= b or b + d <= y

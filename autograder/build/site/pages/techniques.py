@@ -23,7 +23,7 @@ RECORDS = ROOT / "site" / "techniques.yml"
 DATA = ROOT / "lessons" / "l15_debugging" / "pictures" / "comparison.json"
 PLACE = "techniques.md"
 # Of the drawing, in CSS pixels. A phone has a drawing of its own, so that its words stay legible.
-WIDE, NARROW = 700, 310
+WIDE, NARROW = 900, 310
 GUTTER, ROW, GAP, INSET = 92, 30, 6, 10
 NAME_SIZE, PART_SIZE = 13, 15
 INTRODUCTION = (
@@ -263,12 +263,12 @@ def _lines(own: list[Entry], width: float) -> Iterator[list[tuple[Entry, float, 
 
 
 def _width(entry: Entry) -> float:
-    return _across(entry.name) + 2 * INSET + (_DISC if entry.measured else 0)
+    return text_width(entry.name) + 2 * INSET + (_DISC if entry.measured else 0)
 
 
 @cache
-def _across(text: str) -> float:
-    """Return the width of a name in a font that is wider than those of most readers."""
+def text_width(text: str) -> float:
+    """Return the width of words in a font that is wider than those of most readers."""
     file = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return round(ImageFont.truetype(str(file), NAME_SIZE).getlength(text), 1)
 
@@ -278,7 +278,7 @@ def _across(text: str) -> float:
 
 def _how_measured() -> str:
     photo, scenes = data()["photo"], data()["scenes"]
-    area = f"{100 * scenes['area of the object']:.0f} %"
+    area = f"{100 * scenes['area of the object']:.0f}\u00a0%"
     return (
         "All numbers are from [lesson 15](lessons/l15_debugging.md#comparison), which measures "
         "them anew when its pictures are drawn. *Two classes*: the rank correlation of the maps "
@@ -325,7 +325,7 @@ def cells(entry: Entry) -> list[str]:
         entry.resolution,
         "yes" if entry.has_sign else "no",
         *(" <br>".join(pair) for pair in both),
-        f"{100 * scenes['pointing game']:.0f} %",
+        f"{100 * scenes['pointing game']:.0f}\u00a0%",
         "< 0.01" if photo["time"] < 0.01 else f"{photo['time']:g}",
         entry.misleads,
     ]
