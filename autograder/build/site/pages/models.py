@@ -54,7 +54,8 @@ def checksums() -> dict[str, str]:
 def _imagenet() -> tuple[str, ...]:
     name = efficientnet.WEIGHTS_PACKAGE.replace("_", "-")
     told = metadata(name)
-    licence = told.get("License-Expression") or told.get("License") or "not stated"
+    stated = told.get("License-Expression") or told.get("License") or "UNKNOWN"
+    licence = "not stated by the package" if stated == "UNKNOWN" else stated
     return (
         "`efficientnet_lite0`",
         "ImageNet, 1,000 classes",
