@@ -54,7 +54,8 @@ def checksums() -> dict[str, str]:
 def _imagenet() -> tuple[str, ...]:
     name = efficientnet.WEIGHTS_PACKAGE.replace("_", "-")
     told = metadata(name)
-    stated = told.get("License-Expression") or told.get("License") or "UNKNOWN"
+    fields = ("License-Expression", "License")
+    stated = next((told[field] for field in fields if field in told), "UNKNOWN")
     licence = "not stated by the package" if stated == "UNKNOWN" else stated
     return (
         "`efficientnet_lite0`",
