@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import lessons
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.figures import reference_course
+from autograder.course.techniques import techniques
 from autograder.files import write_whole
 from autograder.tour.matrix import Row, compare, draw_matrix, with_random_network
 from autograder.tour.own_model import from_file, names_a_file
@@ -51,14 +50,6 @@ class Tour:
     picture: Path | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
-
-
-def techniques() -> Iterator[tuple[str, Technique]]:
-    """Yield every registered technique with its lesson's stem, in the lessons' order."""
-    for stem in sorted(path.parent.name for path in Path(lessons.__path__[0]).glob("l*/tour.py")):
-        module = importlib.import_module(f"lessons.{stem}.tour")
-        for technique in module.TECHNIQUES:
-            yield stem, technique
 
 
 def tour(

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from autograder.build.site.course import Course
 from autograder.build.site.pages import KINDS
+from autograder.build.site.pages.glossary import abbreviations
 from autograder.course.reference import ROOT
 from autograder.files import write_whole
 from lessons.toolkit.errors import UserError
 
 SETTINGS = ROOT / "site" / "mkdocs.yml"
 THEME = ROOT / "site" / "theme"
+_ABBREVIATIONS = "      glossary: {}  # the glossary's abbreviations\n"
 _LESSONS = "      # the lessons, by parts\n"
 
 
@@ -64,4 +66,6 @@ def _settings(course: Course) -> str:
         for lesson in lessons:
             title = json.dumps(f"{lesson.entry.number}. {lesson.story.title}", ensure_ascii=False)
             lines.append(f"          - {title}: lessons/{lesson.stem}.md\n")
+    known = json.dumps(abbreviations(), ensure_ascii=False)
+    text = text.replace(_ABBREVIATIONS, f"      glossary: {known}\n")
     return text.replace(_LESSONS, "".join(lines))

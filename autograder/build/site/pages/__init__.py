@@ -10,7 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.site.course import Course
-from autograder.build.site.pages import assets, lesson, lesson_list, terminal, written
+from autograder.build.site.pages import (
+    assets,
+    commands,
+    glossary,
+    lesson,
+    lesson_list,
+    models,
+    paper_list,
+    techniques,
+    terminal,
+    toolkit,
+    written,
+    wrong,
+)
 
 Files = dict[str, str | bytes | Path]
 
@@ -18,6 +31,13 @@ KINDS: tuple[Callable[[Course], Files], ...] = (
     written.pages,
     lesson_list.pages,
     lesson.pages,
+    techniques.pages,
+    glossary.pages,
+    commands.pages,
+    toolkit.pages,
+    models.pages,
+    paper_list.pages,
+    wrong.pages,
     terminal.pages,
     assets.pages,
 )

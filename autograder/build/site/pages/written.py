@@ -25,6 +25,7 @@ _FENCED = re.compile(r"^(`{3,}.*?^`{3,}$)", re.MULTILINE | re.DOTALL)
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
     "terminal": terminal.shown,
+    "changelog": lambda course: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
 }
 
 
