@@ -1,4 +1,4 @@
-"""The networks and photos of the course, with who made them and under which licence."""
+"""The networks and photos of the course, their makers and licences."""
 
 from __future__ import annotations
 

@@ -65,6 +65,6 @@ def _said(wrong: Wrong, place: tuple[str, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a sentence with what stands for a name written out, and nothing taken for a tag."""
+    """Return a sentence with its names written out, and nothing taken for a tag."""
     text = re.sub(r"\{(\w+)\}", r"(\1)", text)
     return re.sub(r"(`[^`]*`)|([*_<])", lambda m: m[1] or f"\\{m[2]}", text)
