@@ -106,7 +106,7 @@ def data() -> dict[str, Any]:
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """Return the techniques of `techniques.yml` with their tour's words and their numbers.
+    """Return the techniques with their tour's words and their numbers.
 
     Raises:
         UserError: one names a record of the tour, or a row of the data, that is not there.
@@ -157,7 +157,7 @@ def needed(lesson: SiteLesson) -> list[int]:
 
 
 def follows(row: dict[str, Any]) -> float:
-    """Return how far a map follows the question, 1 for another map and 0 for the same."""
+    """Return how far a map follows the question, 0 where it is the same."""
     return min(1.0, max(0.0, 1 - float(row["photo"]["two classes"])))
 
 

@@ -1,4 +1,4 @@
-"""What students get wrong, for instructors: the sentences of the mistakes, and no code."""
+"""What students get wrong, for instructors, in sentences and without code."""
 
 from __future__ import annotations
 
