@@ -72,8 +72,8 @@ class Entry:
 def pages(course: Course) -> dict[str, str | bytes | Path]:
     """Return the map of techniques, where all of its lessons have landed."""
     stems = {lesson.stem for lesson in course.lessons}
-    found = entries()
-    if not {entry.stem for entry in found} <= stems:
+    found = entries() if DATA.exists() else ()
+    if not found or not {entry.stem for entry in found} <= stems:
         return {PLACE: "# Map of techniques\n\nIts lessons have not landed yet.\n"}
     rows = [entry for entry in found if entry.measured]
     others = [entry for entry in found if not entry.measured]
