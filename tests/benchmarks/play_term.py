@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-TESTS = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TESTS / "grading"))
-sys.path.insert(0, str(TESTS / "build" / "site"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grading"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "build" / "site"))
 
 from nbgrader_course import UNTIDY, Course, Notebook, cell, environment, hostile
 from synthetic import chunk_text, textual_mistakes
