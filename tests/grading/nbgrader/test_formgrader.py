@@ -22,7 +22,12 @@ from browser import FLAGS, chromium
 from classroom import STEM
 from nbgrader_course import Course, environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.sandbox, pytest.mark.browser]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.sandbox,
+    pytest.mark.browser,
+    pytest.mark.xdist_group("nbgrader"),
+]
 SECONDS = 120
 SHOTS = os.environ.get("CONVLENS_SHOTS")  # a folder, for whoever wants to look
 
