@@ -79,6 +79,12 @@ def grade(
     gradebook: Annotated[
         Path | None, typer.Option(help="nbgrader's gradebook.db, to write points into as well.")
     ] = None,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Dask cluster to grade on: tcp://host:8786.")
+    ] = "",
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Grade only the I-th of N parts of the class.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> int:
     """Grade submissions in a sandbox (instructors).
@@ -101,9 +107,11 @@ def grade(
     from autograder.grading.intake.late import due as deadline
     from autograder.grading.run.seeds import make_seed, read_seed
     from autograder.grading.run.settings import read_settings
+    from autograder.grading.run.shards import Shard
     from autograder.grading.sandbox.other_user import refuse_open
     from autograder.grading.sandbox.probe import choose
 
+    part = Shard.read(shard) if shard else None
     if gradebook is not None:
         from autograder.grading.nbgrader.record import course_of
 
@@ -113,9 +121,16 @@ def grade(
         raise UserError(
             "What lateness costs needs a deadline.", "Add --due 2026-11-30T23:59+01:00."
         )
+    if scheduler:
+        _look_at_cluster(scheduler, found.level, workers)
     limits, caps = read_settings(config, LIMITS, Caps())
     make_folder(out, submissions)
     seed_file = seed_file or out / ".seed"  # beside the results, not inside what students are given
+    if part is not None and not seed_file.exists():
+        raise UserError(
+            f"There is no seed file {seed_file}, and all parts of a class need one and the same.",
+            "Write one large whole number into a file, and give it to each by --seed-file.",
+        )
     if not seed_file.exists():
         make_seed(seed_file, out)
         console.print(f"A secret seed was made: {seed_file}. Keep it: every grade hangs on it.")
@@ -135,6 +150,8 @@ def grade(
         attempt=attempt_of(attempt),
         roster=roster,
         due=deadline(due, zone, late_per_day, late_cap) if due else None,
+        scheduler=scheduler,
+        shard=part,
     )
     screen = RunScreen(console)
     try:
@@ -150,7 +167,7 @@ def grade(
     if as_json:
         _print_json(request, run)
     else:
-        show_run(output(), request, run)
+        show_run(output(), out, run)
     return 1 if any(row.needs_person for row in run.rows) else 0
 
 
@@ -162,6 +179,21 @@ def refuse_other_systems() -> None:
             "Grading needs Linux: this system has no way to shut in the code of a submission.",
             "Grade in a Linux container, a virtual machine or WSL2; students' own checks run here.",
         )
+
+
+def _look_at_cluster(address: str, level: str, workers: int | None) -> None:
+    """Refuse a cluster that would not grade as this machine does."""
+    if workers is not None:
+        raise UserError(
+            "--workers is for this machine, and --scheduler for a cluster.",
+            "Leave one of them: each thread of a Dask worker is one sandbox.",
+        )
+    from autograder.grading.run.cluster import connected, refuse_unlike_workers
+
+    with connected(address) as client:
+        count = refuse_unlike_workers(client, level)
+        threads = sum(client.nthreads().values())
+    errors().print(f"Dask workers at {address}: {count}, with {threads} threads.")
 
 
 def _print_json(request: Request, run: Run) -> None:

@@ -11,9 +11,11 @@ from autograder.grading.report.classroom import difficulties
 from autograder.grading.sandbox.probe import NONE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
-    from autograder.grading.class_run import Request, Run
+    from autograder.grading.class_run import Run
     from autograder.grading.run.engine import Progress
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -99,7 +101,7 @@ def _opening(progress: Progress) -> str:
     return f"{progress.total} different checks{known}.{start}"
 
 
-def show_run(console: Console, request: Request, run: Run) -> None:
+def show_run(console: Console, out: Path, run: Run) -> None:
     """Print the summary at the end of a run."""
     from rich.table import Table
 
@@ -130,7 +132,7 @@ def show_run(console: Console, request: Request, run: Run) -> None:
         console.print("\nWithout isolation: their code ran unprotected.", style="bold red")
     else:
         console.print(f"\nIsolation {run.record['isolation']}, seed {run.record['seed_hash']}.")
-    console.print(f"{request.out / 'class.html'}, grades.csv, results.json and feedback/")
+    console.print(f"{out / 'class.html'}, grades.csv, results.json and feedback/")
 
 
 def duration(seconds: float) -> str:

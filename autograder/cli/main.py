@@ -20,6 +20,7 @@ from autograder.cli import (
     grade,
     hint,
     lessons,
+    merge,
     mistakes,
     new,
     notebook,
@@ -63,6 +64,7 @@ app.command(rich_help_panel="Authors")(audit.audit)
 app.command(rich_help_panel="Authors")(site.site)
 app.command()(grade.grade)
 app.add_typer(export.export, name="export")
+app.command()(merge.merge)
 app.command()(release.release)
 app.command()(mistakes.mistakes)
 

@@ -81,7 +81,7 @@ class _Mender:
             self._break_up(first, last)
 
     def _leave_out_futures(self) -> None:
-        """Blank what may stand at the beginning only, where a file was pasted into another."""
+        """Blank what may stand at the beginning only, in a file pasted below another."""
         defined = False
         for number, line in enumerate(self.lines):
             defined = defined or DEFINES.match(line) is not None

@@ -34,10 +34,14 @@ from autograder.grading.report.results import (
     merged,
     rows,
 )
+from autograder.grading.run.cluster import DaskCrew
+from autograder.grading.run.crew import Crew, LocalCrew
 from autograder.grading.run.engine import Grader, Progress
+from autograder.grading.run.examine import Examiner
 from autograder.grading.run.journal import NAME as JOURNAL
 from autograder.grading.run.journal import Journal, locked
 from autograder.grading.run.seeds import hold_to_seed
+from autograder.grading.run.shards import Shard
 from autograder.grading.run.versions import course_hash, seed_hash, versions
 from autograder.grading.sandbox import whitelist
 from autograder.grading.sandbox.children import PRELOAD, Sandbox
@@ -81,6 +85,8 @@ class Request:
         attempt: which one of each student counts.
         roster: CSV of the class, whose rows are the rows of the results.
         due: deadline and what missing it costs.
+        scheduler: address of a Dask cluster that does the work; "" for this machine.
+        shard: grade only this one of so many parts of the class; None for all.
     """
 
     submissions: Path
@@ -97,6 +103,8 @@ class Request:
     attempt: Attempt = "last"
     roster: Path | None = None
     due: Due | None = None
+    scheduler: str = ""
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,8 @@ def grade(
         hold_to_seed(journal, request.seed)
         adjustments = read_adjustments(request.out / ADJUSTMENTS)
         room = read_room(request, say)
-        submissions = room.submissions
+        everybody = room.submissions
+        submissions = everybody if request.shard is None else request.shard.of(everybody)
         many = "" if len(submissions) == 1 else "s"
         say(f"{len(submissions)} submission{many} read.")
         grader = grader_for(request, isolation, journal)
@@ -170,7 +179,7 @@ def read_room(request: Request, say: Callable[[str], None]) -> Classroom:
 
 def whose_is(seat: Seat, due: Due | None) -> Whose:
     """Return what the results tell of who handed in, and when."""
-    person = asdict(seat.person)
+    person = {**asdict(seat.person), "others": list(seat.person.others)}  # as JSON gives it back
     if (hand := seat.hand) is None:
         return Whose(person)
     if due is not None:
@@ -210,14 +219,18 @@ def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grad
         UserError: a submission could read the others, or the results.
     """
     refuse_open(isolation.level, (request.submissions, request.out))
-    return Grader(
-        request.stems,
-        request.seed,
-        journal,
-        partial(open_sandbox, isolation, request.limits, request.stems),
-        request.workers,
-        salt=f"{isolation.level} {asdict(request.limits)}",
-    )
+    start = partial(open_sandbox, isolation, request.limits, tuple(request.stems))
+    crew: Crew
+    if request.scheduler:
+        crew = DaskCrew(request.scheduler, request.stems, request.seed, start, isolation.level)
+    else:
+        crew = LocalCrew(
+            Examiner(request.stems, request.seed),
+            start,
+            request.workers,
+        )
+    salt = f"{isolation.level} {asdict(request.limits)}"
+    return Grader(request.stems, request.seed, journal, crew, salt)
 
 
 def _asked_again(
@@ -250,6 +263,12 @@ def keep(
     """Merge the results of a run into those of the folder.
 
     Who is no longer in the same folder of submissions goes, with their page.
+
+    Args:
+        request: what was asked for.
+        journal: of the folder of results.
+        submissions: everybody's in the folder of submissions, graded by this run or not.
+        results: of the run.
 
     Returns:
         Everything that there is now, in order, and a sentence for who is gone.
@@ -329,13 +348,13 @@ def write_results(out: Path, table: Sequence[StudentResult], record: dict[str, A
     write_pages(out, table, record)
 
 
-def make_folder(out: Path, submissions: Path) -> None:
+def make_folder(out: Path, submissions: Path | None = None) -> None:
     """Make the folder of results.
 
     Raises:
         UserError: it cannot be made, or lies among the submissions and would be read as one.
     """
-    if submissions.is_dir() and out.resolve().is_relative_to(submissions.resolve()):
+    if submissions and submissions.is_dir() and out.resolve().is_relative_to(submissions.resolve()):
         raise UserError(f"{out} lies inside {submissions}.", "Give another folder with --out.")
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """How long a class takes: against bare checks in one warm process, and against stock nbgrader.
 
     python tests/benchmarks/bench_grading.py class --students 300
+    python tests/benchmarks/bench_grading.py class --students 100 --lessons l11_saliency
     python tests/benchmarks/bench_grading.py bare --students 300 --turns 1
     python tests/benchmarks/bench_grading.py nbgrader --students 8 --many 100
     python tests/benchmarks/bench_grading.py kills --kills 20
@@ -31,6 +32,10 @@ from autograder.checks import lesson
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.class_run import Request, grade
+from autograder.grading.intake.archives import Caps
+from autograder.grading.intake.gather import read_class
+from autograder.grading.intake.guarded import Reader
+from autograder.grading.intake.platforms import recognise
 from autograder.judge.expected import run_trusted
 from autograder.judge.verdict import judge
 from autograder.protocol.answers import Answer
@@ -44,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=["class", "bare", "nbgrader", "kills", "honest"])
     parser.add_argument("--students", type=int, default=24)
+    parser.add_argument("--lessons", nargs="+", default=list(stems()), help="of mode class")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
@@ -61,22 +67,33 @@ def _graded(inbox: Path, out: Path, names: list[str], workers: int) -> tuple[flo
 
 
 def _class(folder: Path, arguments: argparse.Namespace) -> None:
-    students = make_class(list(stems()), arguments.students, SEED)
+    names, many = arguments.lessons, arguments.students
+    students = make_class(names, many, SEED)
     inbox = hand_in(students, folder / "in")
     before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    seconds, scores = _graded(inbox, folder / "out", list(stems()), 2)
+    seconds, scores = _graded(inbox, folder / "out", names, 2)
     after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     wrong = [s.id for s in students if scores[s.id] != s.score]
-    checks = sum(len(lesson(stem).exercises) for stem in stems()) * len(students)
+    checks = sum(len(lesson(stem).exercises) for stem in names) * many
     cpu = [
         b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime
         for a, b in zip(before, after, strict=True)
     ]
-    print(f"{len(students)} students, {len(stems())} lessons, {checks} checks")
+    print(f"{many} students, {len(names)} lessons, {checks} checks")
     print(f"wall {seconds:.1f} s, {checks / seconds:.1f} checks/s")
-    print(f"processor: grader {cpu[0]:.1f} s, workers {cpu[1]:.1f} s")
+    print(f"processor: grader {cpu[0]:.1f} s, workers {cpu[1]:.1f} s, ", end="")
+    print(f"{sum(cpu) / many:.2f} s a submission, start-up included")
     print(f"peak: grader {after[0].ru_maxrss / 1024:.0f} MiB, ", end="")
     print(f"largest worker {after[1].ru_maxrss / 1024:.0f} MiB")
+    sizes = {
+        name: sum(path.stat().st_size for path in (folder / "out").glob(pattern)) / 1024 / many
+        for name, pattern in (("journal", "journal.sqlite"), ("pages", "feedback/*/index.html"))
+    }
+    print(f"KiB a submission: journal {sizes['journal']:.1f}, pages {sizes['pages']:.1f}")
+    started = time.perf_counter()
+    with Reader(names, Caps()) as reader:
+        read_class(recognise(inbox), reader.read)
+    print(f"reading: {1000 * (time.perf_counter() - started) / many:.1f} ms a submission")
     print(f"scores that are not the known one: {wrong}")
     raise SystemExit(bool(wrong))
 

@@ -135,6 +135,7 @@ def navigation(found: Found, language: str = "en") -> list[dict[str, object]]:
         entries.append({f"{int(stem[1:3])}. {story.title}": f"lessons/{stem}.md"})
     words = WORDS[language]
     guides: list[dict[str, object]] = [
+        {words["instructors"]: "instructors.md"},
         {words["grading"]: "grading.md"},
         {words["platforms"]: "platforms.md"},
         {words["authors"]: "authors.md"},

@@ -39,6 +39,7 @@ WORDS = {
         "or": "or open the notebook:",
         "exercises": "exercises",
         "column": "Exercises",
+        "instructors": "For instructors",
         "grading": "Grading",
         "platforms": "Platforms",
         "authors": "Write a lesson",

@@ -17,7 +17,9 @@ from autograder.grading.intake.guarded import Reader
 from autograder.grading.intake.platforms import recognise
 from autograder.grading.intake.submission import Submission
 from autograder.grading.report.results import ExerciseResult, exercise_result
+from autograder.grading.run.crew import LocalCrew, outcome
 from autograder.grading.run.engine import Grader
+from autograder.grading.run.examine import Examiner
 from autograder.grading.run.journal import NAME, Journal
 from autograder.grading.run.seeds import read_seed
 from autograder.grading.run.settings import read_settings
@@ -65,9 +67,9 @@ class Session:
         self.exercises = [(stem, e.name) for stem in stems for e in lesson(stem).exercises]
         folder = self._resources.enter_context(tempfile.TemporaryDirectory(prefix="convlens-"))
         journal = self._resources.enter_context(Journal(Path(folder) / NAME))
-        self._grader = Grader(
-            stems, seed, journal, self._start_sandbox, workers=1, salt=f"{asdict(self._limits)}"
-        )
+        examiner = Examiner(stems, seed)
+        self._crew = LocalCrew(examiner, self._start_sandbox, workers=1)
+        self._grader = Grader(stems, seed, journal, self._crew, salt=f"{asdict(self._limits)}")
 
     def _start_sandbox(self) -> Sandbox:
         return open_sandbox(self._isolation, self._limits, self._stems)
@@ -78,9 +80,7 @@ class Session:
         if task is not None and task.key not in self._grader.journal.entries:
             if self._sandbox is None:
                 self._sandbox = self._resources.enter_context(self._start_sandbox())
-            entry = self._grader.grade(self._sandbox, task)
-            if entry is not None:
-                self._grader.journal.append(task.key, entry)
+            self._grader.keep(task, outcome(self._crew.examiner, self._sandbox, task))
         return exercise_result(submission, stem, exercise, self._grader)
 
     def place(self, submission: Submission) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -108,6 +109,7 @@ class LessonResult:
         person: id, name, email and other keys of the student, as the platform or a roster has them.
         unnamed: of exercises by id whose mistake has no name, the answer's fingerprint and the
             student's code; for the instructor alone.
+        graded_at: when, in seconds since 1970; stays out of the results.
     """
 
     student: str
@@ -118,6 +120,7 @@ class LessonResult:
     usage: Mapping[str, float] = field(default_factory=dict)
     person: Mapping[str, Any] = field(default_factory=dict)
     unnamed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    graded_at: float = 0.0
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -297,6 +300,7 @@ def lesson_results(
         made_with: what else goes into `made_from`, the same for all.
         whose: what is known of who handed them in, by student.
     """
+    now = round(time.time(), 3)
     for submission in submissions:
         known = (whose or {}).get(submission.student, Whose())
         for stem in stems:
@@ -319,6 +323,7 @@ def lesson_results(
                 _usage(submission, stem, grader),
                 known.person,
                 dict(_unnamed(submission, stem, grader)),
+                now,
             )
 
 
@@ -332,6 +337,8 @@ def merged(known: Lessons, folder: str, results: Iterable[LessonResult]) -> Less
     for new in results:
         key = new.student, new.stem
         where, old = known.get(key, (folder, new))
+        if replace(new, graded_at=old.graded_at) == old:
+            new = old  # a run that finds nothing new makes nothing later
         if where == folder or new.was_there or not old.was_there:
             changed[key] = folder, new
         elif unread := [e.message for e in new.exercises if e.outcome not in OF_NOTHING]:

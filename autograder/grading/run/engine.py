@@ -1,4 +1,6 @@
-"""Grade every exercise of every submission: tasks, workers, what is kept.
+"""Grade every exercise of every submission: which tasks, and what is kept.
+
+Who runs a task is another matter, a crew's: see `crew` and `cluster`.
 
 A fault of the student is a verdict of 0 points with a reason. A fault of the grader, or of a
 machine too busy, is *ungraded*: it is never a 0, it is never remembered, and the next run tries
@@ -7,21 +9,18 @@ again.
 
 from __future__ import annotations
 
-import threading
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Any
 
+from autograder.checks import lesson
 from autograder.course.reference import earlier_sources, read_lesson, solution_stems
 from autograder.grading.intake.submission import Submission
-from autograder.grading.run.examine import Examiner, Overdue, Task
+from autograder.grading.run.crew import Came, Crew
+from autograder.grading.run.examine import Overdue, Task
 from autograder.grading.run.journal import Journal, content_key
 from autograder.grading.run.versions import course_hash
-from autograder.grading.sandbox.children import Sandbox
 
 # A file whose checks wait so often while others work is asked for the rest when it is alone.
 MOST_OVERDUE = 2
@@ -44,31 +43,19 @@ class Grader:
         stems: lessons to grade.
         seed: of the hidden cases.
         journal: where verdicts are kept.
-        start_sandbox: starts the sandbox of one worker.
-        workers: how many work at once.
+        crew: examines tasks under that seed.
         salt: whatever else a verdict depends on, such as the limits.
     """
 
     def __init__(
-        self,
-        stems: Sequence[str],
-        seed: int,
-        journal: Journal,
-        start_sandbox: Callable[[], Sandbox],
-        workers: int,
-        salt: str = "",
+        self, stems: Sequence[str], seed: int, journal: Journal, crew: Crew, salt: str = ""
     ) -> None:
         self.journal = journal
-        self.start_sandbox = start_sandbox
-        self.workers = workers
+        self.crew = crew
         self.salt = f"{seed} {salt}"
         self.hashes = dict.fromkeys(stems, course_hash())
-        self.examiner = Examiner(stems, seed)
+        self.exercises = [(stem, one.name) for stem in stems for one in lesson(stem).exercises]
         self.faults: dict[str, str] = {}
-        self._overdue: Counter[str] = Counter()
-        self._late: list[Task] = []
-        self._sandboxes: list[Sandbox] = []
-        self._lock = threading.Lock()
 
     def task(self, submission: Submission, stem: str, exercise: str) -> Task | None:
         """Return one check of one submission, None if it holds no such work to run."""
@@ -86,7 +73,7 @@ class Grader:
         """Return every check that these submissions ask for, equal ones once."""
         found: dict[str, Task] = {}
         for submission in submissions:
-            for stem, exercise in self.examiner.hidden:
+            for stem, exercise in self.exercises:
                 if (task := self.task(submission, stem, exercise)) is not None:
                     found.setdefault(task.key, task)
         return list(found.values())
@@ -97,112 +84,62 @@ class Grader:
         waiting = [task for task in wanted if task.key not in self.journal.entries]
         progress = Progress(len(wanted), len(wanted) - len(waiting))
         report(progress)
-        if not waiting:
-            return
-        self._overdue.clear()
-        self._late.clear()
-        queue: SimpleQueue[Task] = SimpleQueue()
-        for task in waiting:
-            queue.put(task)
-        workers = max(1, min(self.workers, len(waiting)))
-        expected = threading.Event()
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                futures = [
-                    pool.submit(self._work, expected, queue, progress, report)
-                    for _ in range(workers)
-                ]
-                # While the sandboxes start.
-                for exercise in sorted({(task.stem, task.exercise) for task in waiting}):
-                    _ = self.examiner.hidden[exercise].records
-                expected.set()
-                for future in futures:
-                    future.result()
-                if self._late:
-                    pool.submit(self._work_alone, progress, report).result()
-            except BaseException:
-                _drain(queue)
-                self._late.clear()
-                expected.set()
-                for sandbox in self._sandboxes:
-                    sandbox.stop()
-                raise
 
-    def _work(
-        self,
-        expected: threading.Event,
-        queue: SimpleQueue[Task],
-        progress: Progress,
-        report: Callable[[Progress], None],
-    ) -> None:
-        with self.start_sandbox() as sandbox:
-            self._sandboxes.append(sandbox)
-            expected.wait()
-            while (task := _take(queue)) is not None:
-                if self._overdue[task.load_key] >= MOST_OVERDUE:
-                    self._late.append(task)
-                    continue
-                try:
-                    entry = self._grade(sandbox, task)
-                except Overdue:
-                    self._overdue[task.load_key] += 1
-                    self._late.append(task)
-                else:
-                    self._keep(task, entry, progress, report)
-
-    def _work_alone(self, progress: Progress, report: Callable[[Progress], None]) -> None:
-        """Ask again, one by one, for what waited too long beside the other workers."""
-        still: dict[str, str] = {}
-        with self.start_sandbox() as sandbox:
-            self._sandboxes.append(sandbox)
-            while self._late:
-                task, entry = self._late.pop(0), None
-                # A file that waits though it is alone is not waited for at each of its checks.
-                if task.load_key not in still:
-                    try:
-                        entry = self._grade(sandbox, task)
-                    except Overdue as overdue:
-                        still[task.load_key] = str(overdue)
-                if entry is None and task.load_key in still:
-                    self.faults[task.key] = still[task.load_key]
-                self._keep(task, entry, progress, report)
-
-    def _keep(
-        self,
-        task: Task,
-        entry: dict[str, Any] | None,
-        progress: Progress,
-        report: Callable[[Progress], None],
-    ) -> None:
-        with self._lock:
-            if entry is None:
-                progress.ungraded += 1
-            else:
-                self.journal.append(task.key, entry)
+        def settle(task: Task, came: Came) -> None:
+            progress.ungraded += not self.keep(task, came)
             progress.done += 1
             report(progress)
 
-    def grade(self, sandbox: Sandbox, task: Task) -> dict[str, Any] | None:
-        """Run and judge one check. Return None when the fault is not the student's."""
-        try:
-            return self._grade(sandbox, task)
-        except Overdue as overdue:
-            self.faults[task.key] = str(overdue)
-            return None
+        if late := self._together(waiting, settle):
+            self._alone(late, settle)
 
-    def _grade(self, sandbox: Sandbox, task: Task) -> dict[str, Any] | None:
-        """Run and judge one check. Return None when the fault is ours.
+    def _together(self, waiting: list[Task], settle: Callable[[Task, Came], None]) -> list[Task]:
+        """Have tasks examined, many at once, and return those that waited too long."""
+        late: list[Task] = []
+        overdue: Counter[str] = Counter()
 
-        Raises:
-            Overdue: the machine gave it too little.
-        """
-        try:
-            return self.examiner.examine(sandbox, task)
-        except Overdue:
-            raise
-        except Exception as error:  # a fault of the grader must not sink the run
-            self.faults[task.key] = "".join(traceback.format_exception_only(error)).strip()[:300]
-            return None
+        def in_turn() -> Iterator[Task]:
+            for task in waiting:
+                if overdue[task.load_key] < MOST_OVERDUE:
+                    yield task
+                else:
+                    late.append(task)
+
+        exercises = dict.fromkeys((task.stem, task.exercise) for task in waiting)
+        with closing(self.crew.examine(in_turn(), exercises)) as answers:
+            for task, came in answers:
+                if isinstance(came, Overdue):
+                    overdue[task.load_key] += 1
+                    late.append(task)
+                else:
+                    settle(task, came)
+        return late
+
+    def _alone(self, late: list[Task], settle: Callable[[Task, Came], None]) -> None:
+        """Ask again, one by one, for what waited too long beside others."""
+        still: dict[str, Overdue] = {}
+
+        def one_by_one() -> Iterator[Task]:
+            for task in late:
+                # A file that waits though it is alone is not waited for at each of its checks.
+                if task.load_key in still:
+                    settle(task, still[task.load_key])
+                else:
+                    yield task
+
+        with closing(self.crew.examine(one_by_one(), alone=True)) as answers:
+            for task, came in answers:
+                if isinstance(came, Overdue):
+                    still[task.load_key] = came
+                settle(task, came)
+
+    def keep(self, task: Task, came: Came) -> bool:
+        """Keep a verdict, or why there is none, and return whether there is one."""
+        if isinstance(came, dict):
+            self.journal.append(task.key, came)
+            return True
+        self.faults[task.key] = str(came)
+        return False
 
 
 def _text_of(stem: str, submission: Submission) -> str | None:
@@ -213,15 +150,3 @@ def _text_of(stem: str, submission: Submission) -> str | None:
     if (text := submission.sources.get(stem)) is not None:
         return text
     return read_lesson(stem).stubs() if stem in solution_stems() else None
-
-
-def _take(queue: SimpleQueue[Task]) -> Task | None:
-    try:
-        return queue.get_nowait()
-    except Empty:
-        return None
-
-
-def _drain(queue: SimpleQueue[Task]) -> None:
-    while _take(queue) is not None:
-        pass

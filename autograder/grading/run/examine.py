@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from autograder.checks import lesson
@@ -49,8 +49,9 @@ class Task:
     load_key: str
     stem: str
     exercise: str
-    source: str
-    earlier: Mapping[str, str]
+    # Work of a student, and not for the logs of a machine.
+    source: str = field(repr=False)
+    earlier: Mapping[str, str] = field(repr=False)
 
 
 @dataclass
@@ -82,6 +83,11 @@ class Examiner:
         self._public: dict[tuple[str, str], Expectation] = {}
         self._never_loads: dict[tuple[str, int], Answer] = {}
         self._lock = threading.Lock()
+
+    def prepare(self, stem: str, exercise: str) -> None:
+        """Make what is expected of an exercise, before its first answer is there."""
+        with self._lock:
+            _ = self.hidden[stem, exercise].records
 
     def examine(self, sandbox: Sandbox, task: Task) -> dict[str, Any]:
         """Return what the journal keeps of one check.

@@ -99,10 +99,17 @@ class Journal:
         Raises:
             UserError: when the disk is full or gone. What was written before stays.
         """
-        text = json.dumps(entry, separators=(",", ":"), sort_keys=True)
-        row = key, text, content_key(key, text)
-        self._write(("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", [row]))
-        self.entries[key] = entry
+        self.extend({key: entry})
+
+    def extend(self, entries: Mapping[str, dict[str, Any]]) -> None:
+        """Write many verdicts in one change."""
+        texts = {
+            key: json.dumps(entry, separators=(",", ":"), sort_keys=True)
+            for key, entry in entries.items()
+        }
+        rows = [(key, text, content_key(key, text)) for key, text in texts.items()]
+        self._write(("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", rows))
+        self.entries.update(entries)
 
     def forget(self, keys: Iterable[str]) -> None:
         """Remove verdicts, so that they are asked for again."""

@@ -17,7 +17,9 @@ from classroom import STEM
 from autograder.course.reference import read_lesson
 from autograder.grading.class_run import LIMITS, open_sandbox
 from autograder.grading.intake.submission import Submission
+from autograder.grading.run.crew import LocalCrew
 from autograder.grading.run.engine import Grader
+from autograder.grading.run.examine import Examiner
 from autograder.grading.run.journal import Journal
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import NONE, probe
@@ -112,11 +114,11 @@ def text_of(channel: str) -> str:
 def written(sandbox: Sandbox, folder: Path, seed: int, source: str) -> dict[str, Any]:
     """What is kept of one check, but for its points and its times."""
     with Journal(folder / f"journal-{seed}") as journal:
-        grader = Grader([STEM], seed, journal, lambda: sandbox, workers=1)
+        crew = LocalCrew(Examiner([STEM], seed), lambda: sandbox, workers=1)
+        grader = Grader([STEM], seed, journal, crew)
         task = grader.task(Submission("ada", "ada.py", {STEM: source}), STEM, "saliency_map")
         assert task is not None
-        entry = grader.grade(sandbox, task)
-    assert entry is not None, grader.faults
+        entry = crew.examiner.examine(sandbox, task)
     verdict = dict(entry["verdict"])
     assert verdict.pop("points") < verdict["max_points"]
     return {**verdict, "picture": entry["picture"], "fingerprint": entry.get("fingerprint")}

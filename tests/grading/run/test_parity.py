@@ -15,7 +15,9 @@ from autograder import checks
 from autograder.course.reference import read_lesson
 from autograder.grading.class_run import LIMITS, open_sandbox
 from autograder.grading.intake.submission import Submission
+from autograder.grading.run.crew import LocalCrew
 from autograder.grading.run.engine import Grader
+from autograder.grading.run.examine import Examiner
 from autograder.grading.run.journal import Journal
 from autograder.grading.sandbox.children import Sandbox
 from autograder.grading.sandbox.probe import choose
@@ -172,9 +174,10 @@ def test_check_and_grade_say_the_same(
     check = Check(checker, LessonFile(STEM, text, f"{STEM}.py"), (NAME,))
     (told,) = [checked.verdict for checked in check]
     with Journal(tmp_path / "journal.sqlite") as journal:
-        grader = Grader([STEM], PUBLIC_SEED, journal, lambda: None, 1)
+        crew = LocalCrew(Examiner([STEM], PUBLIC_SEED), lambda: sandbox, 1)
+        grader = Grader([STEM], PUBLIC_SEED, journal, crew)
         task = grader.task(Submission("ada", "ada.py", {STEM: text}), STEM, NAME)
-        graded = grader.grade(sandbox, task)["verdict"]
+        graded = crew.examiner.examine(sandbox, task)["verdict"]
     assert [told.outcome, told.points] == wanted and words in told.message, told
     assert [graded["outcome"], graded["points"]] == wanted
     assert graded["message"] == told.message

@@ -292,7 +292,7 @@ def inside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command, with work that is safe to run in this process."""
     monkeypatch.setattr(run, "Sandbox", lambda *_, **__: OwnSandbox())
     monkeypatch.setattr(run, "choose", lambda _: run.Isolation(NONE))
-    monkeypatch.setattr("autograder.grading.sandbox.probe.choose", lambda _: None)
+    monkeypatch.setattr("autograder.grading.sandbox.probe.choose", lambda _: run.Isolation(NONE))
 
 
 def ask(inbox: Path, out: Path, *more: str) -> int:
