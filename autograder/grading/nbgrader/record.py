@@ -12,7 +12,7 @@ from typing import Any
 
 from autograder.grading.nbgrader.cells import exercises_of
 from autograder.grading.nbgrader.gradebook import told, write_scores
-from autograder.grading.report.results import StudentResult
+from autograder.grading.report.results import OF_NOTHING, StudentResult
 from lessons.toolkit.errors import UserError
 
 
@@ -108,4 +108,4 @@ def _was_there(row: StudentResult, exercise: str) -> bool:
     stem = exercise.partition(".")[0]
     made = row.made_from.get(stem)
     outcomes = {e.outcome for e in row.exercises if e.id.startswith(f"{stem}.")}
-    return made is not None and (bool(made["sha256"]) or outcomes != {"not_attempted"})
+    return made is not None and (bool(made["sha256"]) or not outcomes <= set(OF_NOTHING))
