@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=["class", "bare", "nbgrader", "kills", "honest"])
     parser.add_argument("--students", type=int, default=24)
-    parser.add_argument("--lessons", nargs="+", default=list(stems()), help="of modes class and bare")
+    parser.add_argument("--lessons", nargs="+", default=list(stems()), help="of class and bare")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
