@@ -205,7 +205,7 @@ def test_a_mistake_in_the_options_is_one_line(
 
 
 def test_weeks_meet_in_one_row_a_student_and_each_keeps_its_lateness(roster: Path, tmp_path: Path):
-    """Each week has an archive of another name, a deadline of its own, and other attempts."""
+    """Each week has an archive of another name, and somebody who is late."""
     out, other = tmp_path / "out", "l10_occlusion"
     first, second = tmp_path / "week1.zip", tmp_path / "week2.zip"
     for place, stem, number in ((first, STEM, 50001), (second, other, 60001)):
