@@ -224,11 +224,7 @@ def grader_for(request: Request, isolation: Isolation, journal: Journal) -> Grad
     if request.scheduler:
         crew = DaskCrew(request.scheduler, request.stems, request.seed, start, isolation.level)
     else:
-        crew = LocalCrew(
-            Examiner(request.stems, request.seed),
-            start,
-            request.workers,
-        )
+        crew = LocalCrew(Examiner(request.stems, request.seed), start, request.workers)
     salt = f"{isolation.level} {asdict(request.limits)}"
     return Grader(request.stems, request.seed, journal, crew, salt)
 
@@ -267,7 +263,7 @@ def keep(
     Args:
         request: what was asked for.
         journal: of the folder of results.
-        submissions: everybody's in the folder of submissions, graded by this run or not.
+        room: everybody in the folder of submissions, graded by this run or not.
         results: of the run.
 
     Returns:

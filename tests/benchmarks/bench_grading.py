@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=["class", "bare", "nbgrader", "kills", "honest"])
     parser.add_argument("--students", type=int, default=24)
-    parser.add_argument("--lessons", nargs="+", default=list(stems()), help="of mode class")
+    parser.add_argument("--lessons", nargs="+", default=list(stems()), help="of class and bare")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
@@ -99,7 +99,7 @@ def _class(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def _bare(folder: Path, arguments: argparse.Namespace) -> None:
-    names = list(stems())
+    names = arguments.lessons
     students = make_class(names, arguments.students, SEED)
     inbox = hand_in(students, folder / "in")
     expectations = [expectation_of(s, e.name, SEED) for s in names for e in lesson(s).exercises]

@@ -78,7 +78,8 @@ def _course() -> Iterator[tuple[str, bytes]]:
             if path.is_file() and not hidden:
                 yield f"course/{inside.as_posix()}", path.read_bytes()
     # By which the course finds its own version and what it depends on.
-    told = metadata.distribution("convlens").read_text("METADATA")
-    assert told is not None
-    name = f"convlens-{metadata.version('convlens')}.dist-info"
+    course = metadata.distribution("convlens")
+    name = f"convlens-{course.version}.dist-info"
+    # An installed package says it in the one file, a checkout's `convlens.egg-info` in the other.
+    told = next(text for file in ("METADATA", "PKG-INFO") if (text := course.read_text(file)))
     yield f"course/{name}/METADATA", told.encode()

@@ -38,6 +38,10 @@ def nbgrader(listing: Listing, top: Top) -> Found | None:
     students = [name for name, is_folder in top.items() if is_folder]
     if not is_course:
         students = [name for name in students if name in stamped]
+    # nbgrader makes a folder for whoever fetches an assignment.
+    held = {file.relative_to(listing.base).parts[0] for file in listing.below(listing.base)}
+    empty = [name for name in students if name not in held]
+    students = [name for name in students if name in held]
     if not students:
         return None
     texts = listing.read(stamps)
@@ -52,7 +56,9 @@ def nbgrader(listing: Listing, top: Top) -> Found | None:
         latest = max(known, key=lambda time: time.replace(tzinfo=time.tzinfo or UTC), default=None)
         hands.append(Hand(name, name, latest, paths=(listing.base / name,), called=(name,)))
     notes = [f"{unread} timestamps could not be read."] if unread else []
-    others = [name for name in top if name not in students]
+    if empty:
+        notes.append(f"Without any file: {', '.join(plain_line(name, 60) for name in empty[:5])}.")
+    others = [name for name in top if name not in (*students, *empty)]
     return Found(hands, len(students), others, notes=notes, certain=bool(stamped))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograder.grading.nbgrader.cells import exercises_of
 from autograder.grading.nbgrader.gradebook import told, write_scores
-from autograder.grading.report.results import StudentResult
+from autograder.grading.report.results import OF_NOTHING, StudentResult, stem_of
 from lessons.toolkit.errors import UserError
 
 
@@ -105,7 +105,7 @@ def _write(
 
 def _was_there(row: StudentResult, exercise: str) -> bool:
     """Return whether work was handed in, though perhaps not read."""
-    stem = exercise.partition(".")[0]
+    stem = stem_of(exercise)
     made = row.made_from.get(stem)
     outcomes = {e.outcome for e in row.exercises if e.id.startswith(f"{stem}.")}
-    return made is not None and (bool(made["sha256"]) or outcomes != {"not_attempted"})
+    return made is not None and (bool(made["sha256"]) or not outcomes <= set(OF_NOTHING))

@@ -278,7 +278,7 @@ class StudentResult:
     def _names(self, ids: Sequence[str]) -> str:
         """Name exercises shortly: a lesson that is named as a whole by its stem."""
         found: list[str] = []
-        for stem, group in groupby(ids, lambda identity: identity.partition(".")[0]):
+        for stem, group in groupby(ids, stem_of):
             names = list(group)
             whole = [e.id for e in self.exercises if e.id.startswith(f"{stem}.")]
             found += [stem] if names == whole and len(names) > 1 else names

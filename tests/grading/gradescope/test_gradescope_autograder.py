@@ -10,6 +10,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,21 @@ def test_a_slip_is_refused_before_anything_is_written(
     assert main(command) == 2
     assert said in " ".join(capsys.readouterr().err.split())
     assert not out.exists() and not seed.exists()
+
+
+def test_a_checkout_that_was_built_packs_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install -e .` may leave a `convlens.egg-info` there, which is found first."""
+    told = metadata.distribution("convlens").metadata
+    text = "\n".join(f"{key}: {value}" for key, value in told.items() if key != "Description")
+    archives = []
+    for folder, file in (("convlens.dist-info", "METADATA"), ("convlens.egg-info", "PKG-INFO")):
+        place = tmp_path / file
+        (place / folder).mkdir(parents=True)
+        (place / folder / file).write_text(text)
+        with monkeypatch.context() as path:
+            path.syspath_prepend(place)
+            assert metadata.distribution("convlens").read_text(file) == text
+            archives.append(pack.packed([STEM], SEED, "visible", None))
+    assert archives[0] == archives[1]

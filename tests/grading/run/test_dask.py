@@ -196,7 +196,7 @@ def start_worker(address: str, folder: Path, **environment: str) -> subprocess.P
         stderr=subprocess.DEVNULL,
     )
     with distributed.Client(address, set_as_default=False) as client:
-        client.wait_for_workers(3, timeout=60)
+        client.wait_for_workers(3, timeout=300)
     return process
 
 

@@ -12,6 +12,7 @@ import pytest
 from classroom import STEM, grade_here, hand_in
 from jsonschema import Draft202012Validator
 
+from autograder.checks import lesson
 from autograder.cli.main import main
 from autograder.course.reference import ROOT, read_lesson
 from autograder.grading.intake.late import due
@@ -201,3 +202,27 @@ def test_a_mistake_in_the_options_is_one_line(
     error = " ".join(capsys.readouterr().err.split())
     assert said in error and "Traceback" not in error
     assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_weeks_meet_in_one_row_a_student_and_each_keeps_its_lateness(roster: Path, tmp_path: Path):
+    """Each week has an archive of another name, and somebody who is late."""
+    out, other = tmp_path / "out", "l10_occlusion"
+    first, second = tmp_path / "week1.zip", tmp_path / "week2.zip"
+    for place, stem, number in ((first, STEM, 50001), (second, other, 60001)):
+        with zipfile.ZipFile(place, "w") as archive:
+            text = read_lesson(stem).bare()
+            archive.writestr(f"lovelaceada_101_{number}_exercises.py", text)
+            archive.writestr(f"müllerjürgen_LATE_102_{number + 1}_exercises.py", text)
+    grade_here(first, out, roster=roster)
+    (out / "adjustments.csv").write_text(
+        f"student,exercise,points,note\n1001,{STEM}.saliency_map,1,Copied.\n"
+    )
+    grade_here(first, out, roster=roster)
+    before = told(out)
+    grade_here(second, out, stems=(other,), roster=roster)
+    rows, full = told(out), sum(e.points for e in lesson(other).exercises)
+    assert list(rows) == list(before) == ["1001", "1002", "1003", "1004"]
+    assert (rows["1001"]["score"], rows["1002"]["score"]) == (14 + full, 17 + full)
+    assert rows["1002"]["lessons"][STEM] == before["1002"]["lessons"][STEM]
+    assert rows["1002"]["lessons"][other]["late"] == "Late, the platform says."
+    assert rows["1003"]["status"] == "missing"

@@ -74,7 +74,9 @@ def test_points_by_hand_go_along_and_a_gradebook_that_is_none_is_refused(
         f"student,exercise,points,note\nlea,{STEM}.smooth_grad,3,Sound.\n"
     )
     base = fresh.root / "gradebook.db"
-    _, said, _ = grade(submissions, out, "--gradebook", str(base))
+    roster = tmp_path / "roster.csv"
+    roster.write_text("id,name\nlea,Lea\nnobody,Who handed in nothing\n")
+    _, said, _ = grade(submissions, out, "--gradebook", str(base), "--roster", str(roster))
     assert "1 submissions written." in said, said
     zeros = dict.fromkeys(NAMES, 0.0)
     assert fresh.scores("lea") == zeros | {"smooth_grad": 3.0}
