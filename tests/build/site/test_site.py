@@ -19,12 +19,13 @@ from autograder.build.leaks import secret_lines
 from autograder.build.site.course import read_course
 from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
+from autograder.build.site.pages import terminal
 from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
 from autograder.course.mistakes import words
-from autograder.course.reference import read_lesson
+from autograder.course.reference import ROOT, read_lesson
 from autograder.course.story import story_path
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.plots import INK
@@ -68,26 +69,33 @@ def test_every_link_and_anchor_leads_somewhere(course_site: Path):
 
 
 @pytest.mark.slow
-def test_no_solution_is_on_the_public_site_or_in_its_search(course_site: Path):
-    index = json.loads((course_site / "search" / "search_index.json").read_text())
-    texts = [f"{entry['title']}\n{entry['text']}" for entry in index["docs"]]
-    texts += [path.read_text() for path in course_site.rglob("*.html")]
-    shown = "\n".join(unescape(re.sub(r"<[^>]*>", "", text)) for text in texts)
-    lines = {line.strip() for line in shown.splitlines()}
-    # A lesson's cells may take a step that a solution takes as well.
-    open_texts = [story_path(stem).read_text(encoding="utf-8") for stem in landed_stems()]
-    open_texts += [read_lesson(stem).stubs() for stem in landed_stems()]
-    own = {line.strip() for line in "\n".join(open_texts).splitlines()}
-    for stem in landed_stems():
-        secret = {line for line in secret_lines(stem) if len(line) > len("model(images)")}
-        assert not (secret & lines) - own, stem
-    hints = [hint for stem in landed_stems() for hint in _hints(stem)]
-    assert len(hints) > 200
-    assert not [hint for hint in hints if hint[:60] in "\n".join(texts[: len(index["docs"])])]
+def test_no_solution_is_on_the_public_site_and_no_hint_in_its_search(course_site: Path):
+    docs = json.loads((course_site / "search" / "search_index.json").read_text())["docs"]
+    found = plain("\n".join(f"{doc['title']}\n{doc['text']}" for doc in docs))
+    pages = "\n".join(path.read_text() for path in course_site.rglob("*.html"))
+    pages, folded = re.subn(r'<section class="folded".*?</section>', "", pages, flags=re.DOTALL)
+    stems = landed_stems()
+    names = [(stem, name) for stem in stems for name in read_lesson(stem).exercises]
+    assert folded == len(names)
+    # A story, an author's example or the wrong answer of home may take a step of a solution.
+    public = [terminal.WRONG]
+    public += [path.read_text() for path in (ROOT / "site" / "docs").rglob("*.md")]
+    public += [story_path(stem).read_text() for stem in stems]
+    public = "\n".join([*public, *(read_lesson(stem).stubs() for stem in stems)])
+    shown = found + plain(pages)
+    secret = {line for stem in stems for line in secret_lines(stem) if line not in public}
+    assert len(secret) > 800
+    assert not [line for line in secret if line in shown]
+
+    hints = "\n".join(hint for place in names for hint in words(*place).hints)
+    hidden = {part for part in re.split(r"[`*$\n]+", hints) if len(part) > 25}
+    assert len(hidden) > 300
+    assert not [part for part in hidden if part in found and part not in public]
 
 
-def _hints(stem: str) -> list[str]:
-    return [hint for name in read_lesson(stem).exercises for hint in words(stem, name).hints]
+def plain(html: str) -> str:
+    """The words of a page."""
+    return unescape(re.sub(r"<[^>]*>", "", html))
 
 
 @pytest.mark.slow
