@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -308,3 +312,90 @@ def test_what_a_page_loads_is_known(built: Path):
     names = {path.name for path in local}
     assert {"convlens.css", "pages.js", "bars.svg", "noise.webp"} <= names
     assert not any("katex" in name for name in names) and away == []
+
+
+def test_the_check_on_home_is_run_again_only_when_its_sources_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs: list[int] = []
+    monkeypatch.setattr(terminal, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(terminal, "_checked", lambda: runs.append(1) or f"run {len(runs)}")
+    said = terminal.said.__wrapped__  # as another process would ask
+    assert [said(), said()] == ["run 1", "run 1"]
+    kept = json.loads(terminal.KEPT.read_text())
+    terminal.KEPT.write_text(json.dumps({**kept, "from": "other sources"}))
+    assert [said(), said()] == ["run 2", "run 2"]
+    terminal.KEPT.write_text("half of a fi")
+    assert said() == "run 3"
+
+
+@pytest.fixture
+def served(workshop: Workshop) -> Iterator[Served]:
+    """The sample's site as a person serves it, in a process of its own."""
+    server = Served(workshop)
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+class Served:
+    """`convlens site` on a free port, and what it says."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = self.start(workshop)
+
+    def start(self, workshop: Workshop) -> subprocess.Popen[str]:
+        """Start it, on the same port."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "autograder.cli.main", "site", "--port", str(self.port)],
+            cwd=workshop.root,
+            env={**os.environ, "PYTHONPATH": str(workshop.root), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """The next line of its output."""
+        return self.process.stdout.readline().strip()
+
+    def page(self, name: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}") as answer:
+            return answer.read().decode()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of a POSIX terminal")
+def test_the_site_is_served_and_follows_its_sources(workshop: Workshop, served: Served):
+    address = f"http://127.0.0.1:{served.port}/"
+    assert served.line() == f"The site is at {address} and follows its sources. Ctrl-C ends."
+    assert "<h1" in served.page("") and "Edited" not in served.page("about/")
+
+    taken = served.start(workshop).communicate()
+    assert taken[0] == "" and taken[1].splitlines()[-2:] == [
+        f"Port {served.port} cannot be served: Address already in use.",
+        f"Name another one: convlens site --port {served.port + 1}",
+    ]
+
+    workshop.edit(workshop.root / "site" / "docs" / "about.md", "# About", "# Edited: about")
+    assert re.fullmatch(r"The site has followed an edit, in [\d.]+ s\.", served.line())
+    assert "Edited: about" in served.page("about/")
+
+    story = workshop.lesson / "lesson.md"
+    whole = story.read_text()
+    story.write_text(whole + "\n<!-- exercise: tw")
+    assert served.line().startswith(f"The site stays as it was. lessons/{STEM}/lesson.md: ")
+    assert "NotImplementedError" in served.page(f"lessons/{STEM}/")
+    story.write_text(whole.replace("## Readings", "And a sentence.\n\n## Readings"))
+    assert "The site has followed an edit" in served.line()
+    assert "And a sentence." in served.page(f"lessons/{STEM}/")
+
+    served.process.send_signal(signal.SIGINT)
+    out, err = served.process.communicate(timeout=30)
+    assert served.process.returncode == 130 and out == ""
+    told = err.splitlines()
+    assert told[:3] == ["Reading the lessons ...", "Writing the pages ...", "Building the site ..."]
+    assert told[-1] == "Stopped." and not [line for line in told if "Traceback" in line]
