@@ -144,7 +144,7 @@ def serve_site(
             said = [line for line in done.stderr.splitlines() if not line.endswith(" ...")]
             try:
                 if done.returncode:
-                    raise UserError(" ".join(said), "")
+                    raise UserError(said[0] if said else "Its pages cannot be written.")
                 build_pages()
             except (UserError, *failures) as error:  # half of an edit; the next one mends it
                 tell(f"The site stays as it was. {error}")

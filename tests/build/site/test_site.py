@@ -372,7 +372,7 @@ class Served:
 def test_the_site_is_served_and_follows_its_sources(workshop: Workshop, served: Served):
     address = f"http://127.0.0.1:{served.port}/"
     assert served.line() == f"The site is at {address} and follows its sources. Ctrl-C ends."
-    assert "<h1" in served.page("") and "Edited" not in served.page("about/")
+    assert "<h1" in served.page("")
 
     taken = served.start(workshop).communicate()
     assert taken[0] == "" and taken[1].splitlines()[-2:] == [
@@ -380,17 +380,13 @@ def test_the_site_is_served_and_follows_its_sources(workshop: Workshop, served: 
         f"Name another one: convlens site --port {served.port + 1}",
     ]
 
-    workshop.edit(workshop.root / "site" / "docs" / "about.md", "# About", "# Edited: about")
-    assert re.fullmatch(r"The site has followed an edit, in [\d.]+ s\.", served.line())
-    assert "Edited: about" in served.page("about/")
-
     story = workshop.lesson / "lesson.md"
     whole = story.read_text()
-    story.write_text(whole + "\n<!-- exercise: tw")
+    story.write_text(whole.replace("noise.webp", "noi.webp"))
     assert served.line().startswith(f"The site stays as it was. lessons/{STEM}/lesson.md: ")
     assert "NotImplementedError" in served.page(f"lessons/{STEM}/")
     story.write_text(whole.replace("## Readings", "And a sentence.\n\n## Readings"))
-    assert "The site has followed an edit" in served.line()
+    assert re.fullmatch(r"The site has followed an edit, in [\d.]+ s\.", served.line())
     assert "And a sentence." in served.page(f"lessons/{STEM}/")
 
     served.process.send_signal(signal.SIGINT)

@@ -74,7 +74,8 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     stems = {lesson.stem for lesson in course.lessons}
     found = entries() if DATA.exists() else ()
     if not found or not {entry.stem for entry in found} <= stems:
-        return {PLACE: "# Map of techniques\n\nIts lessons have not landed yet.\n"}
+        later = "Its lessons have not landed yet.\n"  # under the heading that other pages name
+        return {PLACE: f"# Map of techniques\n\n## The comparison\n\n{later}"}
     rows = [entry for entry in found if entry.measured]
     others = [entry for entry in found if not entry.measured]
     return {
