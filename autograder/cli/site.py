@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from autograder.cli.screen import Passing, output
+from lessons.toolkit.errors import UserError
 
 
 def site(
@@ -68,6 +69,10 @@ def site(
             output().print(f"The site is in {out}. Any web server may serve the folder.")
         else:
             serve_site(port or PORT, solutions, passing.say, partial(_tell, passing))
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"The site needs {error.name}.", 'Install it: pip install -e ".[site]"'
+        ) from error
     finally:
         passing.clear()
     return 0

@@ -146,12 +146,17 @@ def serve_site(
                 if done.returncode:
                     raise UserError(said[0] if said else "Its pages cannot be written.")
                 build_pages()
-            except (UserError, *failures) as error:  # half of an edit; the next one mends it
+            except failures as error:  # half of an edit; the next one mends it
                 tell(f"The site stays as it was. {error}")
             else:
                 tell(f"The site has followed an edit, in {time.monotonic() - started:.1f} s.")
 
-        server = LiveReloadServer(follow, "127.0.0.1", port, folder)
+        class Server(LiveReloadServer):
+            def server_activate(self) -> None:
+                super().server_activate()
+                tell(f"The site is at {self.url} and follows its sources. Ctrl-C ends.")
+
+        server = Server(follow, "127.0.0.1", port, folder)
         say("Building the site ...")
         try:
             build_pages()
@@ -161,7 +166,6 @@ def serve_site(
             ) from error
         for source in SOURCES:
             server.watch(str(source))
-        tell(f"The site is at {server.url} and follows its sources. Ctrl-C ends.")
         try:
             server.serve()
         finally:
@@ -190,7 +194,11 @@ def check_site(say: Say = lambda line: None) -> list[str]:
     Returns:
         One line for each thing that is wrong: a warning of MkDocs, a request that would leave the
         host, a picture without text or size.
+
+    Raises:
+        UserError: MkDocs is missing.
     """
+    _engine()
     with tempfile.TemporaryDirectory() as folder:
         try:
             build_site(folder, say=say)
@@ -232,4 +240,4 @@ def _engine() -> tuple[Any, Any, tuple[type[Exception], ...]]:
         raise UserError(
             "The site needs MkDocs Material.", 'Install it: pip install -e ".[site]"'
         ) from error
-    return build, load_config, (Abort, MkDocsException)
+    return build, load_config, (UserError, Abort, MkDocsException)

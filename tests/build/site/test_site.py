@@ -20,10 +20,11 @@ import pytest
 from workshop import STEM, Workshop
 
 from autograder.build.leaks import secret_lines
+from autograder.build.site import links
 from autograder.build.site.course import read_course
 from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
-from autograder.build.site.pages import terminal
+from autograder.build.site.pages import glossary, techniques, terminal
 from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
@@ -148,6 +149,46 @@ def test_a_check_of_the_site_says_what_goes_on_and_how_it_ended(
     out, err = capsys.readouterr()
     assert out == "The site builds, and nothing is wrong with it.\n"
     assert err == "Reading the lessons ...\nBuilding the site ...\n"
+    faults = ["index.html: x.png has no alt text", "index.html: x.png is not there"]
+    monkeypatch.setattr("autograder.build.site.make.check_site", lambda say: faults)
+    assert main(["site", "--check"]) == 1
+    assert capsys.readouterr().out.splitlines() == [*faults, "2 things are wrong."]
+
+
+def test_pages_say_where_they_are_and_a_place_that_cannot_be_is_refused_in_a_line(
+    workshop: Workshop, tmp_path: Path
+):
+    pages, file = tmp_path / "pages", tmp_path / "thesis.doc"
+    file.write_text("mine")
+    run = "from autograder.cli.main import main; main(['site', {!r}, {!r}])"
+    done = workshop.python(run.format("--pages", str(pages)))
+    assert done.stdout == f"The pages are in {pages}. Build them there: mkdocs build\n"
+    for option in ("--pages", "--out"):
+        done = workshop.python(run.format(option, str(file / "inside")))
+        said = [line for line in done.stderr.splitlines() if not line.endswith(" ...")]
+        assert said == [
+            f"{file / 'inside'}: Not a directory.",
+            "Check the path and its permissions.",
+        ]
+        assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("option", [[], ["--check"], ["--out", "site"], ["--pages", "pages"]])
+def test_without_mkdocs_it_says_what_to_install(
+    option: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    for name in ("mkdocs", "material", "yaml"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for memory in (links.papers, glossary.glossary, techniques.entries):
+        memory.cache_clear()
+    monkeypatch.chdir(tmp_path)
+    assert main(["site", *option]) == 2
+    *_, said, next_step = capsys.readouterr().err.splitlines()
+    assert said.startswith("The site needs ")
+    assert next_step == 'Install it: pip install -e ".[site]"'
 
 
 def test_every_landed_lesson_is_reached_from_home_and_index(built: Path):
