@@ -62,7 +62,8 @@ def shown(course: Course) -> str:
         return ""
     picture = drawn(said())
     width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', picture)[0])
-    words = " ".join(Text.from_ansi(said()).plain.split()).replace('"', "“")
+    plain = Text.from_ansi(said()).plain.replace('"', "“").replace("`", "")
+    words = " ".join(plain.split())
     return (
         f"````python\n{WRONG.strip()}\n````\n\n"
         f'<img class="terminal off-glb" src="{PLACE}" width="{width:.0f}" height="{height:.0f}" '

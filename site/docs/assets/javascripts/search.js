@@ -10,13 +10,14 @@
       this.named = new Map()
       // Heard before Material, which shows the same object.
       this.addEventListener("message", ({ data }) => {
-        if (Array.isArray(data?.data?.items)) this.sort(data.data.items)
+        const groups = data?.data?.items ?? []
+        if (groups.every?.(Array.isArray)) this.sort(groups) // Zensical's search has an order of its own
       })
     }
 
     postMessage(message, ...rest) {
       const { config, docs } = message?.data ?? {}
-      if (docs) {
+      if (docs && config?.separator) {
         this.separator = new RegExp(config.separator)
         this.named = new Map(docs.map((doc) => [doc.location, this.names(doc)]))
       } else if (typeof message?.data === "string") {
