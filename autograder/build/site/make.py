@@ -173,7 +173,7 @@ def serve_site(
 
 
 def _refuse_taken(port: int) -> None:
-    """Refuse a port that another program serves, before minutes are spent on the pages."""
+    """Refuse a port that is taken, before time is spent on the pages."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
