@@ -17,9 +17,9 @@ from workshop import STEM, Workshop
 
 from autograder.build.leaks import secret_lines
 from autograder.build.site.course import read_course
+from autograder.build.site.figures import INK_BY_DAY, INK_BY_NIGHT
 from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
-from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems

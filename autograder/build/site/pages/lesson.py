@@ -8,16 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.build.site.course import Course, SiteLesson
+from autograder.build.site.figures import figure, figure_files
 from autograder.build.site.links import linked
 from autograder.build.site.words import WORDS
 from autograder.course.exercise import Exercise
-from autograder.course.pictures import Picture
 from autograder.course.reference import LessonSource, for_students, without_markers
 from autograder.course.story import CellBlock, ExerciseBlock, FigureBlock, Prose
-from lessons.toolkit.plots import INK
 
-# Of a plot's text and axes, at a contrast of more than 7 on the page.
-INK_BY_DAY, INK_BY_NIGHT = "#4f4f4f", "#bdbdbd"
 _FOLD = re.compile(
     r"^<details>\s*<summary>(?P<title>.*?)</summary>\n(?P<body>.*?)^</details>$",
     re.MULTILINE | re.DOTALL,
@@ -31,8 +28,7 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     for lesson in course.lessons:
         files[f"lessons/{lesson.stem}.md"] = _page(lesson, course)
         for picture in lesson.pictures.values():
-            for name, content in _in_schemes(picture).items():
-                files[f"lessons/{lesson.stem}/{name}"] = content
+            files |= figure_files(lesson.stem, picture)
     return files
 
 
@@ -102,51 +98,6 @@ def _search_words(lesson: SiteLesson) -> str:
     typed = re.sub(r"\W", "", lesson.story.title).lower()
     hyphened = "-" in lesson.story.title
     return f' <span hidden class="search-words">{typed}</span>' if hyphened else ""
-
-
-def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False) -> str:
-    """Return the Markdown of a picture with its size, its text and its caption.
-
-    Args:
-        block: which, and its words.
-        folder: where the lesson's pictures lie, as seen from the page.
-        picture: its file and size.
-        lazy: let the browser load it when it comes into sight.
-    """
-    alt = block.alt.replace("[", "\\[").replace("]", "\\]")
-    size = f"width={picture.width} height={picture.height}"
-    loading = " loading=lazy" if lazy else ""
-    schemes = [("", picture.path.name, "")]
-    if picture.path.suffix == ".svg":  # one of the two is shown, and only that one is loaded
-        schemes = [
-            ("#only-light", picture.path.name, " data-gallery=light"),
-            ("#only-dark", _dark(picture), " data-gallery=dark"),
-        ]
-        loading = " loading=lazy"
-    image = "".join(
-        f"![{alt}]({folder}/{name}{scheme}){{ {size}{loading}{gallery} }}"
-        for scheme, name, gallery in schemes
-    )
-    caption = f'\n<figcaption markdown="span">{block.caption}</figcaption>' if block.caption else ""
-    shown = f'<figure markdown="span">\n{image}{caption}\n</figure>'
-    if not block.live:
-        return shown
-    return f'<div class="live" data-live="{block.live}" markdown="1">\n\n{shown}\n\n</div>'
-
-
-def _dark(picture: Picture) -> str:
-    return f"{picture.path.stem}.dark.svg"
-
-
-def _in_schemes(picture: Picture) -> dict[str, str | Path]:
-    """Return a picture's files by name: a plot has one for each colour scheme."""
-    if picture.path.suffix != ".svg":
-        return {picture.path.name: picture.path}
-    drawing = picture.path.read_text(encoding="utf-8")
-    return {
-        picture.path.name: drawing.replace(INK, INK_BY_DAY),
-        _dark(picture): drawing.replace(INK, INK_BY_NIGHT),
-    }
 
 
 def _cell(cell: CellBlock, words: dict[str, str]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.site.course import Course
+from autograder.build.site.figures import figure
 from autograder.build.site.pages import terminal
-from autograder.build.site.pages.lesson import figure
 from autograder.build.site.pages.lesson_list import cards
 from autograder.course.reference import ROOT
 from autograder.course.story import FigureBlock
