@@ -1,4 +1,4 @@
-"""Find the panels of a figure that is a grid of pictures, and the maps laid over them."""
+"""Find the panels of a grid of pictures, and the maps laid over them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ PHOTO_QUALITY = 55  # of a grey photo below a map
 
 
 def panels(figure: Figure) -> dict[str, Any] | None:
-    """Return where a figure's pictures lie, or None where it has more than pictures and titles.
+    """Return where the pictures of a grid lie.
 
     Returns:
-        ``columns``, how many stand side by side; ``titles``, one a picture; ``boxes``, the left,
-        top, right and bottom of each in pixels.
+        None for a figure that holds more than pictures with titles. Else ``columns``, how many
+        stand side by side; ``titles``, one a picture; ``boxes``, the left, top, right and bottom
+        of each in pixels.
     """
     for _ in range(2):  # a layout with pictures settles at the second time
         figure.draw_without_rendering()
@@ -57,11 +58,12 @@ def _is_picture(axes: Axes) -> bool:
 
 
 def maps(figure: Figure) -> dict[str, Any] | None:
-    """Return the maps laid over a figure's pictures as plain data, or None where there are none.
+    """Return the maps laid over a figure's pictures as plain data.
 
     Returns:
-        ``photos``, each once, in grey; ``alpha``; ``maps``, with the number of the ``panel`` and of
-        the ``photo``, the ``height`` and ``width`` of the map, and its ``values`` by rows.
+        None where there are none. Else ``photos``, each once, in grey; their ``size``; ``alpha``;
+        ``maps``, with the number of the ``panel`` and of the ``photo``, the ``height`` and
+        ``width`` of the map, and its ``values`` by rows.
     """
     overlays: dict[int, Overlay] = getattr(figure, "overlays", {})
     if not overlays:
