@@ -98,9 +98,9 @@ def _grid(block: FigureBlock, folder: str, picture: Picture, loading: str) -> st
 
 
 def _columns_of_a_phone(picture: Picture) -> int:
-    titled = [bool(panel.title) for panel in picture.panels]
-    if any(titled) and not all(titled):
-        return picture.columns  # titles head columns, which a fold would take apart
+    """Return how many panels stand side by side on a phone, where only a single row is folded."""
+    if len(picture.panels) > picture.columns:
+        return picture.columns
     left, top, right, bottom = picture.panels[0].box
     return min(picture.columns, 1 if right - left > 1.5 * (bottom - top) else 2)
 
