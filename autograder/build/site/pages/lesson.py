@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import textwrap
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from autograder.build.site.course import Course, SiteLesson
 from autograder.build.site.figures import figure, figure_files
 from autograder.build.site.links import linked
+from autograder.build.site.pages.techniques import names
 from autograder.build.site.words import WORDS
 from autograder.course.exercise import Exercise
 from autograder.course.reference import LessonSource, for_students, without_markers
@@ -86,18 +88,17 @@ def _at_a_glance(lesson: SiteLesson, words: dict[str, str]) -> str:
         f"{lesson.story.minutes} {words['minutes']} · {len(exercises)} {words['exercises']} · "
         f"{points} {words['points']}. "
         f"{words['complete']} `lessons/{lesson.stem}/exercises.py`, {words['or']} "
-        f"`convlens notebook {lesson.stem}`{_search_words(lesson)}\n{{ .glance }}\n"
+        f"`convlens notebook {lesson.stem}`{_search_words(lesson.story.title)}\n{{ .glance }}\n"
     )
 
 
-def _search_words(lesson: SiteLesson) -> str:
-    """Return the title as one may type it, where that is not how it is written.
+def _search_words(name: str) -> str:
+    """Return a name for the search alone, also as one may type it.
 
     “Grad-CAM” is looked for as gradcam, “t-SNE” as tsne.
     """
-    typed = re.sub(r"\W", "", lesson.story.title).lower()
-    hyphened = "-" in lesson.story.title
-    return f' <span hidden class="search-words">{typed}</span>' if hyphened else ""
+    typed = dict.fromkeys([name, re.sub(r"\W", "", name).lower()])
+    return "".join(f" <sub hidden>{html.escape(word)}</sub>" for word in typed)
 
 
 def _cell(cell: CellBlock, words: dict[str, str]) -> str:
@@ -116,6 +117,7 @@ def _exercise(
         f"{words['about']} {exercise.minutes} {words['minutes']} · "
         f"{words['difficulty'].format(exercise.difficulty)}"
     )
+    known_as = "".join(map(_search_words, names().get(f"{source.stem}.{name}", [])))
     folded = [
         f'??? question "{words["hint"]} {number}"\n\n{_indent(hint)}'
         for number, hint in enumerate(exercise.hints, 1)
@@ -126,12 +128,13 @@ def _exercise(
     parts = [
         '<div class="exercise" markdown="1">',
         f"### {words['exercise']} `{name}` {{ #{name} }}",
-        f"{facts}\n{{ .exercise-facts }}",
+        f"{facts}{known_as}\n{{ .exercise-facts }}",
         _code(source.stub(name).strip()),
         # Neither a search nor a print shall give away what a reader did not open.
-        '<div class="folded" data-search-exclude markdown="1">',
+        # A <div> would do so only as far as the end of the first one inside it.
+        '<section class="folded" data-search-exclude markdown="1">',
         *folded,
-        "</div>",
+        "</section>",
         f"{words['check']}\n{{ .exercise-check }}",
         f"````sh\nconvlens check {source.stem}.{name}\n````",
         "</div>",
