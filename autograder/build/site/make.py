@@ -13,6 +13,7 @@ from pathlib import Path
 from autograder.build.site.course import read_course
 from autograder.build.site.live.make import refresh
 from autograder.build.site.look import look_over
+from autograder.build.site.pages import tour
 from autograder.build.site.write import write_pages
 from autograder.course.reference import ROOT
 from autograder.files import write_whole
@@ -55,6 +56,7 @@ def build_site(
         ) from error
 
     refresh(say=say)
+    tour.refresh(say=say)
     target = Path(out) if out is not None else SITE / "public"
     warnings = _Warnings()
     logging.getLogger("mkdocs").addHandler(warnings)
