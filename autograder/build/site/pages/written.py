@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from autograder.build.site.course import Course
 from autograder.build.site.figures import figure
-from autograder.build.site.pages import terminal
+from autograder.build.site.pages import terminal, tour
 from autograder.build.site.pages.lesson_list import cards
 from autograder.course.reference import ROOT
 from autograder.course.story import FigureBlock
@@ -25,6 +26,7 @@ _FENCED = re.compile(r"^(`{3,}.*?^`{3,}$)", re.MULTILINE | re.DOTALL)
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
     "terminal": terminal.shown,
+    **{f"tour: {name}": partial(tour.part, name) for name in tour.PARTS},
     "changelog": lambda course: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
 }
 

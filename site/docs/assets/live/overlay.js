@@ -55,11 +55,12 @@
     const figure = box.querySelector("figure")
     box.querySelector("form").insertAdjacentHTML(
       "beforebegin",
-      `<div class="live-stage" tabindex="0" role="group" aria-label="Picture; scrolls when magnified">
+      `<div class="live-mapped"><div class="live-stage" tabindex="0" role="group" aria-label="Picture; scrolls when magnified">
         <div style="aspect-ratio:${width}/${height}"><img alt="" width="${width}" height="${height}">
-        <canvas width="${width}" height="${height}" role="img"></canvas></div></div>`,
+        <canvas width="${width}" height="${height}" role="img"></canvas></div></div>
+        <p class="live-legend"><span></span><i></i><span></span></p></div>`,
     )
-    const stage = box.querySelector(".live-stage")
+    const [whole, stage, legend] = box.querySelectorAll(".live-mapped, .live-stage, .live-legend")
     const [image, canvas] = stage.querySelectorAll("img, canvas")
     if (picture) image.src = picture
     else image.remove()
@@ -70,22 +71,26 @@
     const show = (values, h, w, { top, signed, fade = 80, zoom = 1, alt }) => {
       live.paint(canvas, live.enlarge(values, h, w, height, width), { top, signed, fade })
       canvas.setAttribute("aria-label", alt)
+      const colours = palettes[+signed].map((parts) => `rgb(${parts})`)
+      legend.children[1].style.background = `linear-gradient(to right, ${colours})`
+      const ends = [signed ? -top : 0, top].map((end) => live.number(end, Math.abs(end) < 1 && end ? 3 : 1))
+      ends.forEach((end, at) => (legend.children[2 * at].textContent = end.replace("-", "−")))
       stage.firstElementChild.style.width = `${100 * zoom}%`
     }
 
     // White lines around the pixels of a square mask.
     const outline = (mask, side) => {
-      const cell = width / side
+      const [cell, line] = [width / side, width / 170]
       pen.fillStyle = "#fff"
       for (const [place, inside] of mask.entries()) {
         const [x, y] = [(place % side) * cell, Math.floor(place / side) * cell]
         if (!inside) continue
-        if (!mask[place - 1]) pen.fillRect(x - 1, y, 2, cell)
-        if (!mask[place + 1]) pen.fillRect(x + cell - 1, y, 2, cell)
-        if (!mask[place - side]) pen.fillRect(x, y - 1, cell, 2)
-        if (!mask[place + side]) pen.fillRect(x, y + cell - 1, cell, 2)
+        if (!mask[place - 1]) pen.fillRect(x - line / 2, y, line, cell)
+        if (!mask[place + 1]) pen.fillRect(x + cell - line / 2, y, line, cell)
+        if (!mask[place - side]) pen.fillRect(x, y - line / 2, cell, line)
+        if (!mask[place + side]) pen.fillRect(x, y + cell - line / 2, cell, line)
       }
     }
-    return { show, outline, stage, canvas, image }
+    return { show, outline, whole, image }
   }
 }
