@@ -28,7 +28,7 @@ for (const link of document.querySelectorAll(".headerlink")) {
 {
   const said = new Set()
   for (const abbreviation of document.querySelectorAll(".md-content abbr[title]")) {
-    if (said.has(abbreviation.textContent) || abbreviation.closest("a, summary")) continue
+    if (said.has(abbreviation.textContent) || abbreviation.closest("a, summary, h1, h2, h3")) continue
     said.add(abbreviation.textContent)
     abbreviation.tabIndex = 0
   }
