@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def filled(markdown: str, course: Course) -> str:
                 "Name a figure of a lesson's story.",
             )
         block = FigureBlock(name, match["alt"], match["caption"])
-        return figure(block, f"lessons/{stem}", lesson.pictures[name])
+        # Without maps: what can be touched here is the page's own to say.
+        picture = replace(lesson.pictures[name], maps=None)
+        return figure(block, f"lessons/{stem}", picture)
 
     for name, filling in FILLINGS.items():
         mark = f"<!-- {name} -->"
