@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autograder.build.site.live.pack import picture
+from autograder.build.site.live.pack import packed, picture, rounded
 from lessons.toolkit.plots import BRIGHTNESS, Overlay
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PHOTO_QUALITY = 55  # of a grey photo below a map
+LEVELS = 127  # that the largest magnitude of a map is rounded to
 
 
 def panels(figure: Figure) -> dict[str, Any] | None:
@@ -63,7 +64,7 @@ def maps(figure: Figure) -> dict[str, Any] | None:
     Returns:
         None where there are none. Else ``photos``, each once, in grey; their ``size``; ``alpha``;
         ``maps``, with the number of the ``panel`` and of the ``photo``, the ``height`` and
-        ``width`` of the map, and its ``values`` by rows.
+        ``width`` of the map, its ``levels`` by rows, packed, and the ``step`` between two.
     """
     overlays: dict[int, Overlay] = getattr(figure, "overlays", {})
     if not overlays:
@@ -75,15 +76,15 @@ def maps(figure: Figure) -> dict[str, Any] | None:
         photo = picture(grey.expand(3, -1, -1), PHOTO_QUALITY)
         if photo not in photos:
             photos.append(photo)
-        height, width = heatmap.shape
-        values = [float(f"{value:.4g}") for value in heatmap.detach().flatten().tolist()]
+        levels, step = rounded(heatmap.detach().cpu().float().flatten()[None], LEVELS)
         found.append(
             {
                 "panel": number,
                 "photo": photos.index(photo),
-                "height": height,
-                "width": width,
-                "values": values,
+                "height": heatmap.shape[0],
+                "width": heatmap.shape[1],
+                "levels": packed(levels.to(torch.int8)),
+                "step": float(f"{float(step):.5g}"),
             }
         )
     size = list(next(iter(overlays.values())).rgb.shape[1:])

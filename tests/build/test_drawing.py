@@ -36,7 +36,7 @@ def test_a_drawn_lesson_is_complete(sample: Workshop):
     assert "panels" not in record["figures"]["bars"]
     assert record["figures"]["noise"]["panels"]["titles"] == ["noise", "twice"]
     maps = json.loads((sample.lesson / "pictures" / "noise.maps.json").read_text())["maps"]
-    assert [one["values"] for one in maps] == [[2.0, 0, 0, 0, 2.0, 0, 0, 0, 2.0]]
+    assert [(one["height"], one["step"]) for one in maps] == [(3, 0.015748)]
     story = (sample.lesson / "lesson.md").read_text()
     assert "```output\nwidth 3\ntensor([2., 2.])\n```" in story
 

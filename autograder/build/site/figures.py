@@ -92,7 +92,7 @@ def _grid(block: FigureBlock, folder: str, picture: Picture, loading: str) -> st
     columns = f"--columns: {picture.columns}; --phone: {_columns_of_a_phone(picture)}"
     return (
         f'<figure class="panels" style="{columns}" markdown="1">\n'
-        f'<p class="said" markdown="span">{block.alt}</p>\n'
+        f'<p class="said" data-search-exclude markdown="span">{block.alt}</p>\n'
         f'<div class="grid" markdown="1">\n{panels}\n</div>{_caption(block)}\n</figure>'
     )
 

@@ -104,7 +104,8 @@ def _search_words(name: str) -> str:
 def _cell(cell: CellBlock, words: dict[str, str]) -> str:
     parts = [f"````python\n{cell.code}\n````"]
     if cell.output:
-        parts.append(f'````{{ .text .output title="{words["output"]}" }}\n{cell.output}\n````')
+        settings = f'.text .output title="{words["output"]}" data-search-exclude=""'
+        parts.append(f"````{{ {settings} }}\n{cell.output}\n````")
     return "\n\n".join(parts)
 
 
@@ -117,7 +118,7 @@ def _exercise(
         f"{words['about']} {exercise.minutes} {words['minutes']} · "
         f"{words['difficulty'].format(exercise.difficulty)}"
     )
-    known_as = "".join(map(_search_words, names().get(f"{source.stem}.{name}", [])))
+    known_as = [name.replace("_", " "), *names().get(f"{source.stem}.{name}", [])]
     folded = [
         f'??? question "{words["hint"]} {number}"\n\n{_indent(hint)}'
         for number, hint in enumerate(exercise.hints, 1)
@@ -128,8 +129,9 @@ def _exercise(
     parts = [
         '<div class="exercise" markdown="1">',
         f"### {words['exercise']} `{name}` {{ #{name} }}",
-        f"{facts}{known_as}\n{{ .exercise-facts }}",
-        _code(source.stub(name).strip()),
+        f"{facts}{''.join(map(_search_words, known_as))}\n{{ .exercise-facts }}",
+        # Prose says it better, and its heading has the name: code would fill the search.
+        _code(source.stub(name).strip(), ' data-search-exclude=""'),
         # Neither a search nor a print shall give away what a reader did not open.
         # A <div> would do so only as far as the end of the first one inside it.
         '<section class="folded" data-search-exclude markdown="1">',
@@ -142,8 +144,8 @@ def _exercise(
     return "\n\n".join(parts)
 
 
-def _code(text: str) -> str:
-    return f"````python\n{text}\n````"
+def _code(text: str, settings: str = "") -> str:
+    return f"````{{ .python{settings} }}\n{text}\n````"
 
 
 def _indent(text: str) -> str:

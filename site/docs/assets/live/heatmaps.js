@@ -4,17 +4,19 @@ live.define("heatmaps", ["overlay.js"], (box) => {
   const title = (panel) => panel.querySelector("b")?.innerText.replace(/\s+/g, " ") ?? ""
 
   // A canvas over each photo, and the map as fine as that.
-  const ready = ({ alpha, size: [height, width], photos, maps }) => {
-    const laid = maps.map(({ panel, photo, ...map }) => {
+  const ready = async ({ alpha, size: [height, width], photos, maps }) => {
+    const lay = async ({ panel, photo, levels, step, ...map }) => {
+      const values = Float32Array.from(await live.unpack(levels, Int8Array), (level) => level * step)
       const image = panels[panel].querySelector("img")
       const canvas = Object.assign(document.createElement("canvas"), { width, height })
       canvas.setAttribute("aria-hidden", "true") // the sentence says what it shows
       image.src = photos[photo]
       image.after(canvas)
-      const wide = live.enlarge(map.values, map.height, map.width, height, width)
+      const wide = live.enlarge(values, map.height, map.width, height, width)
       const [lowest, highest] = wide.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [0, 0])
       return { canvas, wide, lowest, highest, name: title(panels[panel]) || `panel ${panel + 1}` }
-    })
+    }
+    const laid = await Promise.all(maps.map(lay))
     const lowest = Math.min(...laid.map((map) => map.lowest))
     const highest = Math.max(...laid.map((map) => map.highest))
     return { alpha, height, width, laid, lowest, highest }
