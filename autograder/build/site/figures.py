@@ -98,7 +98,7 @@ def _grid(block: FigureBlock, folder: str, picture: Picture, loading: str) -> st
 
 
 def _columns_of_a_phone(picture: Picture) -> int:
-    """Return how many panels stand side by side on a phone, where only a single row is folded."""
+    """Return how many panels stand side by side where only a single row is folded."""
     if len(picture.panels) > picture.columns:
         return picture.columns
     left, top, right, bottom = picture.panels[0].box
