@@ -82,8 +82,8 @@ class Workshop:
         self.edit(catalogue, "\nPARTS = {\n", f'\nPARTS = {{\n    "Samples": ("{STEM}",),\n')
         self.solution = places["solution.py"]
         self.home = root / "site" / "docs" / "index.md"
-        # Two of the course's own pages show figures of lessons that are not here.
-        for page in (self.home, self.home.with_name("playground.md")):
+        # Some of the course's own pages show figures of lessons that are not here.
+        for page in (self.home, *(self.home.with_name(f"{n}.md") for n in ("playground", "tour"))):
             text = re.sub(
                 r"lessons/\w+/pictures/\w+", f"lessons/{STEM}/pictures/bars", page.read_text()
             )

@@ -17,6 +17,7 @@ from typing import Any
 from autograder.build.site.course import read_course
 from autograder.build.site.live.make import refresh
 from autograder.build.site.look import look_over
+from autograder.build.site.pages import tour
 from autograder.build.site.write import write_pages
 from autograder.course.reference import ROOT
 from autograder.files import write_whole
@@ -53,6 +54,7 @@ def build_site(
     """
     build, load_config, failures = _engine()
     refresh(say=say)
+    tour.refresh(say=say)
     target = Path(out) if out is not None else SITE / "public"
     warnings = _Warnings()
     logging.getLogger("mkdocs").addHandler(warnings)

@@ -213,6 +213,33 @@ def test_a_figure_is_enlarged_and_put_away_by_key(browser: Browser):
     browser.wait("!document.querySelector('.glightbox-container')")
 
 
+@pytest.mark.parametrize("page", ["", "tour/", "lessons/l14_grad_cam/"])
+def test_a_class_is_asked_on_home_on_the_tour_and_in_its_lesson(browser: Browser, page: str):
+    browser.asked()
+    browser.open(page)
+    assert browser.ask("document.querySelector('.live figure img').naturalWidth") > 0
+    assert not [url for url in browser.asked() if "/live/data/" in url]
+    browser.open(f"{page}?ask-class.class=teapot&ask-class.scale=common", "dark", 360)
+    browser.driver.execute_script("document.querySelector('.live').scrollIntoView()")
+    said = "document.querySelector('.live output')?.textContent"
+    browser.wait(f"{said}?.startsWith('teapot: 0.3 %')")
+    assert browser.ask(f"{said}.includes('On the scale of all classes')")
+    assert browser.ask("document.querySelector('.live figure').hidden")
+    assert browser.ask("document.querySelectorAll('.live [name=scale]').length") == 3
+    assert browser.violations() == []
+
+
+def test_a_dark_page_is_dark_before_its_script_has_run(browser: Browser):
+    browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/bundle.*.js"]})
+    try:
+        for scheme, name in SCHEMES.items():
+            browser.open("about/", scheme)
+            assert browser.ask("document.body.dataset.mdColorScheme") == name
+    finally:
+        browser.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    browser.driver.get_log("browser")
+
+
 def test_print_leaves_what_is_folded_closed(browser: Browser):
     browser.open(LESSON)
     browser.unfold()

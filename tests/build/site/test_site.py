@@ -22,10 +22,10 @@ from workshop import STEM, Workshop
 from autograder.build.leaks import secret_lines
 from autograder.build.site import links
 from autograder.build.site.course import read_course
+from autograder.build.site.figures import INK_BY_DAY, INK_BY_NIGHT, MAPS
 from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
 from autograder.build.site.pages import glossary, techniques, terminal
-from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
@@ -276,7 +276,8 @@ def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built
     assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == [
         "bars.svg#only-light",
         "bars.dark.svg#only-dark",
-        "noise.webp",
+        "noise.1.webp",
+        "noise.2.webp",
     ]
     assert 'alt="Two bars: the left one is twice as tall as the right one"' in images[0]
     for image in images:
@@ -284,10 +285,23 @@ def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built
             int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height")
         )
         assert 100 < height <= width < 900
+    assert ['alt="noise"' in images[2], 'alt="twice"' in images[3]] == [True, True]
     assert all('loading="lazy"' in image for image in images)
     day, night = ((built / "lessons" / STEM / f"bars{n}.svg").read_text() for n in ("", ".dark"))
     assert INK_BY_DAY in day and INK_BY_NIGHT in night and INK not in day + night
-    assert (built / "lessons" / STEM / "noise.webp").read_bytes()[8:12] == b"WEBP"
+    assert (built / "lessons" / STEM / "noise.1.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def test_a_grid_has_its_titles_and_its_words_as_text_and_its_maps_as_data(page: str, built: Path):
+    grid = page[page.index('<figure class="panels"') :]
+    grid = grid[: grid.index("</figure>")]
+    text = " ".join(re.sub("<[^>]*>", " ", grid).split())
+    assert text == "A square of coloured noise, and one of its channels beside it noise twice"
+    assert 'style="--columns: 2; --phone: 2"' in grid
+    data = built / MAPS / f"{STEM}.noise.js"
+    name, _, values = data.read_text().partition(" = ")
+    assert name == f'live.data["{STEM}.noise"]' and len(json.loads(values)["maps"]) == 1
+    assert f'data-live="heatmaps" data-of="{STEM}.noise"' in page
 
 
 def test_home_shows_a_figure_of_a_lesson(built: Path):
@@ -366,7 +380,7 @@ def test_what_a_page_loads_is_known(built: Path):
     page = built / "lessons" / STEM / "index.html"
     local, away = loads(page, built)
     names = {path.name for path in local}
-    assert {"convlens.css", "pages.js", "bars.svg", "noise.webp"} <= names
+    assert {"convlens.css", "pages.js", "bars.svg", "noise.1.webp"} <= names
     assert not any("katex" in name for name in names) and away == []
 
 

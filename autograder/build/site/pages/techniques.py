@@ -193,9 +193,9 @@ def drawing(course: Course, found: tuple[Entry, ...], width: int) -> str:
     beside = GUTTER + 2 * GAP + max(_width(entry) for entry in found if entry.on_map)
     y = 0.0
     for part, lessons in course.parts():
-        y += PART_SIZE + 12
+        y += PART_SIZE + (24 if marks else 4)
         marks.append(f'<text class="part" x="{GUTTER}" y="{y:g}">{html.escape(part)}</text>')
-        y += 14
+        y += 4
         for lesson in lessons:
             number = lesson.entry.number
             y += ROW

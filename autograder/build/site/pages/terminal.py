@@ -26,7 +26,7 @@ from lessons.toolkit.errors import UserError
 
 STEM, NAME, PLACE = "l11_saliency", "saliency_map", "assets/terminal.svg"
 KEPT = ROOT / ".cache" / "terminal.json"
-COLUMNS = 74
+COLUMNS = 46  # so that a phone shows letters of 11 pixels
 # A gradient of the right shape that asks the wrong thing.
 WRONG = """
 def saliency_map(model, images, target):
@@ -65,9 +65,9 @@ def shown(course: Course) -> str:
     plain = Text.from_ansi(said()).plain.replace('"', "“").replace("`", "")
     words = " ".join(plain.split())
     return (
-        f"````python\n{WRONG.strip()}\n````\n\n"
+        f'<div class="pair" markdown="1">\n\n````python\n{WRONG.strip()}\n````\n\n'
         f'<img class="terminal off-glb" src="{PLACE}" width="{width:.0f}" height="{height:.0f}" '
-        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">'
+        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">\n\n</div>'
     )
 
 

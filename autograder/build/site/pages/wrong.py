@@ -63,6 +63,10 @@ def _said(wrong: Wrong, place: tuple[str, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a sentence with its names written out, and nothing taken for a tag."""
+    """Return a sentence with its names written out, and nothing taken for a tag.
+
+    A formula stands as it is typed: to set one or two, the page would load 120 kB of KaTeX.
+    """
     text = re.sub(r"\{(\w+)\}", r"(\1)", text)
+    text = re.sub(r"\$([^$]+)\$", r"`\1`", text).replace(r"\cdot", "·")
     return re.sub(r"(`[^`]*`)|([*_<])", lambda m: m[1] or f"\\{m[2]}", text)
