@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autograder.build.site.course import Course, SiteLesson
-from autograder.build.site.links import linked
+from autograder.build.site.links import READINGS, linked
 from autograder.build.site.words import WORDS
 from autograder.course.exercise import Exercise
 from autograder.course.pictures import Picture
@@ -56,7 +56,9 @@ def _page(lesson: SiteLesson, course: Course) -> str:
         elif isinstance(block, ExerciseBlock):
             exercise = lesson.record.exercise(block.name)
             parts.append(_exercise(lesson.source, exercise, words, course.solutions))
-    text = "\n\n".join(parts)
+    text, mark, readings = "\n\n".join(parts).partition(f"\n{READINGS}\n")
+    if mark:  # the page of papers has them all, and each page loads what can be searched
+        text += f'{mark}\n<div data-search-exclude markdown="1">\n{readings}\n</div>\n'
     heading = re.search(r"^# .*\n", text, re.MULTILINE)
     end = heading.end() if heading else len(text)
     return f"{text[:end]}\n{_at_a_glance(lesson, words)}\n{text[end:]}\n"
