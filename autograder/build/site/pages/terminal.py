@@ -50,17 +50,21 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     return {PLACE: drawn(said())} if _landed(course) else {}
 
 
+def answer(course: Course) -> str:
+    """Return the wrong answer as Markdown."""
+    return f"````python\n{WRONG.strip()}\n````" if _landed(course) else ""
+
+
 def shown(course: Course) -> str:
-    """Return answer and picture as Markdown, the picture's words as its text."""
+    """Return the picture as Markdown, with its words as its text."""
     if not _landed(course):
         return ""
     picture = drawn(said())
     width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', picture)[0])
     words = " ".join(Text.from_ansi(said()).plain.split()).replace('"', "“")
     return (
-        f'<div class="pair" markdown="1">\n\n````python\n{WRONG.strip()}\n````\n\n'
         f'<img class="terminal off-glb" src="{PLACE}" width="{width:.0f}" height="{height:.0f}" '
-        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">\n\n</div>'
+        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">'
     )
 
 
