@@ -22,6 +22,7 @@ _FOLD = re.compile(
     r"^<details>\s*<summary>(?P<title>.*?)</summary>\n(?P<body>.*?)^</details>$",
     re.MULTILINE | re.DOTALL,
 )
+_FIRST = "search:\n  boost: 2\n"  # of what a word is found in, lessons come before guides
 _LINK = re.compile(r"(\]\()\.\./(l\d\d_\w+)/lesson(?:\.\w\w)?\.md")
 
 
@@ -41,7 +42,7 @@ def _page(lesson: SiteLesson, course: Course) -> str:
     others = {les.entry.number: f"{les.stem}.md" for les in course.lessons if les != lesson}
     # After the last lesson the next page is no lesson.
     hidden = "hide: [footer]\n" if lesson is course.lessons[-1] else ""
-    parts = [f"---\ntitle: {lesson.story.title}\n{hidden}---\n"]
+    parts = [f"---\ntitle: {lesson.story.title}\n{hidden}{_FIRST}---\n"]
     shown = 0
     for block in lesson.story.blocks:
         if isinstance(block, Prose):
