@@ -64,7 +64,8 @@ class Workshop:
         self.lesson = root / "lessons" / STEM
         for name in ("autograder", "lessons", "solutions", "site"):
             shutil.copytree(ROOT / name, root / name, ignore=CACHES)
-        shutil.copy(ROOT / "CHANGELOG.md", root)
+        for name in ("CHANGELOG.md", "LICENSE"):
+            shutil.copy(ROOT / name, root)
         places = {
             "solution.py": root / "solutions" / f"{STEM}.py",
             "given.py": root / "solutions" / "l89_given.py",
