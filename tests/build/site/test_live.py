@@ -19,9 +19,9 @@ import torch
 from browser import Browser, chromium
 from torch.nn import functional as F
 
+from autograder.build.site.figures import figure
 from autograder.build.site.live import ask_class, switchboard
 from autograder.build.site.live.make import DATA, NAMES, refresh
-from autograder.build.site.pages.lesson import figure
 from autograder.course.pictures import Picture
 from autograder.course.reference import ROOT
 from autograder.course.story import FigureBlock, parse

@@ -97,12 +97,11 @@ def test_the_story_shows_the_table() -> None:
         signed = (photo["two classes"], photo["random weights"])
         line = [f"{value:.2f}".replace("-", "−") for value in signed]
         line += [percent(photo["on the object"]), str(photo["forwards"])]
-        line += ["0" if photo["time"] < 0.05 else None]  # moves with the machine
         line += [percent(scenes["on the object"]), percent(scenes["pointing game"])]
         line += [f"{scenes[curve]:.2f}".replace("-", "−") for curve in ("deletion", "insertion")]
         first = next(cells for cells in rows if cells[0].strip().strip("*") == name)
         for wanted, cell in zip(line, (c.strip() for c in first[1:]), strict=True):
-            assert wanted is None or _near(wanted, cell), (name, wanted, cell)
+            assert _near(wanted, cell), (name, wanted, cell)
     assert len(shown) >= len(figures.LESSONS)
 
 
@@ -112,13 +111,9 @@ def _near(wanted: str, cell: str) -> bool:
     return abs(one - other) <= (1.001 if "%" in cell else 0.0101)
 
 
-def test_the_time_is_in_the_story_as_in_the_table() -> None:
-    for name in ("occlusion", "SmoothGrad", "saliency", "CAM", "Guided Grad-CAM"):
-        written, photo = row(name)["photo"]["time"], row(name)["photo"]
-        line = re.search(
-            rf"\| {name} \|(?:[^|]*\|){{3}}\s*{photo['forwards']} \| ([\d.]+) \|", STORY
-        )
-        assert line and float(line[1]) == pytest.approx(written, rel=0.35)
+def test_a_hundred_times_as_long() -> None:
+    ratio = row("occlusion")["photo"]["time"] / row("saliency")["photo"]["time"]
+    assert 70 < ratio < 140 and "about a hundred times as long as saliency" in STORY
 
 
 def test_who_is_first_in_which_column() -> None:

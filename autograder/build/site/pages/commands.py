@@ -13,13 +13,33 @@ from autograder.course.reference import ROOT
 from lessons.toolkit.errors import UserError
 
 PLACE = "reference/commands.md"
+_SECTION = re.compile(r"^#+ `(convlens[ \w]*)`\n\n(.+)", re.MULTILINE)
+_LISTED = re.compile(r"^\* `(\w+)`: .*$", re.MULTILINE)
 
 
 def pages(course: Course) -> dict[str, str | bytes | Path]:
     """Return the page of all commands with their arguments and options."""
     # One heading of level 1 is the page's own; each command is one of level 2.
-    text = described().replace("# `convlens`", "# Commands", 1)
+    text = _with_links(described()).replace("# `convlens`", "# Commands", 1)
+    text = text.replace("```console\n$ ", "```text\n")  # a prompt is nothing to copy
     return {PLACE: f"---\ntitle: Commands\n---\n\n{text.strip()}\n"}
+
+
+def _with_links(text: str) -> str:
+    """Return the page with its lists of commands linked, and their sentences whole."""
+    told = dict(_SECTION.findall(text))
+
+    def linked(name: str, section: str) -> str:
+        def line(listed: re.Match[str]) -> str:
+            command = f"{name} {listed[1]}"
+            if command not in told:
+                return listed[0]
+            return f"* [`{listed[1]}`](#{command.replace(' ', '-')}): {told[command]}"
+
+        return _LISTED.sub(line, section)
+
+    parts = re.split(r"^(?=#+ `convlens)", text, flags=re.MULTILINE)
+    return "".join(linked(part.partition("`")[2].partition("`")[0], part) for part in parts)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from importlib.metadata import metadata
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,14 @@ def checksums() -> dict[str, str]:
 
 def _imagenet() -> tuple[str, ...]:
     name = efficientnet.WEIGHTS_PACKAGE.replace("_", "-")
-    told = metadata(name)
-    fields = ("License-Expression", "License")
-    stated = next((told[field] for field in fields if field in told), "UNKNOWN")
-    licence = "not stated by the package" if stated == "UNKNOWN" else stated
+    package = distribution(name)  # its field of the licence says UNKNOWN, and its file says which
+    licence = (package.read_text("LICENSE") or "").partition("\n")[0].strip()
     return (
         "`efficientnet_lite0`",
         "ImageNet, 1,000 classes",
         f"`{efficientnet.WEIGHTS_SHA256[:12]}`",
-        licence.replace("\n", " "),
-        f"`{name}` {told['Version']}",
+        licence or "not stated by the package",
+        f"`{name}` {package.version}",
     )
 
 

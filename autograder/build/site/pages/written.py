@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from autograder.build.site.course import Course
+from autograder.build.site.figures import figure
 from autograder.build.site.pages import terminal, tour
-from autograder.build.site.pages.lesson import figure
 from autograder.build.site.pages.lesson_list import cards
 from autograder.course.reference import ROOT
 from autograder.course.story import FigureBlock
@@ -61,7 +62,9 @@ def filled(markdown: str, course: Course) -> str:
                 "Name a figure of a lesson's story.",
             )
         block = FigureBlock(name, match["alt"], match["caption"])
-        return figure(block, f"lessons/{stem}", lesson.pictures[name])
+        # Without maps: what can be touched here is the page's own to say.
+        picture = replace(lesson.pictures[name], maps=None)
+        return figure(block, f"lessons/{stem}", picture)
 
     for name, filling in FILLINGS.items():
         mark = f"<!-- {name} -->"

@@ -18,6 +18,73 @@ document.querySelector("[data-md-component=search][role=dialog]")?.setAttribute(
   new ResizeObserver(reachable).observe(document.body)
 }
 
+// A heading's own link is in the contents too, and needs no second stop.
+for (const link of document.querySelectorAll(".headerlink")) {
+  const address = CSS.escape(link.getAttribute("href"))
+  if (document.querySelector(`.md-nav--secondary a[href="${address}"]`)) link.tabIndex = -1
+}
+
+// What an abbreviation stands for is said where it first stands, to the tab key and a finger too.
+{
+  const said = new Set()
+  for (const abbreviation of document.querySelectorAll(".md-content abbr[title]")) {
+    if (said.has(abbreviation.textContent) || abbreviation.closest("a, summary, h1, h2, h3")) continue
+    said.add(abbreviation.textContent)
+    abbreviation.tabIndex = 0
+  }
+}
+
+// Material gives the drawer's button, the ways in it and the space bar to the mouse alone.
+{
+  const drawer = document.getElementById("__drawer")
+  const button = document.querySelector(".md-header__button[for=__drawer]")
+  const side = document.querySelector(".md-sidebar--primary")
+  const isSeen = (e) => e.offsetParent && getComputedStyle(e).visibility === "visible"
+  const say = () => button.setAttribute("aria-expanded", drawer.checked)
+  button.setAttribute("role", "button")
+  button.setAttribute("aria-label", "Navigation")
+  button.tabIndex = 0
+  for (const way of side.querySelectorAll(".md-nav .md-nav__title, [for=__toc]")) way.tabIndex = 0
+  say()
+  drawer.addEventListener("change", () => {
+    say()
+    if (drawer.checked && document.activeElement === button) {
+      ;[...side.querySelectorAll("a, label[tabindex]")].find(isSeen)?.focus()
+    }
+  })
+  for (const toggle of side.querySelectorAll(".md-nav__toggle")) {
+    const follow = () => toggle.labels[toggle.checked ? toggle.labels.length - 1 : 0].focus()
+    toggle.addEventListener("change", follow)
+  }
+  document.addEventListener("focusin", ({ target }) => {
+    const isAway = !side.contains(target) && target !== button
+    if (drawer.checked && isAway && isSeen(button)) drawer.click()
+  })
+  document.addEventListener("keydown", (event) => {
+    const at = document.activeElement
+    if (event.key === "Escape" && drawer.checked) {
+      drawer.click()
+      button.focus()
+    } else if (event.key === " " && at.matches("label[tabindex], .md-option")) {
+      event.preventDefault()
+      ;(at.matches("label") ? at : at.nextElementSibling).click()
+    }
+  })
+}
+
+// Who closes an enlarged figure is where it was opened.
+addEventListener("load", () => {
+  if (typeof lightbox === "undefined") return
+  let opener = null
+  lightbox.on("open", () => {
+    opener = document.activeElement
+    const close = document.querySelector(".glightbox-container .gclose")
+    close.classList.add("focused") // from where its own handling of the tab key goes on
+    close.focus()
+  })
+  lightbox.on("close", () => opener.focus({ preventScroll: true }))
+})
+
 // Typeset the maths of a page with the KaTeX beside this file. Pages without maths load none of it.
 {
   const base = new URL("../katex/", document.currentScript.src).href

@@ -38,7 +38,7 @@ window.live = (() => {
 
   // Native controls whose state is in the address: what differs from the start stands there.
   const controls = (box, html, update) => {
-    const prefix = box.dataset.live + "."
+    const prefix = (box.dataset.of ?? box.dataset.live) + "." // a page may hold several of one kind
     box.insertAdjacentHTML("beforeend", `<form>${html}<output></output></form>`)
     const form = box.lastElementChild
     const values = () => Object.fromEntries(new FormData(form))

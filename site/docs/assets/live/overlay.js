@@ -33,8 +33,21 @@
     return wide
   }
 
-  live.faders =
-    '<label>Fade the map <input type="range" name="fade" min="0" max="100" value="80"></label>' +
+  // Paint a map as fine as the canvas; `low` is no colour, `low + top` the end of the scale.
+  live.paint = (canvas, wide, { low = 0, top, signed = false, fade }) => {
+    const pen = canvas.getContext("2d")
+    const pixels = pen.createImageData(canvas.width, canvas.height)
+    wide.forEach((value, place) => {
+      const share = top > 0 ? (value - low) / top : 0
+      const unit = Math.min(1, signed ? Math.abs(share) : Math.max(0, share))
+      pixels.data.set(live.colour(signed ? 0.5 + share / 2 : unit, signed), 4 * place)
+      pixels.data[4 * place + 3] = 2.55 * fade * unit ** COVER
+    })
+    pen.putImageData(pixels, 0, 0)
+  }
+
+  live.faders = (fade) =>
+    `<label>Fade the map <input type="range" name="fade" min="0" max="100" value="${fade}"></label>` +
     '<label>Magnify <input type="range" name="zoom" min="1" max="4" step="0.5" value="1"></label>'
 
   // A stage before the controls; it takes the place of the static picture.
@@ -53,18 +66,10 @@
     else image.remove()
     if (figure) figure.hidden = true
     const pen = canvas.getContext("2d")
-    const pixels = pen.createImageData(width, height)
 
     // The map `values` (h by w); `top` is what the end of the scale stands for.
-    const show = (values, h, w, { top, signed = false, fade = 80, zoom = 1, alt }) => {
-      const wide = live.enlarge(values, h, w, height, width)
-      wide.forEach((value, place) => {
-        const share = top > 0 ? value / top : 0
-        const unit = Math.min(1, signed ? Math.abs(share) : Math.max(0, share))
-        pixels.data.set(live.colour(signed ? 0.5 + share / 2 : unit, signed), 4 * place)
-        pixels.data[4 * place + 3] = 2.55 * fade * unit ** COVER
-      })
-      pen.putImageData(pixels, 0, 0)
+    const show = (values, h, w, { top, signed, fade = 80, zoom = 1, alt }) => {
+      live.paint(canvas, live.enlarge(values, h, w, height, width), { top, signed, fade })
       canvas.setAttribute("aria-label", alt)
       const colours = palettes[+signed].map((parts) => `rgb(${parts})`)
       legend.children[1].style.background = `linear-gradient(to right, ${colours})`

@@ -26,6 +26,6 @@ live.sceneControls = (() => {
     ${group("Brush", '<label>Colour <input type="color" name="ink" value="#c0301c"></label>', slider("brush", "Size", 8, 24, 2), '<input type="hidden" name="drawn" value=""><button type="button" name="wipe">Wipe the drawing</button>')}
     ${group("Network", choice("network", "Trained on", [["scenes", "plain scenes"], ["scenes_watermarked", "scenes with a badge"]]), '<label><input type="checkbox" name="badge" value="on">Badge in the picture</label>')}
     ${group("Map", choice("map", "Shows", [["cam", "what speaks for"], ["signed", "what speaks for and against"], ["gradient", "where a pixel counts (gradient)"]]), choice("about", "the class", [["answer", "it answers"], ...CLASSES]), '<label><input type="checkbox" name="truth" value="on" checked>True outline</label>')}
-    ${live.faders}`
+    ${live.faders(80)}`
   return { STORIES, CLASSES, html }
 })()

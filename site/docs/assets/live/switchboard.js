@@ -70,7 +70,7 @@ live.define("switchboard", ["overlay.js"], (box) => {
     <fieldset class="live-channels"></fieldset>
     <label>Silence the first <input type="number" name="first" min="0" max="453" value="0"></label>
     <input type="hidden" name="off" value=""><input type="hidden" name="show" value="">
-    <button type="reset">All on</button> ${live.faders}`,
+    <button type="reset">All on</button> ${live.faders(80)}`,
     update,
   )
   const form = controls.form
