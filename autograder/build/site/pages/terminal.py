@@ -56,8 +56,13 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     return {PLACE: drawn(said())} if _landed(course) else {}
 
 
+def answer(course: Course) -> str:
+    """Return the wrong answer as Markdown."""
+    return f"````python\n{WRONG.strip()}\n````" if _landed(course) else ""
+
+
 def shown(course: Course) -> str:
-    """Return answer and picture as Markdown, the picture's words as its text."""
+    """Return the picture as Markdown, with its words as its text."""
     if not _landed(course):
         return ""
     picture = drawn(said())
@@ -65,9 +70,8 @@ def shown(course: Course) -> str:
     plain = Text.from_ansi(said()).plain.replace('"', "“").replace("`", "")
     words = " ".join(plain.split())
     return (
-        f'<div class="pair" markdown="1">\n\n````python\n{WRONG.strip()}\n````\n\n'
         f'<img class="terminal off-glb" src="{PLACE}" width="{width:.0f}" height="{height:.0f}" '
-        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">\n\n</div>'
+        f'loading="lazy" alt="Terminal: convlens check saliency.{NAME}. {words}">'
     )
 
 

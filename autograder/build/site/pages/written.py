@@ -26,6 +26,7 @@ _FENCED = re.compile(r"^(`{3,}.*?^`{3,}$)", re.MULTILINE | re.DOTALL)
 # What stands for a comment `<!-- name -->` in a written page.
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
+    "wrong answer": terminal.answer,
     "terminal": terminal.shown,
     **{f"tour: {name}": partial(tour.part, name) for name in tour.PARTS},
     "changelog": lambda course: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
