@@ -206,7 +206,8 @@ def test_paper_is_white_and_nothing_is_cut_whatever_the_screen_is(browser: Brows
         assert browser.violations() == []
         shown = "[...document.querySelectorAll('article img')].filter(i => i.offsetParent)"
         assert not browser.ask(f"{shown}.some(i => i.src.endsWith('#only-dark'))")
-        assert not browser.ask("[...document.querySelectorAll('.folded')].some(e => e.offsetParent)")
+        folded = "[...document.querySelectorAll('.folded')]"
+        assert not browser.ask(f"{folded}.some(e => e.offsetParent)")
         wide = (
             "[...document.querySelectorAll('article table, article pre, article svg, article img')]"
             ".filter(e => e.getBoundingClientRect().right > innerWidth + 1).length"
