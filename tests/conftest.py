@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workshop import Workshop
@@ -12,6 +13,9 @@ SPREAD = {
     "test_every_network.py",
     "test_fuzz_judge.py",
 }
+
+# Folders whose files share something dear.
+TOGETHER = {"nbgrader", "site"}
 
 # Beside other workers one thread is enough: more of them on the same cores wait for each other, and
 # a tour took 53 s where it takes 5. Read by torch when it is imported, which is after this.
@@ -33,19 +37,20 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return copy
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Keep tests of a group on one worker: with `-n`, where nobody asked for another way."""
-    if config.getoption("numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadgroup"
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, let a worker have a file whole: what its tests share is made once, not twice."""
+    if config.getvalue("dist") != "load":
+        return None  # somebody asked for another way
+    from xdist.scheduler import LoadScopeScheduling
 
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = Path(nodeid.partition("::")[0])
+            if file.name in SPREAD:
+                return nodeid
+            return str(file.parent if file.parent.name in TOGETHER else file)
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a worker have a file whole, so that what its tests share is made once and not twice."""
-    for item in items:
-        if item.path.name not in SPREAD and item.get_closest_marker("xdist_group") is None:
-            shared = "sample" if "sample" in getattr(item, "fixturenames", ()) else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(shared))
+    return ByFile(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

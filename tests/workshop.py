@@ -64,7 +64,8 @@ class Workshop:
         self.lesson = root / "lessons" / STEM
         for name in ("autograder", "lessons", "solutions", "site"):
             shutil.copytree(ROOT / name, root / name, ignore=CACHES)
-        shutil.copy(ROOT / "CHANGELOG.md", root)
+        for name in ("CHANGELOG.md", "LICENSE"):
+            shutil.copy(ROOT / name, root)
         places = {
             "solution.py": root / "solutions" / f"{STEM}.py",
             "given.py": root / "solutions" / "l89_given.py",
@@ -81,8 +82,8 @@ class Workshop:
         self.edit(catalogue, "\nPARTS = {\n", f'\nPARTS = {{\n    "Samples": ("{STEM}",),\n')
         self.solution = places["solution.py"]
         self.home = root / "site" / "docs" / "index.md"
-        # Two of the course's own pages show figures of lessons that are not here.
-        for page in (self.home, self.home.with_name("playground.md")):
+        # Some of the course's own pages show figures of lessons that are not here.
+        for page in (self.home, *(self.home.with_name(f"{n}.md") for n in ("playground", "tour"))):
             text = re.sub(
                 r"lessons/\w+/pictures/\w+", f"lessons/{STEM}/pictures/bars", page.read_text()
             )

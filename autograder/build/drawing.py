@@ -29,7 +29,7 @@ from autograder.files import write_whole
 from lessons.toolkit.errors import UserError
 
 Say = Callable[[str], None]
-_SUFFIXES = {".svg", ".png", ".webp"}
+_SUFFIXES = (".svg", ".png", ".webp", ".maps.json")
 
 
 def drawing_problems(stem: str) -> list[str]:
@@ -102,7 +102,7 @@ def _draw(stem: str, say: Say) -> str:
         again = not same or not all(_is_there(stem, name) for name in measured)
         request = {"figures": missing, "cells": stale, "tables": again}
         result = render(stem, Path(made), request, say)
-        for file in [*(data["file"] for data in result["figures"].values()), *result["tables"]]:
+        for file in [*_files(result["figures"]), *result["tables"]]:
             write_whole(folder / file, (Path(made) / file).read_bytes())
     drawn = kept | result["figures"]
     files = {name: data["file"] for name, data in drawn.items()}
@@ -116,13 +116,17 @@ def _draw(stem: str, say: Say) -> str:
         made_from["tables"] = tables
     write_whole(folder / RECORD, (json.dumps(made_from, indent=1) + "\n").encode())
     for path in folder.iterdir():
-        if path.suffix in _SUFFIXES and path.name not in files.values():
+        if path.name.endswith(_SUFFIXES) and path.name not in _files(drawn):
             path.unlink()
     size = sum((folder / file).stat().st_size for file in files.values()) / 1000
     return (
         f"lessons/{stem}: {len(missing)} of {len(files)} figures drawn ({size:.0f} kB in all), "
         f"{sum(len(cells) for cells in stale.values())} cells run"
     )
+
+
+def _files(figures: dict[str, Any]) -> list[str]:
+    return [data[kind] for data in figures.values() for kind in ("file", "maps") if kind in data]
 
 
 def render(
@@ -140,7 +144,7 @@ def render(
         say: is told of each part as it is done.
 
     Returns:
-        ``figures``, ``{"file", "width", "height"}`` by name; ``cells``, what each printed;
+        ``figures``, what `render_figure` returns, by name; ``cells``, what each printed;
         ``tables``, files.
 
     Raises:

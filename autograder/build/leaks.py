@@ -41,10 +41,10 @@ def leaks(text: str, stem: str) -> list[str]:
 def secret_lines(stem: str) -> tuple[str, ...]:
     """Return the lines that only the solution has.
 
-    They come without indentation, and short ones are left out.
+    They come without indentation. Short ones are left out, and those that are an exercise's name.
     """
     source = read_lesson(stem)
-    public = IDIOMS | {_plain(line) for line in source.stubs().splitlines()}
+    public = IDIOMS | set(source.exercises) | {_plain(line) for line in source.stubs().splitlines()}
     regions = [region for c in source.chunks if c.name for region in solution_regions(c.text)]
     lines = [_plain(line) for region in regions for line in region.splitlines()]
     return tuple(

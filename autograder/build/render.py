@@ -20,11 +20,12 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from autograder.build.panels import maps, panels
 from autograder.course.figures import draw, reference_course
 
 LARGEST_SVG = 48_000  # bytes
 WEBP_QUALITY = 76
-PIXELS_PER_INCH = 96  # of CSS; pictures have twice as many
+PIXELS_PER_INCH = 96  # of CSS
 
 
 class CellError(RuntimeError):
@@ -35,9 +36,10 @@ def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
     """Draw one figure into a folder.
 
     Returns:
-        ``{"file", "width", "height"}``, in CSS pixels. An SVG where that is small, else the
-        smallest as Git, a wheel and a host keep it: SVG through gzip, or twice that many pixels as
-        PNG or WebP.
+        ``{"file", "width", "height"}``, in CSS pixels. A plot is an SVG where that is small, else
+        the smallest as Git, a wheel and a host keep it: SVG through gzip, or PNG or WebP with the
+        pixels that `new_figure` asks for. A grid of pictures is one of the last two. It has
+        ``panels``, and ``maps``, a file, where maps are laid over photos.
     """
     from PIL import Image
 
@@ -49,19 +51,25 @@ def render_figure(stem: str, name: str, folder: Path) -> dict[str, Any]:
     save_figure(figure, drawing)
     svg = _lighter(drawing.read_bytes())
     drawing.write_bytes(svg)
-    if len(svg) <= LARGEST_SVG:
+    grid = panels(figure)
+    if len(svg) <= LARGEST_SVG and grid is None:
         return {"file": drawing.name, "width": width, "height": height}
-    figure.set_dpi(2 * PIXELS_PER_INCH)
     png = figure_png(figure)
     webp = io.BytesIO()
     Image.open(io.BytesIO(png)).save(webp, "webp", quality=WEBP_QUALITY, method=6)
     pixels = (("png", png), ("webp", webp.getvalue()))
     suffix, data = min(pixels, key=lambda pair: len(pair[1]))
-    if len(gzip.compress(svg)) <= len(data):
+    if len(gzip.compress(svg)) <= len(data) and grid is None:
         return {"file": drawing.name, "width": width, "height": height}
     drawing.unlink()
     (folder / f"{name}.{suffix}").write_bytes(data)
-    return {"file": f"{name}.{suffix}", "width": width, "height": height}
+    drawn: dict[str, Any] = {"file": f"{name}.{suffix}", "width": width, "height": height}
+    if grid is not None:
+        drawn["panels"] = grid
+        if (laid := maps(figure)) is not None:
+            drawn["maps"] = f"{name}.maps.json"
+            (folder / drawn["maps"]).write_text(json.dumps(laid) + "\n", encoding="utf-8")
+    return drawn
 
 
 def tables(stem: str) -> dict[str, Callable[[Any], Any]]:

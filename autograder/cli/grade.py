@@ -117,9 +117,9 @@ def grade(
 
         course_of(gradebook)
     found = choose(isolation)  # refused before anything is written
-    if (late_per_day or late_cap != 1.0) and not due:
+    if (late_per_day or late_cap != 1.0 or zone) and not due:
         raise UserError(
-            "What lateness costs needs a deadline.", "Add --due 2026-11-30T23:59+01:00."
+            "A zone, and what lateness costs, need a deadline.", "Add --due 2026-11-30T23:59+01:00."
         )
     if scheduler:
         _look_at_cluster(scheduler, found.level, workers)

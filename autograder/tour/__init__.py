@@ -14,7 +14,7 @@ from autograder.course.techniques import techniques
 from autograder.files import write_whole
 from autograder.tour.matrix import Row, compare, draw_matrix, with_random_network
 from autograder.tour.own_model import from_file, names_a_file
-from autograder.tour.page import Section, credits_of, render
+from autograder.tour.page import Section, Survey, credits_of, render
 from lessons.toolkit.device import choose_device
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.models import DEFAULT_MODEL, Classifier, load_model
@@ -76,6 +76,25 @@ def tour(
     Raises:
         UserError: no such image, model or device, too many images, or a file cannot be written.
     """
+    found = survey(images, device, progress, model)
+    made = Tour(out, None, found.seconds, found.failures)
+    if found.rows:
+        made.picture = out.with_name(f"{out.stem}-matrix.png")
+        write_whole(made.picture, draw_matrix(found.subject, found.rows, found.credits))
+    render(out, found)
+    return made
+
+
+def survey(
+    images: str | Path | Sequence[str | Path] | None = None,
+    device: str = "auto",
+    progress: Track = iter,
+    model: str | Classifier = DEFAULT_MODEL,
+) -> Survey:
+    """Run every technique on one picture, and compare their maps.
+
+    Arguments and errors are those of `tour`, without the file.
+    """
     names = [images] if isinstance(images, str | Path) else list(images or DEFAULT_PHOTOS)
     if len(names) > MOST_PHOTOS:
         raise UserError(
@@ -84,9 +103,10 @@ def tour(
         )
     photos = [load_photo(name) for name in names]
     course = reference_course()
-    made = Tour(out)
+    seconds: dict[str, float] = {}
+    failures: dict[str, str] = {}
     subject = make_subject(_classifier(model, device), *photos)
-    subject = _with_second_question(course, subject, made)
+    subject = _with_second_question(course, subject, failures)
     listed = list(techniques())
     compared = [technique for _, technique in listed if technique.heatmap]
     untrained = with_random_network(subject)
@@ -95,19 +115,15 @@ def tour(
     for step in progress([*listed, *compared]):
         started = time.perf_counter()
         if isinstance(step, Technique):
-            if row := _row(course, subject, untrained, step, made):
+            if row := _row(course, subject, untrained, step, failures):
                 rows.append(row)
             title = f"{step.title}, compared"
         else:
             stem, technique = step
-            sections.append(_section(course, subject, stem, technique, made))
+            sections.append(_section(course, subject, stem, technique, failures))
             title = technique.title
-        made.seconds[title] = time.perf_counter() - started
-    if rows:
-        made.picture = out.with_name(f"{out.stem}-matrix.png")
-        write_whole(made.picture, draw_matrix(subject, rows, credits_of(names)))
-    render(out, subject, sections, rows, credits_of(names))
-    return made
+        seconds[title] = time.perf_counter() - started
+    return Survey(subject, sections, rows, credits_of(names), seconds, failures)
 
 
 def _classifier(model: str | Classifier, device: str) -> Classifier:
@@ -119,7 +135,7 @@ def _classifier(model: str | Classifier, device: str) -> Classifier:
     return classifier
 
 
-def _with_second_question(course: Any, subject: Subject, made: Tour) -> Subject:
+def _with_second_question(course: Any, subject: Subject, failures: dict[str, str]) -> Subject:
     """Choose the likely class whose map is least like the first's."""
     count = min(LIKELY, len(subject.ranking))
     network, target = subject.classifier.network, subject.ranking[:count]
@@ -131,13 +147,15 @@ def _with_second_question(course: Any, subject: Subject, made: Tour) -> Subject:
             maps = course.l11_saliency.saliency_map(network, images, target)
         like = [rank_agreement(maps[0], other) for other in maps]
     except Exception as error:
-        made.failures["The second question"] = _named(error)
+        failures["The second question"] = _named(error)
         return subject
     known = {rank: value for rank, value in enumerate(like) if rank and value is not None}
     return replace(subject, second=min(known, key=known.__getitem__)) if known else subject
 
 
-def _section(course: Any, subject: Subject, stem: str, technique: Technique, made: Tour) -> Section:
+def _section(
+    course: Any, subject: Subject, stem: str, technique: Technique, failures: dict[str, str]
+) -> Section:
     drawn: Sequence[Panel | str] = ()
     instead = ""
     try:
@@ -145,7 +163,7 @@ def _section(course: Any, subject: Subject, stem: str, technique: Technique, mad
     except Declined as error:
         instead = f"No picture here: the technique {error}."
     except Exception as error:  # one technique's fault must not cost the page
-        made.failures[technique.title] = _named(error)
+        failures[technique.title] = _named(error)
         instead = (
             f"{technique.title} failed here ({_named(error)}). That is a fault of ConvLens, not of "
             "the picture."
@@ -156,14 +174,18 @@ def _section(course: Any, subject: Subject, stem: str, technique: Technique, mad
 
 
 def _row(
-    course: Any, subject: Subject, untrained: Subject | None, technique: Technique, made: Tour
+    course: Any,
+    subject: Subject,
+    untrained: Subject | None,
+    technique: Technique,
+    failures: dict[str, str],
 ) -> Row | None:
     try:
         return compare(course, subject, untrained, technique)
     except Declined:  # its section says so
         return None
     except Exception as error:
-        made.failures[f"{technique.title}, compared"] = _named(error)
+        failures[f"{technique.title}, compared"] = _named(error)
         return None
 
 
@@ -171,4 +193,4 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).splitlines() or ['no words'])[0]}"
 
 
-__all__ = ["Subject", "Technique", "Tour", "techniques", "tour"]
+__all__ = ["Subject", "Technique", "Tour", "survey", "techniques", "tour"]

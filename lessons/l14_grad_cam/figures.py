@@ -14,6 +14,7 @@ from lessons.toolkit.photos import load_photo, photo_names
 from lessons.toolkit.plots import (
     INK,
     ORANGE,
+    Overlay,
     colour,
     image_grid,
     new_figure,
@@ -65,7 +66,7 @@ def two_questions(course: Any) -> Figure:
     """Draw one picture with the maps of two classes."""
     scene = _scene("cat", "coffee")
     names = ("tiger cat", "espresso")
-    maps = [overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
+    maps = [Overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
     return image_grid(maps, [f"{name}?" for name in names], columns=2, inches=4.2)
 
 
@@ -78,9 +79,9 @@ def weighted_sum(course: Any) -> Figure:
     weights = lesson.channel_weights(gradient)[0]
     said = weights[:, None, None] * activation[0]
     chosen = [*said.amax((1, 2)).topk(2).indices.tolist(), int(said.amin((1, 2)).argmin())]
-    pictures = [overlay(scene.rgb, activation[0, channel], ALPHA) for channel in chosen]
+    pictures = [Overlay(scene.rgb, activation[0, channel], ALPHA) for channel in chosen]
     titles = [f"channel {channel}: {1000 * weights[channel]:+.1f}" for channel in chosen]
-    pictures.append(overlay(scene.rgb, _cam(course, scene, "espresso"), ALPHA))
+    pictures.append(Overlay(scene.rgb, _cam(course, scene, "espresso"), ALPHA))
     return image_grid(pictures, [*titles, "all 1,280"], columns=2, inches=3.2)
 
 
@@ -115,14 +116,15 @@ def three_ways_to_enlarge(course: Any) -> Figure:
 def guided(course: Any) -> Figure:
     """Draw guided backpropagation, Grad-CAM and their product for two classes."""
     scene, network = _scene("cat", "coffee"), _classifier().network
-    pictures, titles = [], []
+    pictures: list[Tensor | Overlay] = []
+    titles = []
     for name in ("tiger cat", "espresso"):
         target = _target(name)
         lines = course.l12_guided_backprop.guided_backprop(network, scene.images, target)
         product = course.l14_grad_cam.guided_grad_cam(
             network, "head", scene.images, target, guided=lines
         )
-        cam = overlay(scene.rgb, _cam(course, scene, name), ALPHA)
+        cam = Overlay(scene.rgb, _cam(course, scene, name), ALPHA)
         pictures += [signed_to_rgb(lines[0], 0.98), cam, signed_to_rgb(product[0], 0.98)]
         titles += ["guided", f"{name}?", "product"]
     return image_grid(pictures, titles, columns=3, inches=2.3)
@@ -131,12 +133,13 @@ def guided(course: Any) -> Figure:
 def against(course: Any) -> Figure:
     """Draw what speaks against each of two classes of one picture."""
     scene = _scene("cat", "coffee")
-    pictures, titles = [scene.rgb], ["picture"]
+    pictures: list[Tensor | Overlay] = [scene.rgb]
+    titles = ["picture"]
     for name in ("tiger cat", "espresso"):
         cam = course.l14_grad_cam.counterfactual(
             _classifier().network, "head", scene.images, _target(name)
         )[0]
-        pictures.append(overlay(scene.rgb, cam, ALPHA))
+        pictures.append(Overlay(scene.rgb, cam, ALPHA))
         titles.append(f"against {name}")
     return image_grid(pictures, titles, columns=3, inches=2.6)
 
@@ -145,7 +148,7 @@ def no_bee(course: Any) -> Figure:
     """Draw maps of a flower for a flower and for two insects that are not there."""
     scene = _scene("flower")
     names = ("daisy", "bee", "ant")
-    maps = [overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
+    maps = [Overlay(scene.rgb, _cam(course, scene, name), ALPHA) for name in names]
     titles = ["photo", *[f"{name}?" for name in names]]
     return image_grid([scene.rgb, *maps], titles, columns=4, inches=2.1)
 

@@ -21,11 +21,11 @@ from lessons.toolkit.plots import (
     LABEL_POINTS,
     ORANGE,
     PURPLE,
+    Overlay,
     clipped,
     image_grid,
     name_lines,
     new_figure,
-    overlay,
     style_plot,
 )
 from lessons.toolkit.scenes import CLASSES, WATERMARKED_CLASS, Scenes, make_scenes
@@ -386,12 +386,12 @@ def opening(course: Any) -> Figure:
     photo, network = _photo("cat"), _classifier().network
     methods, target = _methods(course), _target("tiger cat")
     _, destroyed = _destroyed(course)[2]
-    pictures = [photo.rgb]
+    pictures: list[Tensor | Overlay] = [photo.rgb]
     for name in ("guided backpropagation", "Grad-CAM"):
         for who in (network, destroyed):
             heatmap = methods[name](who, photo.images, target)[0]
             fine = name != "Grad-CAM"
-            pictures.append(_fine(heatmap) if fine else overlay(photo.rgb, heatmap, 0.75))
+            pictures.append(_fine(heatmap) if fine else Overlay(photo.rgb, heatmap, 0.75))
     return image_grid(pictures, ["photo", "A", "B", "C", "D"], columns=5, inches=1.8)
 
 
@@ -404,12 +404,12 @@ def cascade(course: Any) -> Figure:
         name: dict(steps)[name] for name in ("classifier", "stages.6", "stages.3", "stem")
     }
     rows = ("saliency", "deconvnet", "guided backpropagation", "Grad-CAM")
-    pictures = []
+    pictures: list[Tensor | Overlay] = []
     for row in rows:
         for who in chosen.values():
             heatmap = methods[row](who, photo.images, target)[0]
             if row == "Grad-CAM":
-                pictures.append(overlay(photo.rgb, heatmap, 0.75))
+                pictures.append(Overlay(photo.rgb, heatmap, 0.75))
             else:
                 pictures.append(_fine(heatmap))
     titles = [*chosen, *[""] * (len(pictures) - len(chosen))]

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -81,6 +81,22 @@ def colour(heatmap: Tensor, signed: bool = False) -> Tensor:
     else:
         unit = scale_to_unit(known)
     return torch.where(values.isnan(), 0.5, _palette(unit, DIVERGING if signed else SEQUENTIAL))
+
+
+class Overlay(NamedTuple):
+    """A heatmap and its photo, which `image_grid` draws by `overlay`.
+
+    Kept apart, readers of the site can fade the map and put it on another scale.
+
+    Attributes:
+        rgb: the photo, (3, H, W) in [0, 1].
+        heatmap: (h, w).
+        alpha: how far the highest value covers the photo, 0 to 1.
+    """
+
+    rgb: Tensor
+    heatmap: Tensor
+    alpha: float = 0.6
 
 
 def overlay(rgb: Tensor, heatmap: Tensor, alpha: float = 0.6) -> Tensor:
@@ -218,10 +234,13 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     class NotebookFigure(Figure):
+        overlays: dict[int, Overlay]  # by number of its axes
+
         def _repr_png_(self) -> bytes:
             return figure_png(self)
 
     figure = NotebookFigure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    figure.overlays = {}
     figure.patch.set_alpha(0)
     return figure
 
@@ -284,7 +303,7 @@ def show_heatmap(heatmap: Tensor, title: str = "", signed: bool = False) -> Figu
 
 
 def image_grid(
-    images: Sequence[Tensor] | Tensor,
+    images: Sequence[Tensor | Overlay] | Tensor,
     titles: Sequence[str] | None = None,
     columns: int | None = None,
     signed: bool = False,
@@ -293,8 +312,8 @@ def image_grid(
     """Draw pictures in rows, each with its title above it.
 
     Args:
-        images: pictures (3, H, W) in [0, 1], or maps (H, W), each coloured over its own range. In
-            the place of a map that is 0 everywhere stands the word "nothing".
+        images: pictures (3, H, W) in [0, 1], an `Overlay`, or maps (H, W), each coloured over its
+            own range. In the place of a map that is 0 everywhere stands the word "nothing".
         titles: one for each picture.
         columns: pictures in a row; by default all of them, at most six.
         signed: for maps, zero is the middle of the scale.
@@ -311,7 +330,8 @@ def image_grid(
         raise ValueError("image_grid takes a list of pictures: write [picture] for one alone")
     if len(images) == 0:
         raise ValueError("a grid needs at least one picture")
-    for image in images:
+    pictures = [overlay(*image) if isinstance(image, Overlay) else image for image in images]
+    for image in pictures:
         if image.ndim != 2 and not (image.ndim == 3 and len(image) == 3):
             shape = tuple(image.shape)
             raise ValueError(f"a picture is (3, H, W), or a map (H, W), not {shape}")
@@ -319,13 +339,15 @@ def image_grid(
         raise ValueError(f"{len(titles)} titles for {len(images)} pictures")
     columns = min(columns or 6, len(images))
     rows = -(-len(images) // columns)
-    tallest = max(image.shape[-2] / image.shape[-1] for image in images)
+    tallest = max(image.shape[-2] / image.shape[-1] for image in pictures)
     lines = [title.count("\n") + 1 if title else 0 for title in titles or [""] * len(images)]
     most = [max(lines[first : first + columns]) for first in range(0, len(images), columns)]
     # A row without titles needs no room for them.
     title_inches = sum(0.11 + 0.24 * count for count in most if count)
     figure = new_figure(columns * inches, rows * (inches * tallest + 0.05) + title_inches)
-    for number, image in enumerate(images):
+    laid = {n: image for n, image in enumerate(images) if isinstance(image, Overlay)}
+    figure.overlays = laid  # type: ignore[attr-defined]  # of NotebookFigure
+    for number, image in enumerate(pictures):
         axes = figure.add_subplot(rows, columns, number + 1)
         nothing = image.ndim == 2 and not image.any()
         rgb = colour(image, signed) if image.ndim == 2 else image.detach().cpu().float()

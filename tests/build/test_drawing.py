@@ -33,6 +33,10 @@ def test_a_drawn_lesson_is_complete(sample: Workshop):
     for data in record["figures"].values():
         assert (sample.lesson / "pictures" / data["file"]).stat().st_size > 500
         assert 100 < data["height"] <= data["width"] < 900
+    assert "panels" not in record["figures"]["bars"]
+    assert record["figures"]["noise"]["panels"]["titles"] == ["noise", "twice"]
+    maps = json.loads((sample.lesson / "pictures" / "noise.maps.json").read_text())["maps"]
+    assert [(one["height"], one["step"]) for one in maps] == [(3, 0.015748)]
     story = (sample.lesson / "lesson.md").read_text()
     assert "```output\nwidth 3\ntensor([2., 2.])\n```" in story
 
@@ -84,6 +88,15 @@ def test_a_cell_an_output_or_a_link_is_drift_and_draws_no_figure(
     text = (workshop.lesson / "lesson.md").read_text()
     assert "tensor([2.])" in text if "ones(1)" in text else "tensor([2., 2.])" in text
     assert "pictures/noise.webp" in text
+
+
+def test_maps_that_are_gone_are_missed(workshop: Workshop):
+    assert drift(workshop) == []
+    (workshop.lesson / "pictures" / "noise.maps.json").unlink()
+    (line,) = drift(workshop)
+    assert "noise has not been drawn" in line
+    drawn(workshop)
+    assert drift(workshop) == []
 
 
 def test_a_figure_that_left_the_story_leaves_the_folder(workshop: Workshop):

@@ -20,7 +20,7 @@ from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems as stems
 from autograder.course.figures import reference_course
 from autograder.tour import Tour, techniques, tour
-from autograder.tour.page import COLOURS, Section, credits_of, picture, render
+from autograder.tour.page import SHARED, Section, Survey, credits_of, picture, render
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.models import Classifier, as_classifier, load_model
 from lessons.toolkit.photos import PHOTOS, load_photo, photo_names
@@ -137,7 +137,7 @@ def test_papers_licences_and_makers_of_the_photos_are_on_the_page(page: Path) ->
     assert "https://arxiv.org/abs/1610.02391" in outside
     assert "https://creativecommons.org/publicdomain/zero/1.0/" in outside
     inside = {link[1:] for link in parts.links if link.startswith("#")}
-    assert inside == set(re.findall(r'<section id="([^"]+)"', page.read_text(encoding="utf-8")))
+    assert inside == set(re.findall(r'<h2 id="([^"]+)"', page.read_text(encoding="utf-8")))
 
 
 def test_every_bundled_photo_is_credited() -> None:
@@ -164,7 +164,7 @@ def _drawn(title: str, subject: Subject) -> tuple[list[Panel], str]:
 def test_of_the_default_pair_each_class_gets_its_own_place(network: Classifier) -> None:
     pair = make_subject(network, load_photo("cat"), load_photo("coffee"))
     assert pair.rgb.shape == (3, 224, 448) and not pair.halved
-    chosen = tours._with_second_question(reference_course(), pair, Tour(Path()))
+    chosen = tours._with_second_question(reference_course(), pair, {})
     assert {"cat", "espresso"} == {
         chosen.name().split()[-1],
         chosen.name(chosen.second).split()[-1],
@@ -173,7 +173,7 @@ def test_of_the_default_pair_each_class_gets_its_own_place(network: Classifier) 
 
 
 def test_one_face_is_one_place(subject: Subject) -> None:
-    chosen = tours._with_second_question(reference_course(), subject, Tour(Path()))
+    chosen = tours._with_second_question(reference_course(), subject, {})
     assert 1 <= chosen.second < tours.LIKELY
     _, sentence = _drawn("Grad-CAM", chosen)
     assert "at the same place (rank correlation +0." in sentence
@@ -359,15 +359,17 @@ def test_bad_pictures_and_places_are_one_clear_line(tmp_path: Path, subject: Sub
     with pytest.raises(UserError, match="nothing-here"):
         tour("nothing-here.jpg", tmp_path / "a.html")
     with pytest.raises(UserError):
-        render(tmp_path, subject, [], [], [])
+        render(tmp_path, Survey(subject, [], [], [], {}, {}))
 
 
-def test_site_and_tour_have_one_set_of_colours(page: Path) -> None:
-    colours = COLOURS.read_text(encoding="utf-8")
-    assert "--navy: " in colours and colours in page.read_text(encoding="utf-8")
+def test_site_and_tour_have_one_stylesheet(page: Path) -> None:
+    shared = SHARED.read_text(encoding="utf-8")
+    assert "--navy: " in shared and shared in page.read_text(encoding="utf-8")
     root = Path(__file__).resolve().parents[2]
+    assert "assets/stylesheets/shared.css" in (root / "site/mkdocs.yml").read_text("utf-8")
     for sheet in (
         "site/docs/assets/stylesheets/convlens.css",
         "autograder/tour/templates/tour.css",
     ):
-        assert "--navy: " not in (root / sheet).read_text(encoding="utf-8")
+        own = (root / sheet).read_text(encoding="utf-8")
+        assert "--navy: " not in own and "figcaption {" not in own and "light-dark(" not in own

@@ -1,8 +1,9 @@
-"""Drawings that stand in a page, with links that the engine rewrites and checks.
+"""HTML that stands in a page, with links and headings that the engine knows.
 
 An extension of Python-Markdown, named in `site/mkdocs.yml`. An engine follows the links of Markdown
-and leaves raw HTML alone. So a raw `<figure class="drawing">` becomes a part of the page's tree,
-where `<a href="lessons/l01.md#x">` in its SVG is a link like any other.
+and leaves raw HTML alone. So a raw `<figure class="drawing">` or `<div class="tour">` becomes a
+part of the page's tree, where `<a href="lessons/l01.md#x">` is a link like any other, and a heading
+is among the contents.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import HTML_PLACEHOLDER_RE
 
-MARK = '<figure class="drawing'
+MARKS = ('<figure class="drawing', '<div class="tour"')
 
 
 class _Drawings(Treeprocessor):
@@ -24,7 +25,7 @@ class _Drawings(Treeprocessor):
         for place, element in enumerate(root):
             if found := HTML_PLACEHOLDER_RE.fullmatch((element.text or "").strip()):
                 raw = stash[int(found[1])]
-                if isinstance(raw, str) and raw.startswith(MARK):
+                if isinstance(raw, str) and raw.startswith(MARKS):
                     drawing = ElementTree.fromstring(raw)
                     drawing.tail = "\n"
                     root[place] = drawing

@@ -17,4 +17,5 @@ def bars(course):
 def noise(course):
     """A photo-like picture: large as SVG."""
     picture = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0))
-    return plots.image_grid([picture, course.l90_sample.twice(picture[0])], ["noise", "twice"])
+    laid = plots.Overlay(picture, course.l90_sample.twice(torch.eye(3)))
+    return plots.image_grid([laid, course.l90_sample.twice(picture[0])], ["noise", "twice"])

@@ -72,6 +72,9 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
         self.driver.set_script_timeout(60)
+        # A page of the same process may still see what was cleared from outside, so clear inside.
+        forget = {"source": "try { localStorage.clear(); sessionStorage.clear() } catch {}"}
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", forget)
         self.driver.get("about:blank")
         self.driver.get_log("performance")  # what the browser's own start page asked for
 
@@ -89,15 +92,11 @@ class Browser:
         size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.get("about:blank")
-        self.driver.execute_cdp_cmd("Storage.clearDataForOrigin", self._everything())
         self.driver.get(self.home + page)
         self.wait("document.readyState === 'complete'")
         self.wait(
             "!document.querySelector('.arithmatex') || document.documentElement.dataset.maths"
         )
-
-    def _everything(self) -> dict[str, str]:
-        return {"origin": self.home.rstrip("/"), "storageTypes": "all"}
 
     def wait(self, condition: str) -> None:
         """Wait until an expression of JavaScript is true."""

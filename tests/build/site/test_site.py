@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -17,14 +21,15 @@ from workshop import STEM, Workshop
 
 from autograder.build.leaks import secret_lines
 from autograder.build.site.course import read_course
+from autograder.build.site.figures import INK_BY_DAY, INK_BY_NIGHT, MAPS
 from autograder.build.site.links import papers, unresolved
 from autograder.build.site.look import loads, look_over
-from autograder.build.site.pages.lesson import INK_BY_DAY, INK_BY_NIGHT
+from autograder.build.site.pages import terminal
 from autograder.build.site.write import write_pages
 from autograder.cli.main import main
 from autograder.course.catalogue import landed_stems
 from autograder.course.mistakes import words
-from autograder.course.reference import read_lesson
+from autograder.course.reference import ROOT, read_lesson
 from autograder.course.story import story_path
 from lessons.toolkit.errors import UserError
 from lessons.toolkit.plots import INK
@@ -68,26 +73,33 @@ def test_every_link_and_anchor_leads_somewhere(course_site: Path):
 
 
 @pytest.mark.slow
-def test_no_solution_is_on_the_public_site_or_in_its_search(course_site: Path):
-    index = json.loads((course_site / "search" / "search_index.json").read_text())
-    texts = [f"{entry['title']}\n{entry['text']}" for entry in index["docs"]]
-    texts += [path.read_text() for path in course_site.rglob("*.html")]
-    shown = "\n".join(unescape(re.sub(r"<[^>]*>", "", text)) for text in texts)
-    lines = {line.strip() for line in shown.splitlines()}
-    # A lesson's cells may take a step that a solution takes as well.
-    open_texts = [story_path(stem).read_text(encoding="utf-8") for stem in landed_stems()]
-    open_texts += [read_lesson(stem).stubs() for stem in landed_stems()]
-    own = {line.strip() for line in "\n".join(open_texts).splitlines()}
-    for stem in landed_stems():
-        secret = {line for line in secret_lines(stem) if len(line) > len("model(images)")}
-        assert not (secret & lines) - own, stem
-    hints = [hint for stem in landed_stems() for hint in _hints(stem)]
-    assert len(hints) > 200
-    assert not [hint for hint in hints if hint[:60] in "\n".join(texts[: len(index["docs"])])]
+def test_no_solution_is_on_the_public_site_and_no_hint_in_its_search(course_site: Path):
+    docs = json.loads((course_site / "search" / "search_index.json").read_text())["docs"]
+    found = plain("\n".join(f"{doc['title']}\n{doc['text']}" for doc in docs))
+    pages = "\n".join(path.read_text() for path in course_site.rglob("*.html"))
+    pages, folded = re.subn(r'<section class="folded".*?</section>', "", pages, flags=re.DOTALL)
+    stems = landed_stems()
+    names = [(stem, name) for stem in stems for name in read_lesson(stem).exercises]
+    assert folded == len(names)
+    # A story, an author's example or the wrong answer of home may take a step of a solution.
+    public = [terminal.WRONG]
+    public += [path.read_text() for path in (ROOT / "site" / "docs").rglob("*.md")]
+    public += [story_path(stem).read_text() for stem in stems]
+    public = "\n".join([*public, *(read_lesson(stem).stubs() for stem in stems)])
+    shown = found + plain(pages)
+    secret = {line for stem in stems for line in secret_lines(stem) if line not in public}
+    assert len(secret) > 800
+    assert not [line for line in secret if line in shown]
+
+    hints = "\n".join(hint for place in names for hint in words(*place).hints)
+    hidden = {part for part in re.split(r"[`*$\n]+", hints) if len(part) > 25}
+    assert len(hidden) > 300
+    assert not [part for part in hidden if part in found and part not in public]
 
 
-def _hints(stem: str) -> list[str]:
-    return [hint for name in read_lesson(stem).exercises for hint in words(stem, name).hints]
+def plain(html: str) -> str:
+    """The words of a page."""
+    return unescape(re.sub(r"<[^>]*>", "", html))
 
 
 @pytest.mark.slow
@@ -209,7 +221,8 @@ def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built
     assert [re.search(r'src="([^"]*)"', image)[1] for image in images] == [
         "bars.svg#only-light",
         "bars.dark.svg#only-dark",
-        "noise.webp",
+        "noise.1.webp",
+        "noise.2.webp",
     ]
     assert 'alt="Two bars: the left one is twice as tall as the right one"' in images[0]
     for image in images:
@@ -217,10 +230,23 @@ def test_pictures_are_drawn_by_the_reference_with_text_and_size(page: str, built
             int(re.search(rf'{side}="(\d+)"', image)[1]) for side in ("width", "height")
         )
         assert 100 < height <= width < 900
+    assert ['alt="noise"' in images[2], 'alt="twice"' in images[3]] == [True, True]
     assert all('loading="lazy"' in image for image in images)
     day, night = ((built / "lessons" / STEM / f"bars{n}.svg").read_text() for n in ("", ".dark"))
     assert INK_BY_DAY in day and INK_BY_NIGHT in night and INK not in day + night
-    assert (built / "lessons" / STEM / "noise.webp").read_bytes()[8:12] == b"WEBP"
+    assert (built / "lessons" / STEM / "noise.1.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def test_a_grid_has_its_titles_and_its_words_as_text_and_its_maps_as_data(page: str, built: Path):
+    grid = page[page.index('<figure class="panels"') :]
+    grid = grid[: grid.index("</figure>")]
+    text = " ".join(re.sub("<[^>]*>", " ", grid).split())
+    assert text == "A square of coloured noise, and one of its channels beside it noise twice"
+    assert 'style="--columns: 2; --phone: 2"' in grid
+    data = built / MAPS / f"{STEM}.noise.js"
+    name, _, values = data.read_text().partition(" = ")
+    assert name == f'live.data["{STEM}.noise"]' and len(json.loads(values)["maps"]) == 1
+    assert f'data-live="heatmaps" data-of="{STEM}.noise"' in page
 
 
 def test_home_shows_a_figure_of_a_lesson(built: Path):
@@ -298,5 +324,88 @@ def test_what_a_page_loads_is_known(built: Path):
     page = built / "lessons" / STEM / "index.html"
     local, away = loads(page, built)
     names = {path.name for path in local}
-    assert {"convlens.css", "pages.js", "bars.svg", "noise.webp"} <= names
+    assert {"convlens.css", "pages.js", "bars.svg", "noise.1.webp"} <= names
     assert not any("katex" in name for name in names) and away == []
+
+
+def test_the_check_on_home_is_run_again_only_when_its_sources_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs: list[int] = []
+    monkeypatch.setattr(terminal, "KEPT", tmp_path / "kept.json")
+    monkeypatch.setattr(terminal, "_checked", lambda: runs.append(1) or f"run {len(runs)}")
+    said = terminal.said.__wrapped__  # as another process would ask
+    assert [said(), said()] == ["run 1", "run 1"]
+    kept = json.loads(terminal.KEPT.read_text())
+    terminal.KEPT.write_text(json.dumps({**kept, "from": "other sources"}))
+    assert [said(), said()] == ["run 2", "run 2"]
+    terminal.KEPT.write_text("half of a fi")
+    assert said() == "run 3"
+
+
+@pytest.fixture
+def served(workshop: Workshop) -> Iterator[Served]:
+    """The sample's site as a person serves it, in a process of its own."""
+    server = Served(workshop)
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+class Served:
+    """`convlens site` on a free port, and what it says."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.process = self.start(workshop)
+
+    def start(self, workshop: Workshop) -> subprocess.Popen[str]:
+        """Start it, on the same port."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "autograder.cli.main", "site", "--port", str(self.port)],
+            cwd=workshop.root,
+            env={**os.environ, "PYTHONPATH": str(workshop.root), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """The next line of its output."""
+        return self.process.stdout.readline().strip()
+
+    def page(self, name: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}") as answer:
+            return answer.read().decode()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of a POSIX terminal")
+def test_the_site_is_served_and_follows_its_sources(workshop: Workshop, served: Served):
+    address = f"http://127.0.0.1:{served.port}/"
+    assert served.line() == f"The site is at {address} and follows its sources. Ctrl-C ends."
+    assert "<h1" in served.page("")
+
+    taken = served.start(workshop).communicate()
+    assert taken[0] == "" and taken[1].splitlines()[-2:] == [
+        f"Port {served.port} cannot be served: Address already in use.",
+        f"Name another one: convlens site --port {served.port + 1}",
+    ]
+
+    story = workshop.lesson / "lesson.md"
+    whole = story.read_text()
+    story.write_text(whole.replace("noise.webp", "noi.webp"))
+    assert served.line().startswith(f"The site stays as it was. lessons/{STEM}/lesson.md: ")
+    assert "NotImplementedError" in served.page(f"lessons/{STEM}/")
+    story.write_text(whole.replace("## Readings", "And a sentence.\n\n## Readings"))
+    assert re.fullmatch(r"The site has followed an edit, in [\d.]+ s\.", served.line())
+    assert "And a sentence." in served.page(f"lessons/{STEM}/")
+
+    served.process.send_signal(signal.SIGINT)
+    out, err = served.process.communicate(timeout=30)
+    assert served.process.returncode == 130 and out == ""
+    told = err.splitlines()
+    assert told[:3] == ["Reading the lessons ...", "Writing the pages ...", "Building the site ..."]
+    assert told[-1] == "Stopped." and not [line for line in told if "Traceback" in line]

@@ -17,7 +17,7 @@ from nbgrader_course import NAMES, Course
 from autograder.cli.main import main
 from autograder.course.reference import read_lesson
 
-pytestmark = [pytest.mark.slow, pytest.mark.sandbox, pytest.mark.xdist_group("nbgrader")]
+pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
 
 def grade(submissions: Path, out: Path, *words: str) -> tuple[int, str, dict[str, Any]]:

@@ -26,7 +26,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.sandbox,
     pytest.mark.browser,
-    pytest.mark.xdist_group("nbgrader"),
 ]
 SECONDS = 120
 SHOTS = os.environ.get("CONVLENS_SHOTS")  # a folder, for whoever wants to look

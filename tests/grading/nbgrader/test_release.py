@@ -18,7 +18,7 @@ from autograder.course.reference import read_lesson
 from autograder.grading.nbgrader.release import CALL, CONFIG, Wishes, release
 from lessons.toolkit.errors import UserError
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nbgrader")]
+pytestmark = [pytest.mark.slow]
 
 
 def source(course: Course) -> Path:

@@ -18,7 +18,7 @@ from autograder.course.reference import read_lesson
 from autograder.grading.nbgrader.cells import exercises_of
 from autograder.grading.nbgrader.release import release
 
-pytestmark = [pytest.mark.slow, pytest.mark.sandbox, pytest.mark.xdist_group("nbgrader")]
+pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
 STUDENTS = ("ada", "bob", "cem", "dai", "eva", "fay", "gil", "hui", "ivo", "O'Neill", "o'neill")
 FULL = dict.fromkeys(NAMES, 3.0) | {"saliency_map": 4.0, "smooth_grad": 4.0}

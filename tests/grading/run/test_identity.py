@@ -190,6 +190,7 @@ def test_one_students_work_is_not_taken_for_a_class_nor_a_class_for_ones(tmp_pat
         (["--due", "tomorrow"], "is no deadline"),
         (["--due", "2026-11-30T10:00"], "has no time zone"),
         (["--late-per-day", "0.1"], "Add --due"),
+        (["--zone", "Asia/Seoul"], "Add --due"),
         (["--due", "2026-11-30T10:00Z", "--late-per-day", "10"], "shares from 0 to 1"),
     ],
 )

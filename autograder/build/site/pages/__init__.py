@@ -21,6 +21,7 @@ from autograder.build.site.pages import (
     techniques,
     terminal,
     toolkit,
+    tour,
     written,
     wrong,
 )
@@ -39,5 +40,6 @@ KINDS: tuple[Callable[[Course], Files], ...] = (
     paper_list.pages,
     wrong.pages,
     terminal.pages,
+    tour.pages,
     assets.pages,
 )

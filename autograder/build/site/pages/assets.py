@@ -9,9 +9,9 @@ from autograder.course.reference import ROOT
 
 
 def pages(course: Course) -> dict[str, str | bytes | Path]:
-    """Return the schema of grading's results, and the colours shared with the tour."""
+    """Return the schema of grading's results, and the stylesheet shared with the tour."""
     rooms = ROOT / "autograder"
     return {
         "assets/results.schema.json": rooms / "grading" / "report" / "results.schema.json",
-        "assets/stylesheets/colours.css": rooms / "course" / "colours.css",
+        "assets/stylesheets/shared.css": rooms / "course" / "shared.css",
     }

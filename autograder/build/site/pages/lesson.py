@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import re
 import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 from autograder.build.site.course import Course, SiteLesson
+from autograder.build.site.figures import figure, figure_files
 from autograder.build.site.links import linked
+from autograder.build.site.pages.techniques import names
 from autograder.build.site.words import WORDS
 from autograder.course.exercise import Exercise
-from autograder.course.pictures import Picture
 from autograder.course.reference import LessonSource, for_students, without_markers
 from autograder.course.story import CellBlock, ExerciseBlock, FigureBlock, Prose
-from lessons.toolkit.plots import INK
 
-# Of a plot's text and axes, at a contrast of more than 7 on the page.
-INK_BY_DAY, INK_BY_NIGHT = "#4f4f4f", "#bdbdbd"
 _FOLD = re.compile(
     r"^<details>\s*<summary>(?P<title>.*?)</summary>\n(?P<body>.*?)^</details>$",
     re.MULTILINE | re.DOTALL,
@@ -31,8 +30,7 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     for lesson in course.lessons:
         files[f"lessons/{lesson.stem}.md"] = _page(lesson, course)
         for picture in lesson.pictures.values():
-            for name, content in _in_schemes(picture).items():
-                files[f"lessons/{lesson.stem}/{name}"] = content
+            files |= figure_files(lesson.stem, picture)
     return files
 
 
@@ -90,69 +88,24 @@ def _at_a_glance(lesson: SiteLesson, words: dict[str, str]) -> str:
         f"{lesson.story.minutes} {words['minutes']} · {len(exercises)} {words['exercises']} · "
         f"{points} {words['points']}. "
         f"{words['complete']} `lessons/{lesson.stem}/exercises.py`, {words['or']} "
-        f"`convlens notebook {lesson.stem}`{_search_words(lesson)}\n{{ .glance }}\n"
+        f"`convlens notebook {lesson.stem}`{_search_words(lesson.story.title)}\n{{ .glance }}\n"
     )
 
 
-def _search_words(lesson: SiteLesson) -> str:
-    """Return the title as one may type it, where that is not how it is written.
+def _search_words(name: str) -> str:
+    """Return a name for the search alone, also as one may type it.
 
     “Grad-CAM” is looked for as gradcam, “t-SNE” as tsne.
     """
-    typed = re.sub(r"\W", "", lesson.story.title).lower()
-    hyphened = "-" in lesson.story.title
-    return f' <span hidden class="search-words">{typed}</span>' if hyphened else ""
-
-
-def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False) -> str:
-    """Return the Markdown of a picture with its size, its text and its caption.
-
-    Args:
-        block: which, and its words.
-        folder: where the lesson's pictures lie, as seen from the page.
-        picture: its file and size.
-        lazy: let the browser load it when it comes into sight.
-    """
-    alt = block.alt.replace("[", "\\[").replace("]", "\\]")
-    size = f"width={picture.width} height={picture.height}"
-    loading = " loading=lazy" if lazy else ""
-    schemes = [("", picture.path.name, "")]
-    if picture.path.suffix == ".svg":  # one of the two is shown, and only that one is loaded
-        schemes = [
-            ("#only-light", picture.path.name, " data-gallery=light"),
-            ("#only-dark", _dark(picture), " data-gallery=dark"),
-        ]
-        loading = " loading=lazy"
-    image = "".join(
-        f"![{alt}]({folder}/{name}{scheme}){{ {size}{loading}{gallery} }}"
-        for scheme, name, gallery in schemes
-    )
-    caption = f'\n<figcaption markdown="span">{block.caption}</figcaption>' if block.caption else ""
-    shown = f'<figure markdown="span">\n{image}{caption}\n</figure>'
-    if not block.live:
-        return shown
-    return f'<div class="live" data-live="{block.live}" markdown="1">\n\n{shown}\n\n</div>'
-
-
-def _dark(picture: Picture) -> str:
-    return f"{picture.path.stem}.dark.svg"
-
-
-def _in_schemes(picture: Picture) -> dict[str, str | Path]:
-    """Return a picture's files by name: a plot has one for each colour scheme."""
-    if picture.path.suffix != ".svg":
-        return {picture.path.name: picture.path}
-    drawing = picture.path.read_text(encoding="utf-8")
-    return {
-        picture.path.name: drawing.replace(INK, INK_BY_DAY),
-        _dark(picture): drawing.replace(INK, INK_BY_NIGHT),
-    }
+    typed = dict.fromkeys([name, re.sub(r"\W", "", name).lower()])
+    return "".join(f" <sub hidden>{html.escape(word)}</sub>" for word in typed)
 
 
 def _cell(cell: CellBlock, words: dict[str, str]) -> str:
     parts = [f"````python\n{cell.code}\n````"]
     if cell.output:
-        parts.append(f'````{{ .text .output title="{words["output"]}" }}\n{cell.output}\n````')
+        settings = f'.text .output title="{words["output"]}" data-search-exclude=""'
+        parts.append(f"````{{ {settings} }}\n{cell.output}\n````")
     return "\n\n".join(parts)
 
 
@@ -165,6 +118,7 @@ def _exercise(
         f"{words['about']} {exercise.minutes} {words['minutes']} · "
         f"{words['difficulty'].format(exercise.difficulty)}"
     )
+    known_as = [name.replace("_", " "), *names().get(f"{source.stem}.{name}", [])]
     folded = [
         f'??? question "{words["hint"]} {number}"\n\n{_indent(hint)}'
         for number, hint in enumerate(exercise.hints, 1)
@@ -175,12 +129,14 @@ def _exercise(
     parts = [
         '<div class="exercise" markdown="1">',
         f"### {words['exercise']} `{name}` {{ #{name} }}",
-        f"{facts}\n{{ .exercise-facts }}",
-        _code(source.stub(name).strip()),
+        f"{facts}{''.join(map(_search_words, known_as))}\n{{ .exercise-facts }}",
+        # Prose says it better, and its heading has the name: code would fill the search.
+        _code(source.stub(name).strip(), ' data-search-exclude=""'),
         # Neither a search nor a print shall give away what a reader did not open.
-        '<div class="folded" data-search-exclude markdown="1">',
+        # A <div> would do so only as far as the end of the first one inside it.
+        '<section class="folded" data-search-exclude markdown="1">',
         *folded,
-        "</div>",
+        "</section>",
         f"{words['check']}\n{{ .exercise-check }}",
         f"````sh\nconvlens check {source.stem}.{name}\n````",
         "</div>",
@@ -188,8 +144,8 @@ def _exercise(
     return "\n\n".join(parts)
 
 
-def _code(text: str) -> str:
-    return f"````python\n{text}\n````"
+def _code(text: str, settings: str = "") -> str:
+    return f"````{{ .python{settings} }}\n{text}\n````"
 
 
 def _indent(text: str) -> str:

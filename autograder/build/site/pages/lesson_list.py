@@ -76,5 +76,6 @@ def _reduced(path: Path) -> bytes:
     with Image.open(path) as picture:
         picture.thumbnail((WIDTH, WIDTH))
         data = io.BytesIO()
-        picture.save(data, "webp", quality=80, method=6)
+        # Method 6 takes fifty times as long for 2 % less.
+        picture.save(data, "webp", quality=80, method=5)
     return data.getvalue()

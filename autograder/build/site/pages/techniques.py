@@ -74,7 +74,8 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     stems = {lesson.stem for lesson in course.lessons}
     found = entries() if DATA.exists() else ()
     if not found or not {entry.stem for entry in found} <= stems:
-        return {PLACE: "# Map of techniques\n\nIts lessons have not landed yet.\n"}
+        later = "Its lessons have not landed yet.\n"  # under the heading that other pages name
+        return {PLACE: f"# Map of techniques\n\n## The comparison\n\n{later}"}
     rows = [entry for entry in found if entry.measured]
     others = [entry for entry in found if not entry.measured]
     return {
@@ -111,12 +112,10 @@ def entries() -> tuple[Entry, ...]:
     Raises:
         UserError: one names a record of the tour, or a row of the data, that is not there.
     """
-    import yaml  # comes with MkDocs
-
     told = {(stem, technique.title): technique for stem, technique in techniques()}
     numbers = {row["name"]: row for row in data()["methods"]}
     found = []
-    for record in yaml.safe_load(RECORDS.read_text(encoding="utf-8")):
+    for record in _records():
         stem, _, exercise = record["at"].partition(".")
         try:
             tour = told[stem, record["tour"]] if "tour" in record else None
@@ -141,6 +140,23 @@ def entries() -> tuple[Entry, ...]:
             )
         )
     return tuple(found)
+
+
+@cache
+def names() -> dict[str, list[str]]:
+    """Return the techniques of the map, by the exercise in which one is written."""
+    found: dict[str, list[str]] = {}
+    for record in _records():
+        if record.get("map", True):
+            found.setdefault(record["at"], []).append(record["name"])
+    return found
+
+
+def _records() -> list[dict[str, Any]]:
+    import yaml  # comes with MkDocs
+
+    records: list[dict[str, Any]] = yaml.safe_load(RECORDS.read_text(encoding="utf-8"))
+    return records
 
 
 def needed(lesson: SiteLesson) -> list[int]:

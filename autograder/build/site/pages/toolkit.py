@@ -20,7 +20,7 @@ MODULES = {
 def pages(course: Course) -> dict[str, str | bytes | Path]:
     """Return the page that the engine fills with signatures and docstrings."""
     parts = [
-        "---\ntitle: Toolkit\n---",
+        "---\ntitle: Toolkit\nsearch:\n  boost: 0.5\n---",
         "# Toolkit",
         "`lessons.toolkit` is given: exercises and cells import it, and no lesson edits it.",
     ]

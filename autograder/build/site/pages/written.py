@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from autograder.build.site.course import Course
-from autograder.build.site.pages import terminal
-from autograder.build.site.pages.lesson import figure
+from autograder.build.site.figures import figure
+from autograder.build.site.pages import terminal, tour
 from autograder.build.site.pages.lesson_list import cards
 from autograder.course.reference import ROOT
 from autograder.course.story import FigureBlock
@@ -25,6 +27,7 @@ _FENCED = re.compile(r"^(`{3,}.*?^`{3,}$)", re.MULTILINE | re.DOTALL)
 FILLINGS: dict[str, Callable[[Course], str]] = {
     "lessons": lambda course: cards(course, "lessons/"),
     "terminal": terminal.shown,
+    **{f"tour: {name}": partial(tour.part, name) for name in tour.PARTS},
     "changelog": lambda course: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
 }
 
@@ -58,7 +61,9 @@ def filled(markdown: str, course: Course) -> str:
                 "Name a figure of a lesson's story.",
             )
         block = FigureBlock(name, match["alt"], match["caption"])
-        return figure(block, f"lessons/{stem}", lesson.pictures[name])
+        # Without maps: what can be touched here is the page's own to say.
+        picture = replace(lesson.pictures[name], maps=None)
+        return figure(block, f"lessons/{stem}", picture)
 
     for name, filling in FILLINGS.items():
         mark = f"<!-- {name} -->"

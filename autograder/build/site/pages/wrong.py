@@ -20,16 +20,14 @@ def pages(course: Course) -> dict[str, str | bytes | Path]:
     Neither the wrong code nor what stands in its place does.
     """
     parts = [
-        "---\ntitle: What students get wrong\n---",
+        "---\ntitle: What students get wrong\nsearch:\n  exclude: true\n---",
         "# What students get wrong",
         "Checks know wrong versions of each exercise and name the one that they meet. Here is what "
         "they say, by lesson; the word in front is the one in `results.json` and on the class's "
         "page. The code of neither answer is shown, so the page may be shared.",
-        '<div data-search-exclude markdown="1">',
         f"## In any exercise {{ #{SHARED} }}",
         _list(list(shared_words().values())),
         *(_lesson(lesson) for lesson in course.lessons),
-        "</div>",
     ]
     return {PLACE: "\n\n".join(parts) + "\n"}
 
@@ -65,6 +63,10 @@ def _said(wrong: Wrong, place: tuple[str, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a sentence with its names written out, and nothing taken for a tag."""
+    """Return a sentence with its names written out, and nothing taken for a tag.
+
+    A formula stands as it is typed: to set one or two, the page would load 120 kB of KaTeX.
+    """
     text = re.sub(r"\{(\w+)\}", r"(\1)", text)
+    text = re.sub(r"\$([^$]+)\$", r"`\1`", text).replace(r"\cdot", "·")
     return re.sub(r"(`[^`]*`)|([*_<])", lambda m: m[1] or f"\\{m[2]}", text)

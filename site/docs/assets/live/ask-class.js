@@ -74,7 +74,7 @@ live.define("ask-class", ["overlay.js"], (box) => {
       <label><input type="radio" name="scale" value="own" checked>its own</label>
       <label><input type="radio" name="scale" value="common">one for all</label>
       <label><input type="radio" name="scale" value="signed">for and against</label></fieldset>
-    ${live.faders}`,
+    ${live.faders(80)}`,
     update,
   )
 

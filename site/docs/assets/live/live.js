@@ -7,11 +7,8 @@ window.live = (() => {
 
   const load = (path) =>
     (once[path] ??= new Promise((done, failed) => {
-      const script = document.createElement("script")
-      script.charset = "utf-8"
-      script.async = false // in the order asked for
-      script.src = here + path
-      script.onload = done
+      const how = { charset: "utf-8", async: false, src: here + path, onload: done } // in the order asked for
+      const script = Object.assign(document.createElement("script"), how)
       script.onerror = () => failed(new Error(`${path} could not be loaded. Reload the page.`))
       document.head.append(script)
     }))
@@ -41,20 +38,26 @@ window.live = (() => {
 
   // Native controls whose state is in the address: what differs from the start stands there.
   const controls = (box, html, update) => {
-    const prefix = box.dataset.live + "."
+    const prefix = (box.dataset.of ?? box.dataset.live) + "." // a page may hold several of one kind
     box.insertAdjacentHTML("beforeend", `<form>${html}<output></output></form>`)
     const form = box.lastElementChild
     const values = () => Object.fromEntries(new FormData(form))
     const plain = values()
     const say = (text) => (form.querySelector("output").textContent = text)
-    const changed = async () => {
-      const url = new URL(location.href)
-      const now = values()
+    const note = () => {
+      const [url, now] = [new URL(location.href), values()]
       for (const key of Object.keys({ ...plain, ...now }))
         if (now[key] === plain[key]) url.searchParams.delete(prefix + key)
         else url.searchParams.set(prefix + key, now[key] ?? "")
       if (url.href !== location.href) history.replaceState(history.state, "", url)
-      await Promise.resolve(update(now, say)).catch((error) => say(error.message))
+    }
+    let [waiting, noting] = [0, 0]
+    const changed = async () => {
+      clearTimeout(noting)
+      noting = setTimeout(note, 200) // a browser takes so many addresses a second, and no more
+      form.ariaBusy = String(++waiting > 0)
+      await Promise.resolve(update(values(), say)).catch((error) => say(error.message))
+      form.ariaBusy = String(--waiting > 0)
     }
     let asked = false
     for (const [key, value] of new URL(location.href).searchParams) {
@@ -85,16 +88,13 @@ window.live = (() => {
     await starts[box.dataset.live](box)
     box.dataset.ready = ""
   }
-  const seen = new IntersectionObserver(
-    (entries) => {
-      for (const { isIntersecting, target } of entries) {
-        if (!isIntersecting) continue
-        seen.unobserve(target)
-        begin(target).catch((error) => console.warn(error)) // the static picture stays
-      }
-    },
-    { rootMargin: "300px" },
-  )
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue
+      seen.unobserve(target)
+      begin(target).catch((error) => console.warn(error)) // the static picture stays
+    }
+  }, { rootMargin: "300px" }) // prettier-ignore
   for (const box of document.querySelectorAll(".live")) seen.observe(box)
   return { data, read, unpack, worker, controls, number, define, load }
 })()

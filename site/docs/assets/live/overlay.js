@@ -33,8 +33,21 @@
     return wide
   }
 
-  live.faders =
-    '<label>Fade the map <input type="range" name="fade" min="0" max="100" value="80"></label>' +
+  // Paint a map as fine as the canvas; `low` is no colour, `low + top` the end of the scale.
+  live.paint = (canvas, wide, { low = 0, top, signed = false, fade }) => {
+    const pen = canvas.getContext("2d")
+    const pixels = pen.createImageData(canvas.width, canvas.height)
+    wide.forEach((value, place) => {
+      const share = top > 0 ? (value - low) / top : 0
+      const unit = Math.min(1, signed ? Math.abs(share) : Math.max(0, share))
+      pixels.data.set(live.colour(signed ? 0.5 + share / 2 : unit, signed), 4 * place)
+      pixels.data[4 * place + 3] = 2.55 * fade * unit ** COVER
+    })
+    pen.putImageData(pixels, 0, 0)
+  }
+
+  live.faders = (fade) =>
+    `<label>Fade the map <input type="range" name="fade" min="0" max="100" value="${fade}"></label>` +
     '<label>Magnify <input type="range" name="zoom" min="1" max="4" step="0.5" value="1"></label>'
 
   // A stage before the controls; it takes the place of the static picture.
@@ -42,45 +55,42 @@
     const figure = box.querySelector("figure")
     box.querySelector("form").insertAdjacentHTML(
       "beforebegin",
-      `<div class="live-stage" tabindex="0" role="group" aria-label="Picture; scrolls when magnified">
+      `<div class="live-mapped"><div class="live-stage" tabindex="0" role="group" aria-label="Picture; scrolls when magnified">
         <div style="aspect-ratio:${width}/${height}"><img alt="" width="${width}" height="${height}">
-        <canvas width="${width}" height="${height}" role="img"></canvas></div></div>`,
+        <canvas width="${width}" height="${height}" role="img"></canvas></div></div>
+        <p class="live-legend"><span></span><i></i><span></span></p></div>`,
     )
-    const stage = box.querySelector(".live-stage")
+    const [whole, stage, legend] = box.querySelectorAll(".live-mapped, .live-stage, .live-legend")
     const [image, canvas] = stage.querySelectorAll("img, canvas")
     if (picture) image.src = picture
     else image.remove()
     if (figure) figure.hidden = true
     const pen = canvas.getContext("2d")
-    const pixels = pen.createImageData(width, height)
 
     // The map `values` (h by w); `top` is what the end of the scale stands for.
-    const show = (values, h, w, { top, signed = false, fade = 80, zoom = 1, alt }) => {
-      const wide = live.enlarge(values, h, w, height, width)
-      wide.forEach((value, place) => {
-        const share = top > 0 ? value / top : 0
-        const unit = Math.min(1, signed ? Math.abs(share) : Math.max(0, share))
-        pixels.data.set(live.colour(signed ? 0.5 + share / 2 : unit, signed), 4 * place)
-        pixels.data[4 * place + 3] = 2.55 * fade * unit ** COVER
-      })
-      pen.putImageData(pixels, 0, 0)
+    const show = (values, h, w, { top, signed, fade = 80, zoom = 1, alt }) => {
+      live.paint(canvas, live.enlarge(values, h, w, height, width), { top, signed, fade })
       canvas.setAttribute("aria-label", alt)
+      const colours = palettes[+signed].map((parts) => `rgb(${parts})`)
+      legend.children[1].style.background = `linear-gradient(to right, ${colours})`
+      const ends = [signed ? -top : 0, top].map((end) => live.number(end, Math.abs(end) < 1 && end ? 3 : 1))
+      ends.forEach((end, at) => (legend.children[2 * at].textContent = end.replace("-", "−")))
       stage.firstElementChild.style.width = `${100 * zoom}%`
     }
 
     // White lines around the pixels of a square mask.
     const outline = (mask, side) => {
-      const cell = width / side
+      const [cell, line] = [width / side, width / 170]
       pen.fillStyle = "#fff"
       for (const [place, inside] of mask.entries()) {
         const [x, y] = [(place % side) * cell, Math.floor(place / side) * cell]
         if (!inside) continue
-        if (!mask[place - 1]) pen.fillRect(x - 1, y, 2, cell)
-        if (!mask[place + 1]) pen.fillRect(x + cell - 1, y, 2, cell)
-        if (!mask[place - side]) pen.fillRect(x, y - 1, cell, 2)
-        if (!mask[place + side]) pen.fillRect(x, y + cell - 1, cell, 2)
+        if (!mask[place - 1]) pen.fillRect(x - line / 2, y, line, cell)
+        if (!mask[place + 1]) pen.fillRect(x + cell - line / 2, y, line, cell)
+        if (!mask[place - side]) pen.fillRect(x, y - line / 2, cell, line)
+        if (!mask[place + side]) pen.fillRect(x, y + cell - line / 2, cell, line)
       }
     }
-    return { show, outline, stage, canvas, image }
+    return { show, outline, whole, image }
   }
 }

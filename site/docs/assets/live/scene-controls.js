@@ -23,9 +23,9 @@ live.sceneControls = (() => {
     ${group("Object", choice("colour", "Colour", ["red", "blue"]), choice("texture", "Texture", ["striped", "spotted"]), choice("shape", "Shape", ["fish", "butterfly", "none"]), choice("background", "On", BACKGROUNDS))}
     ${group("Place", slider("x", "Across", 32, SIDE), slider("y", "Down", 32, SIDE), slider("size", "Size", 18, 24, 10), slider("turn", "Turn", 0, 180, -180))}
     ${group("Patch", slider("patch", "Size", 0, 40), slider("px", "Across", 20, SIDE), slider("py", "Down", 32, SIDE))}
-    ${group("Brush", '<label>Colour <input type="color" name="ink" value="#c0301c"></label>', slider("brush", "Size", 8, 24, 2), '<button type="button" name="wipe">Wipe the drawing</button>')}
+    ${group("Brush", '<label>Colour <input type="color" name="ink" value="#c0301c"></label>', slider("brush", "Size", 8, 24, 2), '<input type="hidden" name="drawn" value=""><button type="button" name="wipe">Wipe the drawing</button>')}
     ${group("Network", choice("network", "Trained on", [["scenes", "plain scenes"], ["scenes_watermarked", "scenes with a badge"]]), '<label><input type="checkbox" name="badge" value="on">Badge in the picture</label>')}
     ${group("Map", choice("map", "Shows", [["cam", "what speaks for"], ["signed", "what speaks for and against"], ["gradient", "where a pixel counts (gradient)"]]), choice("about", "the class", [["answer", "it answers"], ...CLASSES]), '<label><input type="checkbox" name="truth" value="on" checked>True outline</label>')}
-    ${live.faders}`
+    ${live.faders(80)}`
   return { STORIES, CLASSES, html }
 })()

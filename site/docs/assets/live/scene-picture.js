@@ -19,7 +19,8 @@
     })
 
   // Background, object, badge, strokes, and the patch on top of all.
-  const compose = ({ photos, badge, lime, ink }, now, strokes) => {
+  const compose = ({ photos, badge, lime, ink }, now) => {
+    const strokes = live.strokes(now.drawn)
     const [x, y, size, turn, px, py, patch] = ["x", "y", "size", "turn", "px", "py", "patch"].map((key) => Number(now[key]))
     const { pixels, mask } = live.paintScene(photos.get(now.background), { ...now, x, y, size, turn })
     const stamp = new Uint8Array(SIDE ** 2)
@@ -48,16 +49,13 @@
     canvas.setAttribute("role", "application")
     canvas.setAttribute("aria-label", "The scene. Arrow keys move what the tool holds; with the brush, space paints.")
     const pen = canvas.getContext("2d")
-    let strokes = []
     const brush = { x: SIDE / 2, y: SIDE / 2 }
     const field = { object: ["x", "y"], patch: ["px", "py"] }
     const tool = () => form.elements.tool.value
 
     const dab = () => {
-      const colour = [1, 3, 5].map((at) => parseInt(form.elements.ink.value.slice(at, at + 2), 16) / 255)
-      const radius = Number(form.elements.brush.value) / 2
-      for (const place of places)
-        if (Math.hypot((place % SIDE) + 0.5 - brush.x, Math.floor(place / SIDE) + 0.5 - brush.y) < radius) strokes[place] = colour
+      const { drawn, ink, brush: width } = form.elements
+      drawn.value = live.withDab(drawn.value, ink.value, width.value, brush)
     }
     const move = (x, y) => {
       if (tool() === "brush") Object.assign(brush, { x, y })
@@ -85,10 +83,10 @@
       changed()
     }
     const paint = async (now) => {
-      const scene = compose(await live.sceneRead(), now, strokes)
+      const scene = compose(await live.sceneRead(), now)
       pen.putImageData(new ImageData(Uint8ClampedArray.from(scene.pixels, (value, at) => (at % 4 === 3 ? 255 : 255 * value)), SIDE), 0, 0)
       return scene
     }
-    return { canvas, paint, wipe: () => (strokes = []) }
+    return { canvas, paint }
   }
 }

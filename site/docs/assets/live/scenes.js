@@ -1,5 +1,5 @@
 // The scenes network, live: change one thing in a picture whose truth is known, and see what it says.
-live.define("scenes", ["overlay.js", "scene-paint.js", "scene-picture.js", "scene-net.js", "scene-controls.js"], (box) => {
+live.define("scenes", ["overlay.js", "scene-paint.js", "scene-drawing.js", "scene-picture.js", "scene-net.js", "scene-controls.js"], (box) => {
   const SIDE = 64, MAP = 8, SHOWN = 512 // prettier-ignore
   const { STORIES, CLASSES, html } = live.sceneControls
   let stage, rows, busy, again
@@ -10,7 +10,7 @@ live.define("scenes", ["overlay.js", "scene-paint.js", "scene-picture.js", "scen
     stage = live.stage(box, { width: SHOWN, height: SHOWN, picture: picture.canvas.toDataURL() })
     const bar = (name) => `<tr><th scope="row">${name}</th><td><meter max="1" aria-label="${name}"></meter></td><td></td></tr>`
     box.insertAdjacentHTML("afterbegin", `<div class="live-row"><table class="live-bars">${CLASSES.map(bar).join("")}</table></div>`)
-    box.firstElementChild.prepend(picture.canvas, stage.stage)
+    box.firstElementChild.prepend(picture.canvas, stage.whole)
     rows = [...box.querySelectorAll(".live-bars tr")]
   }
 
@@ -70,9 +70,9 @@ live.define("scenes", ["overlay.js", "scene-paint.js", "scene-picture.js", "scen
   const { form, changed } = controls
   const picture = live.scenePicture(form, changed)
   form.onclick = ({ target }) => {
-    if (target.name === "wipe") picture.wipe()
-    else if (!(target.textContent in STORIES) || target.tagName !== "BUTTON") return
-    else {
+    if (target.tagName !== "BUTTON") return
+    form.elements.drawn.value = ""
+    if (target.textContent in STORIES) {
       form.reset()
       for (const [name, value] of Object.entries(STORIES[target.textContent])) {
         if (name === "badge") form.elements.badge.checked = true

@@ -58,8 +58,8 @@ live.define("switchboard", ["overlay.js"], (box) => {
     data = found
     stage = live.stage(box, { ...data, width: 224, height: 224 })
     const bar = (name) => `<tr><th scope="row">${name}</th><td><meter aria-label="${name}"></meter></td><td></td></tr>`
-    stage.stage.insertAdjacentHTML("beforebegin", `<div class="live-row"><table class="live-bars">${CLASSES.map(bar).join("")}</table></div>`)
-    box.querySelector(".live-row").prepend(stage.stage)
+    stage.whole.insertAdjacentHTML("beforebegin", `<div class="live-row"><table class="live-bars">${CLASSES.map(bar).join("")}</table></div>`)
+    box.querySelector(".live-row").prepend(stage.whole)
     box.querySelector(".live-channels").innerHTML = "<legend>Channels</legend>" + '<button type="button"></button>'.repeat(SHOWN)
   }
 
@@ -70,7 +70,7 @@ live.define("switchboard", ["overlay.js"], (box) => {
     <fieldset class="live-channels"></fieldset>
     <label>Silence the first <input type="number" name="first" min="0" max="453" value="0"></label>
     <input type="hidden" name="off" value=""><input type="hidden" name="show" value="">
-    <button type="reset">All on</button> ${live.faders}`,
+    <button type="reset">All on</button> ${live.faders(80)}`,
     update,
   )
   const form = controls.form
