@@ -5,23 +5,33 @@ document.querySelector("[data-md-component=search][role=dialog]")?.setAttribute(
 // Material gives code its stop only under a mouse, and wraps tables late.
 {
   const scrolling = "pre > code, .md-typeset__scrollwrap, div.arithmatex"
+  const doesScroll = (e) => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight + 1
+  let waiting = false
   const reachable = () => {
-    for (const element of document.querySelectorAll(scrolling)) {
-      const scrolls =
-        element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight + 1
+    waiting = false
+    // All is read before anything is written: the page is laid out once.
+    const found = [...document.querySelectorAll(scrolling)].map((e) => [e, doesScroll(e)])
+    for (const [element, scrolls] of found) {
       if (scrolls && element.tabIndex !== 0) element.tabIndex = 0
       if (!scrolls && element.hasAttribute("tabindex")) element.removeAttribute("tabindex")
     }
   }
+  const soon = () => {
+    if (!waiting) requestAnimationFrame(reachable)
+    waiting = true
+  }
   const watched = { childList: true, subtree: true, attributeFilter: ["tabindex", "open"] }
-  new MutationObserver(reachable).observe(document.body, watched)
-  new ResizeObserver(reachable).observe(document.body)
+  new MutationObserver(soon).observe(document.body, watched)
+  new ResizeObserver(soon).observe(document.body)
 }
 
 // A heading's own link is in the contents too, and needs no second stop.
-for (const link of document.querySelectorAll(".headerlink")) {
-  const address = CSS.escape(link.getAttribute("href"))
-  if (document.querySelector(`.md-nav--secondary a[href="${address}"]`)) link.tabIndex = -1
+{
+  const contents = document.querySelectorAll(".md-nav--secondary a")
+  const listed = new Set([...contents].map((link) => link.hash))
+  for (const link of document.querySelectorAll(".headerlink")) {
+    if (listed.has(link.hash)) link.tabIndex = -1
+  }
 }
 
 // What an abbreviation stands for is said where it first stands, to the tab key and a finger too.
