@@ -125,6 +125,7 @@ def serve_site(
     pages = SITE / "markdown"
     logging.getLogger("mkdocs").addHandler(_Warnings(tell))
     refresh(say=say)
+    tour.refresh(say=say)
     say("Writing the pages ...")
     write_pages(pages, read_course(solutions=solutions))
     with tempfile.TemporaryDirectory() as folder:
