@@ -155,7 +155,7 @@ def parts(survey: Survey, picture: Draw, **place: str) -> Any:
 
 
 def words_of(survey: Survey, picture: Draw, **place: str) -> dict[str, Any]:
-    """Return what templates name."""
+    """Return what templates name, with the arguments of `parts`."""
     subject, other = survey.subject, survey.subject.other_rank()
     likely = range(min(TOP, len(subject.ranking)))
     landed = [section for section in survey.sections if section.landed]
@@ -208,7 +208,7 @@ def picture(image: Tensor) -> Picture:
 
 
 def drawn_large(image: Tensor) -> Any:
-    """Return a PIL image, a small picture enlarged so that no browser blurs it.
+    """Return a PIL image, enlarged where it is small.
 
     Args:
         image: as `picture` takes it.

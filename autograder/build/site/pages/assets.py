@@ -9,7 +9,7 @@ from autograder.course.reference import ROOT
 
 
 def pages(course: Course) -> dict[str, str | bytes | Path]:
-    """Return the schema of grading's results, and the tour's stylesheet."""
+    """Return the schema of results, and the stylesheet shared with the tour."""
     rooms = ROOT / "autograder"
     return {
         "assets/results.schema.json": rooms / "grading" / "report" / "results.schema.json",

@@ -68,7 +68,7 @@
     const pen = canvas.getContext("2d")
 
     // The map `values` (h by w); `top` is what the end of the scale stands for.
-    const show = (values, h, w, { top, signed, fade = 80, zoom = 1, alt }) => {
+    const show = (values, h, w, { top, signed = false, fade = 80, zoom = 1, alt }) => {
       live.paint(canvas, live.enlarge(values, h, w, height, width), { top, signed, fade })
       canvas.setAttribute("aria-label", alt)
       const colours = palettes[+signed].map((parts) => `rgb(${parts})`)
