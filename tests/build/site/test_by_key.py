@@ -74,7 +74,7 @@ def focus(browser: Browser, selector: str) -> None:
 
 @pytest.mark.parametrize(
     ("page", "width", "most"),
-    [("", 360, 40), (LESSON, 1440, 115), ("techniques/", 360, 90), ("reference/models/", 360, 25)],
+    [("", 360, 40), (LESSON, 1440, 145), ("techniques/", 360, 90), ("reference/models/", 360, 25)],
 )
 def test_each_stop_of_the_tab_key_is_in_sight_and_has_a_ring(
     browser: Browser, page: str, width: int, most: int
@@ -99,7 +99,7 @@ def test_a_fold_and_a_switch_answer_to_both_keys(browser: Browser):
     at_rest(browser, LESSON, 1440)
     for selector, state in [
         ("summary", "document.querySelector('details').open"),
-        ("label.md-nav__link[for=__nav_2_2]", "document.getElementById('__nav_2_2').checked"),
+        ("li li > label.md-nav__link", "document.querySelector('li li > .md-nav__toggle').checked"),
         (".md-option", "document.body.dataset.mdColorScheme === 'slate'"),
     ]:
         focus(browser, selector)

@@ -38,7 +38,7 @@ document.querySelector("[data-md-component=search][role=dialog]")?.setAttribute(
 {
   const said = new Set()
   for (const abbreviation of document.querySelectorAll(".md-content abbr[title]")) {
-    if (said.has(abbreviation.textContent) || abbreviation.closest("a, summary, h1, h2, h3")) continue
+    if (said.has(abbreviation.textContent) || abbreviation.closest("a, summary, h1, h2, h3, .said, [hidden]")) continue
     said.add(abbreviation.textContent)
     abbreviation.tabIndex = 0
   }
