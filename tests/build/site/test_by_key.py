@@ -83,6 +83,9 @@ def test_each_stop_of_the_tab_key_is_in_sight_and_has_a_ring(
     stops: list[tuple[str, list[str]]] = []
     press(browser, "TAB")
     while (found := browser.ask(FOCUS)) and len(stops) <= most:
+        if found[1]:
+            time.sleep(0.5)  # what the stop before had opened, such as a tooltip, closes
+            found = browser.ask(FOCUS)
         stops.append(found)
         press(browser, "TAB")
     assert [stop for stop in stops if stop[1]] == []
@@ -95,11 +98,10 @@ def test_who_skips_to_the_content_is_there(browser: Browser):
     assert browser.ask("!!document.activeElement.closest('article')")
 
 
-def test_a_fold_and_a_switch_answer_to_both_keys(browser: Browser):
+def test_a_fold_and_the_scheme_answer_to_both_keys(browser: Browser):
     at_rest(browser, LESSON, 1440)
     for selector, state in [
         ("summary", "document.querySelector('details').open"),
-        ("li li > label.md-nav__link", "document.querySelector('li li > .md-nav__toggle').checked"),
         (".md-option", "document.body.dataset.mdColorScheme === 'slate'"),
     ]:
         focus(browser, selector)

@@ -50,7 +50,12 @@ document.querySelector("[data-md-component=search][role=dialog]")?.setAttribute(
   const button = document.querySelector(".md-header__button[for=__drawer]")
   const side = document.querySelector(".md-sidebar--primary")
   const isSeen = (e) => e.offsetParent && getComputedStyle(e).visibility === "visible"
-  const say = () => button.setAttribute("aria-expanded", drawer.checked)
+  // Beside a wide page they are headings of sections, in the drawer they are ways in.
+  const ways = side.querySelectorAll('label.md-nav__link[tabindex=""]')
+  const say = () => {
+    button.setAttribute("aria-expanded", drawer.checked)
+    for (const way of ways) way.tabIndex = drawer.checked ? 0 : -1
+  }
   button.setAttribute("role", "button")
   button.setAttribute("aria-label", "Navigation")
   button.tabIndex = 0
