@@ -12,8 +12,6 @@ WORDS = {
         "hint": "Hint",
         "check": "Check it:",
         "output": "Output",
-        "complete": "Complete",
-        "or": "or open the notebook:",
         "exercises": "exercises",
         "lessons": "Lessons",
         "none": "None has landed yet.",

@@ -86,9 +86,8 @@ def _at_a_glance(lesson: SiteLesson, words: dict[str, str]) -> str:
     points = _number(sum(exercise.points for exercise in exercises))
     return (
         f"{lesson.story.minutes} {words['minutes']} · {len(exercises)} {words['exercises']} · "
-        f"{points} {words['points']}. "
-        f"{words['complete']} `lessons/{lesson.stem}/exercises.py`, {words['or']} "
-        f"`convlens notebook {lesson.stem}`{_search_words(lesson.story.title)}\n{{ .glance }}\n"
+        f"{points} {words['points']} · `lessons/{lesson.stem}/exercises.py`"
+        f"{_search_words(lesson.story.title)}\n{{ .glance }}\n"
     )
 
 
