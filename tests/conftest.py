@@ -43,6 +43,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None  # somebody asked for another way
     from xdist.scheduler import LoadScopeScheduling
 
+    # By the number of tests, the long files of few tests would come last, one worker waiting.
+    config.option.loadscopereorder = False
+
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = Path(nodeid.partition("::")[0])
