@@ -17,7 +17,7 @@ from solutions.l08_fooling_and_dreams import fooling_image
 
 STEM = "l08_fooling_and_dreams"
 # One is enough to see that a sentence is there; the others, that it does not hang on luck.
-SEEDS = [PUBLIC_SEED, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+SEEDS = [PUBLIC_SEED, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1,))]
 EXERCISE = lesson(STEM).exercise("fooling_image")
 CASES = EXERCISE.inputs(torch.Generator().manual_seed(3))
 
