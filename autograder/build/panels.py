@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autograder.build.site.live.pack import packed, picture, rounded
-from lessons.toolkit.plots import BRIGHTNESS, Overlay
+from autograder.build.site.live.pack import grey_picture, packed, rounded
+from lessons.toolkit.plots import Overlay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,8 +72,7 @@ def maps(figure: Figure) -> dict[str, Any] | None:
     photos: list[str] = []
     found = []
     for number, (rgb, heatmap, _) in overlays.items():
-        grey = torch.einsum("c,chw->hw", torch.tensor(BRIGHTNESS), rgb.detach().cpu().float())
-        photo = picture(grey.expand(3, -1, -1), PHOTO_QUALITY)
+        photo = grey_picture(rgb, PHOTO_QUALITY)
         if photo not in photos:
             photos.append(photo)
         levels, step = rounded(heatmap.detach().cpu().float().flatten()[None], LEVELS)
@@ -87,6 +86,6 @@ def maps(figure: Figure) -> dict[str, Any] | None:
                 "step": float(f"{float(step):.5g}"),
             }
         )
-    size = list(next(iter(overlays.values())).rgb.shape[1:])
-    alpha = next(iter(overlays.values())).alpha
-    return {"alpha": alpha, "size": size, "photos": photos, "maps": found}
+    first = next(iter(overlays.values()))
+    size = list(first.rgb.shape[1:])
+    return {"alpha": first.alpha, "size": size, "photos": photos, "maps": found}

@@ -39,11 +39,12 @@ def figure(block: FigureBlock, folder: str, picture: Picture, lazy: bool = False
         shown = _grid(block, folder, picture, loading)
     else:
         shown = _whole(block, folder, picture, loading)
-    touched = f'data-live="{block.live}"'
-    if not block.live and picture.maps:
+    if block.live:
+        touched = f'data-live="{block.live}"'
+    elif picture.maps:
         stem = folder.rpartition("/")[2]
         touched = f'data-live="heatmaps" data-of="{_maps_name(stem, picture)}"'
-    elif not block.live:
+    else:
         return shown
     return f'<div class="live" {touched} markdown="1">\n\n{shown}\n\n</div>'
 
@@ -52,14 +53,15 @@ def figure_files(stem: str, picture: Picture) -> dict[str, str | bytes | Path]:
     """Return a picture's files by their place in the site."""
     folder, path = f"lessons/{stem}", picture.path
     files: dict[str, str | bytes | Path] = {}
-    if not picture.panels:
-        files[f"{folder}/{path.name}"] = path
-    if path.suffix == ".svg":
+    if picture.panels:
+        for number, panel in enumerate(picture.panels, 1):
+            files[f"{folder}/{_panel_name(picture, number)}"] = _cut(path, panel.box)
+    elif path.suffix == ".svg":
         drawing = path.read_text(encoding="utf-8")
         files[f"{folder}/{path.name}"] = drawing.replace(INK, INK_BY_DAY)
         files[f"{folder}/{_dark(picture)}"] = drawing.replace(INK, INK_BY_NIGHT)
-    for number, panel in enumerate(picture.panels, 1):
-        files[f"{folder}/{_panel_name(picture, number)}"] = _cut(path, panel.box)
+    else:
+        files[f"{folder}/{path.name}"] = path
     if picture.maps:
         name = _maps_name(stem, picture)
         data = picture.maps.read_text(encoding="utf-8").strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,13 +36,6 @@ FOCUS = """(() => {
   if (style.outlineStyle !== "solid") wrong.push("has no ring")
   return [`${held.tagName} ${held.className} ${held.textContent.trim().slice(0, 40)}`, wrong]
 })()"""
-
-
-@pytest.fixture(scope="module")
-def browser(course_site: Path) -> Iterator[Browser]:
-    opened = Browser(course_site)
-    yield opened
-    opened.close()
 
 
 def press(browser: Browser, *keys: str) -> None:

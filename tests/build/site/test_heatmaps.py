@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +27,6 @@ browser_test = [
     pytest.mark.slow,
     pytest.mark.skipif(chromium() is None, reason="needs chromium and chromedriver"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(course_site: Path) -> Iterator[Browser]:
-    opened = Browser(course_site)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

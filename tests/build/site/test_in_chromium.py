@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ LESSON = "lessons/l11_saliency/"
 SCHEMES = {"light": "default", "dark": "slate"}
 LOOKS = [(scheme, width) for width in (360, 768, 1440) for scheme in SCHEMES]
 BARE, WHOLE = 450_000, 1_200_000  # bytes of a page as sent, without its pictures and with them
-
-
-@pytest.fixture(scope="module")
-def browser(course_site: Path) -> Iterator[Browser]:
-    opened = Browser(course_site)
-    yield opened
-    opened.close()
 
 
 def addresses(site: Path) -> list[str]:

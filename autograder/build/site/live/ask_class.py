@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from autograder.build.site.live.pack import packed, picture, rounded
+from autograder.build.site.live.pack import grey_picture, packed, rounded
 from lessons.toolkit.models import load_model
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import BRIGHTNESS
 
 PHOTOS = ("cat", "coffee")
 LEVELS = 64
@@ -43,7 +42,6 @@ def make() -> dict[str, Any]:
     """Return names, maps, logits and the picture itself."""
     rgb, maps, logits = scene()
     numbers, steps = rounded(maps.flatten(1), LEVELS)
-    grey = torch.einsum("c,chw->hw", torch.tensor(BRIGHTNESS), rgb)
     return {
         "names": "\n".join(load_model().classes),
         "height": maps.shape[1],
@@ -51,5 +49,5 @@ def make() -> dict[str, Any]:
         "maps": packed(numbers.to(torch.int8)),
         "steps": packed((steps * STEPS).round().to(torch.int16)),
         "logits": packed((logits * LOGITS).round().to(torch.int16)),
-        "picture": picture(grey.expand(3, -1, -1), 55),
+        "picture": grey_picture(rgb, 55),
     }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autograder.build.drawing import digest, toolkit_sources
+from autograder.build.threads import one_thread
 from autograder.course.reference import ROOT
 from autograder.files import write_whole
 
@@ -41,7 +42,9 @@ def refresh(folder: Path = DATA, say: Callable[[str], None] = lambda line: None)
     for name in stale:
         say(f"Measuring the data of {name} ...")
         module = importlib.import_module(f"{__package__}.{name}")
-        data = json.dumps(module.make(), separators=(",", ":"), ensure_ascii=False)
+        with one_thread():
+            made = module.make()
+        data = json.dumps(made, separators=(",", ":"), ensure_ascii=False)
         write_whole(folder / f"{name}.js", f"live.data.{name} = {data}\n".encode())
     if stale:
         write_whole(folder / RECORD, f"{json.dumps(sources, indent=1)}\n".encode())

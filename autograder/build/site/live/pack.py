@@ -9,6 +9,8 @@ import zlib
 import torch
 from torch import Tensor
 
+from lessons.toolkit.plots import BRIGHTNESS
+
 
 def packed(values: Tensor) -> str:
     """Pack a tensor's bytes, row by row, as text.
@@ -40,6 +42,17 @@ def rounded(values: Tensor, largest: int) -> tuple[Tensor, Tensor]:
     step = values.abs().amax(1) / largest
     step = torch.where(step > 0, step, 1)
     return (values / step[:, None]).round(), step
+
+
+def grey_picture(rgb: Tensor, quality: int) -> str:
+    """Write a picture in grey, as it lies below a map: all colour is the map's.
+
+    Args:
+        rgb: (3, H, W) in [0, 1].
+        quality: as `picture` takes it.
+    """
+    grey = torch.einsum("c,chw->hw", torch.tensor(BRIGHTNESS), rgb.detach().cpu().float())
+    return picture(grey.expand(3, -1, -1), quality)
 
 
 def picture(rgb: Tensor, quality: int) -> str:

@@ -10,11 +10,10 @@ from typing import Any
 
 import torch
 
-from autograder.build.site.live.pack import packed, picture, rounded
+from autograder.build.site.live.pack import grey_picture, packed, rounded
 from lessons.toolkit.classes import class_index
 from lessons.toolkit.models import load_model
 from lessons.toolkit.photos import load_photo
-from lessons.toolkit.plots import BRIGHTNESS
 
 CLASSES = (  # site/docs/assets/live/switchboard.js names them in this order
     "tiger cat",
@@ -59,7 +58,6 @@ def make() -> dict[str, Any]:
     """Return what each channel adds to each of the twelve logits, and the photo."""
     rgb, activation, weight, bias = measured()
     numbers, steps = rounded(weight * activation.mean((1, 2)), LEVELS)
-    grey = torch.einsum("c,chw->hw", torch.tensor(BRIGHTNESS), rgb)
     maps, scales = rounded(activation.flatten(1), 15)
     return {
         "said": packed(numbers.to(torch.int16)),
@@ -67,5 +65,5 @@ def make() -> dict[str, Any]:
         "biases": bias.tolist(),
         "maps": packed(maps.byte()),
         "scales": packed(scales),
-        "picture": picture(grey.expand(3, -1, -1), 55),
+        "picture": grey_picture(rgb, 55),
     }

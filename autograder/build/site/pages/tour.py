@@ -10,12 +10,12 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from autograder.build.drawing import digest, toolkit_sources
 from autograder.build.site.course import Course
 from autograder.build.site.words import WORDS
+from autograder.build.threads import one_thread
 from autograder.course.reference import ROOT
 from autograder.files import write_whole
 
@@ -64,12 +64,8 @@ def refresh(folder: Path = KEPT, say: Callable[[str], None] = lambda line: None)
     from autograder.tour import survey
     from autograder.tour.page import Picture, drawn_large, parts
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # with others, sums differ in their last digit and pictures in bytes
-    try:
+    with one_thread():
         found = survey(device="cpu")
-    finally:
-        torch.set_num_threads(threads)
     pictures: dict[str, bytes] = {}
 
     def picture(image: Tensor, name: str) -> Picture:
